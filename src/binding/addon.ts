@@ -1,0 +1,262 @@
+/**
+ * The typed face of the native addon. Everything that crosses between TypeScript and C++ is
+ * declared here and nowhere else; native/binding implements it.
+ *
+ * Native code throws plain errors carrying `code` (a VaeErrorCode) and, from ONNX Runtime,
+ * `ortCode`; `src/binding/index.ts` turns them into `VaeError`.
+ */
+import type { DataType, TypedArray } from '../core/dtype.js';
+
+export interface RuntimeInfo {
+  /** ONNX Runtime's version, such as "1.30.0". */
+  readonly version: string;
+  readonly libraryPath: string;
+  /** Execution providers compiled into the library, by ONNX Runtime's names. */
+  readonly providers: readonly string[];
+}
+
+/** A dense tensor in host memory. `data` is borrowed for the length of the call. */
+export interface NativeTensor {
+  readonly dtype: DataType;
+  readonly dims: readonly number[];
+  /** float16 and bfloat16 travel as Uint16Array, bool as Uint8Array. */
+  readonly data: TypedArray;
+}
+
+export interface ValueDescription {
+  readonly name: string;
+  readonly dtype: DataType;
+  /** -1 where the dimension is dynamic. */
+  readonly dims: readonly number[];
+  /** The symbolic name of each dynamic dimension, '' where there is none. */
+  readonly symbols: readonly string[];
+}
+
+/** Set from JavaScript, polled by running work; also terminates a running ONNX Runtime call. */
+export interface NativeAbortFlag {
+  abort(): void;
+  readonly aborted: boolean;
+}
+
+export interface SessionOptions {
+  /** Threads inside one operator. 0: ONNX Runtime's choice (one per physical core). */
+  readonly intraOpThreads?: number;
+  /** Whether idle threads spin (lower latency) or sleep (lower load). Default true. */
+  readonly spin?: boolean;
+  /** Execution providers in order of preference, by ONNX Runtime's short names (`cpu`, `cuda`, …). */
+  readonly providers?: readonly { readonly name: string; readonly options?: Readonly<Record<string, string>> }[];
+  /** 0 none, 1 basic, 2 extended, 99 all (default). */
+  readonly optimizationLevel?: 0 | 1 | 2 | 99;
+  /** Writes ONNX Runtime's profile beside this prefix. */
+  readonly profilePrefix?: string;
+  /** Writes the graph as ONNX Runtime optimised it. */
+  readonly optimizedModelPath?: string;
+}
+
+export interface NativeInferenceSession {
+  readonly inputs: readonly ValueDescription[];
+  readonly outputs: readonly ValueDescription[];
+  /**
+   * Runs the graph off the JavaScript thread. Input arrays are used in place and must not be
+   * changed before the promise settles. `outputs` names the wanted outputs, in order, and may
+   * give an array to write into (then that very array comes back); otherwise fresh arrays do.
+   */
+  run(
+    feeds: Readonly<Record<string, NativeTensor>>,
+    outputs: readonly { readonly name: string; readonly into?: TypedArray; readonly dims?: readonly number[] }[],
+    abort?: NativeAbortFlag,
+  ): Promise<NativeTensor[]>;
+  /** Ends profiling and returns the trace file's path. */
+  endProfiling(): string;
+  /** Idempotent; resolves once runs in flight have ended and native memory is released. */
+  close(): Promise<void>;
+}
+
+/** How one input of the training graph, parameters aside, is filled for each micro-batch. */
+export type FeedSource =
+  /** Rows gathered from an attached array (see attachRows), by the request's indices. */
+  | {
+      readonly kind: 'rows';
+      readonly name: string;
+      readonly dims: readonly number[];
+      readonly dtype: 'float32' | 'int64';
+    }
+  /** Random numbers, [rows, ...dims], drawn anew for each micro-batch; `stream` keeps draws apart. */
+  | {
+      readonly kind: 'normal' | 'uniform';
+      readonly name: string;
+      readonly dims: readonly number[];
+      readonly stream: number;
+    }
+  /** A float32 scalar given with each request. */
+  | { readonly kind: 'scalar'; readonly name: string }
+  /** A tensor given with the request; such a request holds one micro-batch. */
+  | { readonly kind: 'given'; readonly name: string };
+
+export interface ParameterDescription {
+  readonly name: string;
+  readonly dims: readonly number[];
+  readonly trainable: boolean;
+  /** Output of the training graph holding its gradient; absent when frozen. */
+  readonly gradient?: string;
+  /** Multiplies the optimizer's weight decay; 0 for biases and norms where asked. Default 1. */
+  readonly weightDecayScale?: number;
+  readonly learningRateScale?: number;
+}
+
+/** A value carried from step to step by the graph itself, such as running statistics. */
+export interface StateDescription {
+  readonly name: string;
+  readonly dims: readonly number[];
+  /** Output of the training graph holding the next value. */
+  readonly output: string;
+}
+
+export type OptimizerConfig =
+  | {
+      readonly type: 'sgd';
+      readonly momentum: number;
+      readonly nesterov: boolean;
+      readonly dampening: number;
+      readonly weightDecay: number;
+    }
+  | {
+      readonly type: 'adam' | 'adamw';
+      readonly beta1: number;
+      readonly beta2: number;
+      readonly epsilon: number;
+      readonly weightDecay: number;
+    };
+
+export interface TrainingSessionConfig extends SessionOptions {
+  readonly trainingModel: string | Uint8Array;
+  readonly evalModel?: string | Uint8Array;
+  readonly parameters: readonly ParameterDescription[];
+  readonly states: readonly StateDescription[];
+  readonly feeds: readonly FeedSource[];
+  /** Outputs of the training graph reported for each micro-batch; float32 scalars, `loss` first. */
+  readonly scalars: readonly string[];
+  /** Outputs of the eval graph, float32 [rows]. */
+  readonly perExample: readonly string[];
+  readonly optimizer: OptimizerConfig;
+  /** Clips the global L2 norm of the gradient before the optimizer; absent: no clipping. */
+  readonly clipGradientNorm?: number;
+  /** Keeps an exponential moving average of the parameters with this decay. */
+  readonly emaDecay?: number;
+  /** Key of every random number the session draws. 64 bits. */
+  readonly seed: bigint;
+}
+
+/** How stored rows become the graph's input: out = in * scale + offset, then binarised where asked. */
+export interface RowTransform {
+  readonly scale: number;
+  readonly offset: number;
+  /** `sample` draws each value as a Bernoulli of its intensity, anew in every micro-batch. */
+  readonly binarise: 'none' | 'threshold' | 'sample';
+}
+
+export interface TrainRequest {
+  /** Row numbers of all micro-batches, one after another. */
+  readonly indices: Uint32Array;
+  /** Rows of each micro-batch. */
+  readonly batchSizes: Uint32Array;
+  /** Number of the first micro-batch since training began: the counter of the random numbers. */
+  readonly firstMicroBatch: number;
+  /** One value for each micro-batch, for every feed of kind `scalar`. */
+  readonly scalars: Readonly<Record<string, Float32Array>>;
+  /** One value for each micro-batch; the one of an accumulation's last micro-batch is used. */
+  readonly learningRates: Float64Array;
+  /** Micro-batches whose mean gradient makes one optimizer step. Accumulation goes on across requests. */
+  readonly accumulate: number;
+  readonly given?: Readonly<Record<string, NativeTensor>>;
+  /** Also measure the norm of each update (costs a pass over the parameters). */
+  readonly measureUpdates?: boolean;
+}
+
+export interface TrainResult {
+  /** Micro-batches done; fewer than asked after an abort or a non-finite value. */
+  readonly completed: number;
+  /** For each name of `scalars`, one value for each completed micro-batch. */
+  readonly scalars: Readonly<Record<string, Float32Array>>;
+  /** Global norm before clipping, for each completed micro-batch that ended in an optimizer step; NaN for others. */
+  readonly gradientNorms: Float32Array;
+  readonly updateNorms?: Float32Array;
+  /** Set when a loss or gradient was not finite: that step was not applied. */
+  readonly nonFinite?: { readonly microBatch: number; readonly where: string };
+  /** Seconds spent assembling batches, in the graph, and in the optimizer. */
+  readonly seconds: { readonly assemble: number; readonly graph: number; readonly optimizer: number };
+}
+
+export interface EvalRequest {
+  readonly indices: Uint32Array;
+  readonly batchSizes: Uint32Array;
+  readonly firstMicroBatch: number;
+  readonly scalars: Readonly<Record<string, Float32Array>>;
+  readonly given?: Readonly<Record<string, NativeTensor>>;
+  /** Evaluate with the moving average of the parameters. */
+  readonly useEma?: boolean;
+}
+
+export type OptimizerSlot = 'moment1' | 'moment2' | 'ema' | 'accumulator';
+
+export interface NativeTrainingSession {
+  /** Total number of float32 values in the flat parameter buffer. */
+  readonly parameterCount: number;
+  /** Optimizer steps taken; settable when a checkpoint is restored. */
+  step: number;
+  /** Micro-batches in the accumulator that no optimizer step has used yet. */
+  pendingMicroBatches: number;
+  /**
+   * Lends an array whose rows feed every input of kind `rows` with this name. The array is used in
+   * place (never copied) until it is replaced or the session is closed.
+   */
+  attachRows(
+    name: string,
+    data: Uint8Array | Float32Array | BigInt64Array,
+    rowCount: number,
+    transform: RowTransform,
+  ): void;
+  train(request: TrainRequest, abort?: NativeAbortFlag): Promise<TrainResult>;
+  /** Per-example outputs of the eval graph, concatenated over the micro-batches. */
+  evaluate(request: EvalRequest, abort?: NativeAbortFlag): Promise<Record<string, Float32Array>>;
+  /** Forward and backward only: adds to the accumulator without an optimizer step. */
+  accumulate(request: TrainRequest, abort?: NativeAbortFlag): Promise<TrainResult>;
+  /** Applies the accumulated gradient and empties the accumulator. */
+  optimizerStep(learningRate: number): Promise<{ gradientNorm: number; updateNorm: number; nonFinite?: string }>;
+  /** Drops the accumulated gradient. */
+  resetGradient(): void;
+  setOptimizer(optimizer: OptimizerConfig): void;
+  /** Copies of the flat buffers, in the order of the description, without gaps. */
+  getParameters(): Float32Array;
+  setParameters(values: Float32Array): void;
+  getGradients(): Float32Array;
+  getSlot(slot: OptimizerSlot): Float32Array | undefined;
+  setSlot(slot: OptimizerSlot, values: Float32Array): void;
+  getStates(): Record<string, Float32Array>;
+  setStates(values: Readonly<Record<string, Float32Array>>): void;
+  endProfiling(): string;
+  close(): Promise<void>;
+}
+
+/** Counter-based random numbers: Philox 4x32-10 (Salmon et al. 2011). The same on every machine. */
+export interface NativeRandom {
+  /** One block of the generator: four 32-bit words. */
+  philox(counter: Uint32Array, key: Uint32Array): Uint32Array;
+  /** Uniform in [0, 1), 24 bits; element i depends only on (seed, stream, counter, i). */
+  fillUniform(out: Float32Array, seed: bigint, stream: number, counter: bigint): void;
+  /** Standard normal by Box–Muller. */
+  fillNormal(out: Float32Array, seed: bigint, stream: number, counter: bigint): void;
+  /** Fisher–Yates of 0..count-1. */
+  permutation(count: number, seed: bigint, stream: number, counter: bigint): Uint32Array;
+}
+
+export interface Addon {
+  /** Opens the library once per process; a second, different path is an error that says so. */
+  loadRuntime(libraryPath: string): RuntimeInfo;
+  createInferenceSession(model: string | Uint8Array, options: SessionOptions): Promise<NativeInferenceSession>;
+  createTrainingSession(config: TrainingSessionConfig): Promise<NativeTrainingSession>;
+  AbortFlag: new () => NativeAbortFlag;
+  readonly random: NativeRandom;
+  /** Bytes of native memory held by live sessions' own buffers, for tests of leaks. */
+  nativeBytes(): number;
+}

@@ -1,0 +1,12 @@
+import { defineConfig } from 'vitest/config';
+
+export default defineConfig({
+  test: {
+    include: ['test/**/*.test.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 120_000,
+    // Native code and memory measurements want a process of their own.
+    pool: 'forks',
+    maxWorkers: 2,
+  },
+});
