@@ -1,0 +1,244 @@
+/** Builds an ONNX graph node by node; every value's type is inferred as it is added. */
+import type { DataType } from '../core/dtype.js';
+import { VaeError } from '../core/errors.js';
+import { constantOf, type ConstantData } from './constants.js';
+import { inferNode, type KnownElements } from './infer/infer-node.js';
+import {
+  type Attributes,
+  type Constant,
+  type Graph,
+  type Model,
+  type Node,
+  type Shape,
+  type TensorType,
+  type ValueInfo,
+  WORKING_IR_VERSION,
+  WORKING_OPSET,
+} from './ir.js';
+import { type AttributeInput, encodeAttributes } from './operators/attributes.js';
+
+/** A value of a graph under construction. */
+export interface Value extends TensorType {
+  readonly name: string;
+}
+
+export interface NodeOptions {
+  /** Node name, and the stem of its outputs' names. Made unique. */
+  readonly name?: string;
+  /** Exact names for the outputs ('' for an unwanted optional one), or how many there are. Default 1. */
+  readonly outputs?: number | readonly string[];
+  readonly domain?: string;
+}
+
+export interface BuilderOptions {
+  readonly name?: string;
+  readonly opset?: number;
+}
+
+export class GraphBuilder {
+  readonly graph: Graph;
+  readonly model: Model;
+  /** Elements of small integer tensors known while building (see KnownElements). */
+  readonly known = new Map<string, KnownElements>();
+  readonly #taken = new Set<string>();
+  /** Next free number by stem, so that naming stays linear in the number of nodes. */
+  readonly #nextSuffix = new Map<string, number>();
+  readonly #constants = new Map<string, Value>();
+  /** Which node makes a value. */
+  readonly producers = new Map<string, Node>();
+
+  constructor(options: BuilderOptions = {}) {
+    this.graph = {
+      name: options.name ?? 'graph',
+      inputs: [],
+      outputs: [],
+      initializers: new Map(),
+      nodes: [],
+      types: new Map(),
+    };
+    this.model = {
+      irVersion: WORKING_IR_VERSION,
+      opsets: new Map([['', options.opset ?? WORKING_OPSET]]),
+      producer: 'node-vae',
+      metadata: new Map(),
+      graph: this.graph,
+    };
+  }
+
+  get opset(): number {
+    return this.model.opsets.get('') ?? WORKING_OPSET;
+  }
+
+  /** Goes on with a graph that exists; the model is copied shallowly and the original not changed. */
+  static from(model: Model): GraphBuilder {
+    const builder = new GraphBuilder({ name: model.graph.name, opset: model.opsets.get('') ?? WORKING_OPSET });
+    builder.model.irVersion = model.irVersion;
+    builder.model.producer = model.producer;
+    for (const [domain, version] of model.opsets) builder.model.opsets.set(domain, version);
+    for (const [key, text] of model.metadata) builder.model.metadata.set(key, text);
+    for (const input of model.graph.inputs) builder.input(input.name, input.dtype, input.shape);
+    for (const [name, constant] of model.graph.initializers) builder.initializer(name, constant);
+    for (const node of model.graph.nodes) builder.append(node);
+    for (const output of model.graph.outputs) builder.output(output.name, builder.value(output.name));
+    return builder;
+  }
+
+  /** A graph input. Symbolic lengths are names, such as `'N'` for the batch. */
+  input(name: string, dtype: DataType, shape: Shape | undefined): Value {
+    this.#claim(name);
+    const info: ValueInfo = { name, dtype, shape };
+    this.graph.inputs.push(info);
+    return this.#define(name, { dtype, shape });
+  }
+
+  /** A constant stored in the graph under exactly this name. */
+  initializer(name: string, constant: Constant): Value {
+    this.#claim(name);
+    this.graph.initializers.set(name, constant);
+    return this.#define(name, { dtype: constant.dtype, shape: constant.dims }, constant);
+  }
+
+  /** A constant tensor; equal ones are shared. int64 data is given as numbers. */
+  constant(data: ConstantData, dtype: DataType = 'float32', dims?: readonly number[]): Value {
+    const constant = constantOf(data, dtype, dims);
+    const bytes = constant.data as Uint8Array;
+    const key =
+      bytes.byteLength <= 256 ? `${dtype}|${constant.dims.join(',')}|${Buffer.from(bytes).toString('base64')}` : undefined;
+    const found = key === undefined ? undefined : this.#constants.get(key);
+    if (found) return found;
+    const value = this.initializer(this.unique('const'), constant);
+    if (key !== undefined) this.#constants.set(key, value);
+    return value;
+  }
+
+  /** A float32 scalar (or another type's), shared like every constant. */
+  scalar(value: number, dtype: DataType = 'float32'): Value {
+    return this.constant([value], dtype, []);
+  }
+
+  /** A one-dimensional int64 constant, as shapes and axes are given. */
+  int64s(values: readonly number[]): Value {
+    return this.constant(values, 'int64', [values.length]);
+  }
+
+  /** Adds a node with one output and returns it. */
+  op(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+    options: NodeOptions = {},
+  ): Value {
+    return this.ops(op, inputs, attributes, options)[0]!;
+  }
+
+  /** Adds a node and returns all its outputs. */
+  ops(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: Readonly<Record<string, AttributeInput>> = {},
+    options: NodeOptions = {},
+  ): Value[] {
+    const name = this.unique(options.name ?? op);
+    const wanted = options.outputs ?? 1;
+    const outputs =
+      typeof wanted === 'number'
+        ? Array.from({ length: wanted }, (_, index) => this.unique(index === 0 ? `${name}_out` : `${name}_out${index}`))
+        : [...wanted];
+    const names = inputs.map((value) => value?.name ?? '');
+    while (names.length > 0 && names[names.length - 1] === '') names.pop();
+    return this.append({
+      op,
+      domain: options.domain ?? '',
+      name,
+      inputs: names,
+      outputs,
+      attributes: encodeAttributes(op, attributes, this.opset),
+    });
+  }
+
+  /** Adds a node that already has its names and attributes, as an imported graph's do. */
+  append(node: Node): Value[] {
+    const at = `node "${node.name}" (${node.op})`;
+    const inputs = node.inputs.map((name) => {
+      if (name === '') return undefined;
+      const type = this.graph.types.get(name);
+      if (type === undefined) {
+        throw new VaeError('ERR_VAE_GRAPH', `${at} reads "${name}", which nothing before it makes.`);
+      }
+      return type;
+    });
+    const { types, elements } = inferNode(node, inputs, {
+      opset: this.opset,
+      elements: (name) => this.known.get(name),
+      constant: (name) => this.graph.initializers.get(name),
+      freshDim: () => this.unique('dim'),
+    });
+    this.graph.nodes.push(node);
+    if (node.name !== '') this.#taken.add(node.name);
+    return node.outputs.map((name, index) => {
+      if (name === '') return { name: '', dtype: 'float32', shape: undefined };
+      if (this.graph.types.has(name)) throw new VaeError('ERR_VAE_GRAPH', `${at} makes "${name}" a second time.`);
+      this.#taken.add(name);
+      this.producers.set(name, node);
+      const value = this.#define(name, types[index]!);
+      if (index === 0 && elements) this.known.set(name, elements);
+      return value;
+    });
+  }
+
+  /** Makes a value an output of the graph under this name, through an Identity where the name differs. */
+  output(name: string, value: Value): Value {
+    const named = value.name === name ? value : this.ops('Identity', [value], {}, { outputs: [name] })[0]!;
+    this.graph.outputs.push({ name, dtype: named.dtype, shape: named.shape });
+    return named;
+  }
+
+  /** The value of this name; an error where the graph has none. */
+  value(name: string): Value {
+    const type = this.graph.types.get(name);
+    if (type === undefined) throw new VaeError('ERR_VAE_GRAPH', `The graph has no value named "${name}".`);
+    return { name, ...type };
+  }
+
+  /** A name that nothing else in the graph has. */
+  unique(stem: string): string {
+    if (!this.#taken.has(stem)) {
+      this.#taken.add(stem);
+      return stem;
+    }
+    let suffix = this.#nextSuffix.get(stem) ?? 1;
+    while (this.#taken.has(`${stem}_${suffix}`)) suffix += 1;
+    this.#nextSuffix.set(stem, suffix + 1);
+    const name = `${stem}_${suffix}`;
+    this.#taken.add(name);
+    return name;
+  }
+
+  #claim(name: string): void {
+    if (this.graph.types.has(name)) throw new VaeError('ERR_VAE_GRAPH', `The graph already has a value named "${name}".`);
+    this.#taken.add(name);
+  }
+
+  #define(name: string, type: TensorType, constant?: Constant): Value {
+    this.graph.types.set(name, type);
+    if (constant) {
+      const elements = knownElementsOf(constant);
+      if (elements) this.known.set(name, elements);
+    }
+    return { name, ...type };
+  }
+}
+
+/** Elements of small integer constants, on which shape arithmetic rests. */
+function knownElementsOf(constant: Constant): KnownElements | undefined {
+  const { dtype, dims, data } = constant;
+  if ((dtype !== 'int64' && dtype !== 'int32') || dims.length > 1 || !(data instanceof Uint8Array)) return undefined;
+  const width = dtype === 'int64' ? 8 : 4;
+  if (data.byteLength > 64 * width) return undefined;
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  return Array.from({ length: data.byteLength / width }, (_, index) =>
+    dtype === 'int64' ? Number(view.getBigInt64(index * 8, true)) : view.getInt32(index * 4, true),
+  );
+}
+
+export type { Attributes };
