@@ -56,7 +56,7 @@ def shapes_of(net):
         linear(f"decoder.hidden.{i}", fan_out, fan_in)
     linear("decoder.output", dim, widths[-1])
     if net["likelihood"] == "gaussian-learned":
-        shapes["likelihood.log_variance"] = ()
+        shapes["likelihood.log_variance"] = (1,)
     return shapes
 
 
@@ -67,7 +67,7 @@ def scales_of(net):
         if len(shape) == 2:
             fan_in = shape[1]
         wider = 4.0 if name.startswith(("encoder.mean", "encoder.log_variance")) else 1.0
-        scales[name] = wider * 2.0 ** math.floor(math.log2(1.0 / math.sqrt(fan_in))) if len(shape) else 0.5
+        scales[name] = wider * 2.0 ** math.floor(math.log2(1.0 / math.sqrt(fan_in)))
     return scales
 
 
