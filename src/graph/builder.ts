@@ -1,8 +1,9 @@
 /** Builds an ONNX graph node by node; every value's type is inferred as it is added. */
 import type { DataType } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
-import { constantOf, type ConstantData } from './constants.js';
-import { inferNode, type KnownElements } from './infer/infer-node.js';
+import { type ConstantData, constantOf } from './constants.js';
+import { type InferenceScope, inferNode, type KnownElements } from './infer/infer-node.js';
+import { knownElementsOf } from './infer/known-elements.js';
 import {
   type Attributes,
   type Constant,
@@ -46,6 +47,7 @@ export class GraphBuilder {
   readonly #constants = new Map<string, Value>();
   /** Which node makes a value. */
   readonly producers = new Map<string, Node>();
+  readonly #scope: InferenceScope;
 
   constructor(options: BuilderOptions = {}) {
     this.graph = {
@@ -62,6 +64,15 @@ export class GraphBuilder {
       producer: 'node-vae',
       metadata: new Map(),
       graph: this.graph,
+    };
+    const { opset } = this;
+    this.#scope = {
+      opset,
+      opsets: this.model.opsets,
+      elements: (name) => this.known.get(name),
+      constant: (name) => this.graph.initializers.get(name),
+      type: (name) => this.graph.types.get(name),
+      freshDim: () => this.unique('dim'),
     };
   }
 
@@ -87,6 +98,8 @@ export class GraphBuilder {
   input(name: string, dtype: DataType, shape: Shape | undefined): Value {
     this.#claim(name);
     const info: ValueInfo = { name, dtype, shape };
+    // Lengths invented later must not be taken for these.
+    for (const dim of shape ?? []) if (typeof dim === 'string') this.#taken.add(dim);
     this.graph.inputs.push(info);
     return this.#define(name, { dtype, shape });
   }
@@ -103,7 +116,9 @@ export class GraphBuilder {
     const constant = constantOf(data, dtype, dims);
     const bytes = constant.data as Uint8Array;
     const key =
-      bytes.byteLength <= 256 ? `${dtype}|${constant.dims.join(',')}|${Buffer.from(bytes).toString('base64')}` : undefined;
+      bytes.byteLength <= 256 && dtype !== 'string'
+        ? `${dtype}|${constant.dims.join(',')}|${Buffer.from(bytes).toString('base64')}`
+        : undefined;
     const found = key === undefined ? undefined : this.#constants.get(key);
     if (found) return found;
     const value = this.initializer(this.unique('const'), constant);
@@ -152,7 +167,7 @@ export class GraphBuilder {
       name,
       inputs: names,
       outputs,
-      attributes: encodeAttributes(op, attributes, this.opset),
+      attributes: encodeAttributes(op, attributes, this.#opsetOf(options.domain ?? ''), options.domain ?? ''),
     });
   }
 
@@ -167,12 +182,7 @@ export class GraphBuilder {
       }
       return type;
     });
-    const { types, elements } = inferNode(node, inputs, {
-      opset: this.opset,
-      elements: (name) => this.known.get(name),
-      constant: (name) => this.graph.initializers.get(name),
-      freshDim: () => this.unique('dim'),
-    });
+    const { types, elements } = inferNode(node, inputs, this.#scope);
     this.graph.nodes.push(node);
     if (node.name !== '') this.#taken.add(node.name);
     return node.outputs.map((name, index) => {
@@ -214,8 +224,13 @@ export class GraphBuilder {
     return name;
   }
 
+  #opsetOf(domain: string): number {
+    return domain === '' ? this.opset : (this.model.opsets.get(domain) ?? this.opset);
+  }
+
   #claim(name: string): void {
-    if (this.graph.types.has(name)) throw new VaeError('ERR_VAE_GRAPH', `The graph already has a value named "${name}".`);
+    if (this.graph.types.has(name))
+      throw new VaeError('ERR_VAE_GRAPH', `The graph already has a value named "${name}".`);
     this.#taken.add(name);
   }
 
@@ -227,18 +242,6 @@ export class GraphBuilder {
     }
     return { name, ...type };
   }
-}
-
-/** Elements of small integer constants, on which shape arithmetic rests. */
-function knownElementsOf(constant: Constant): KnownElements | undefined {
-  const { dtype, dims, data } = constant;
-  if ((dtype !== 'int64' && dtype !== 'int32') || dims.length > 1 || !(data instanceof Uint8Array)) return undefined;
-  const width = dtype === 'int64' ? 8 : 4;
-  if (data.byteLength > 64 * width) return undefined;
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  return Array.from({ length: data.byteLength / width }, (_, index) =>
-    dtype === 'int64' ? Number(view.getBigInt64(index * 8, true)) : view.getInt32(index * 4, true),
-  );
 }
 
 export type { Attributes };

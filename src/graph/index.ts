@@ -1,0 +1,22 @@
+/** ONNX graphs: build, read, check and write them. Needs neither the addon nor ONNX Runtime. */
+export type { DataType } from '../core/dtype.js';
+export { type BuilderOptions, GraphBuilder, type NodeOptions, type Value } from './builder.js';
+export { type ConstantData, constantOf, numbersOf, readConstant } from './constants.js';
+export type {
+  Attribute,
+  AttributeKind,
+  Attributes,
+  Constant,
+  Dim,
+  ExternalData,
+  Graph,
+  Model,
+  Node,
+  Shape,
+  TensorType,
+  ValueInfo,
+} from './ir.js';
+export type { AttributeInput } from './operators/attributes.js';
+export type { InferenceContext, KnownElements, OperatorDefinition } from './operators/definition.js';
+export { registerOperator } from './operators/table.js';
+export { writeModel } from './proto/save.js';
