@@ -1,0 +1,165 @@
+/** A VAE to a model directory and back. */
+import { join } from 'node:path';
+import {
+  buildDecoder,
+  buildEncoder,
+  buildObjective,
+  describeParameters,
+  perExample,
+  TERMS,
+  type VaeNetwork,
+} from '../architectures/graphs.js';
+import { buildNetwork } from '../architectures/index.js';
+import { dataShapeOf } from '../architectures/input.js';
+import { ParameterStore } from '../architectures/parameters.js';
+import { VaeError } from '../core/errors.js';
+import { float32Of } from '../graph/constants.js';
+import { type Constant, type Model, readModel, writeModel } from '../graph/index.js';
+import { makeLikelihood } from '../nn/likelihoods/index.js';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
+import { ARTIFACT_FILES, type Artifacts, generateArtifacts } from './generate.js';
+import { readManifest } from './manifest.js';
+import {
+  DECODER_FILE,
+  ENCODER_FILE,
+  EXTRA_PARAMETERS_FILE,
+  type ModelDescription,
+  type ModelFile,
+  readConfig,
+  readModelFile,
+  TRAINING_FOLDER,
+  writeModelDirectory,
+} from './model-directory.js';
+import type { OptimizerConfig } from './optimizer-options.js';
+import { decodeSafeTensors, encodeSafeTensors, float32Elements, float32Tensor } from './safetensors.js';
+
+/** Where a model's training stands, ready to go on. */
+export interface TrainingState {
+  readonly optimizer: OptimizerConfig;
+  readonly clipGradientNorm: number | undefined;
+  readonly checkpoint: Checkpoint;
+}
+
+/** A VAE without its sessions: what is saved and loaded. */
+export interface ModelParts {
+  readonly description: ModelDescription;
+  readonly vae: VaeNetwork;
+  readonly parameters: ParameterStore;
+  readonly training: TrainingState | undefined;
+}
+
+/** The recipe of a described model. */
+export function networkOf(
+  description: Pick<ModelDescription, 'architecture' | 'input' | 'latentDim' | 'likelihood'>,
+): VaeNetwork {
+  const likelihood = makeLikelihood(description.likelihood);
+  const dataShape = dataShapeOf(description.input);
+  const context = { dataShape, latentDim: description.latentDim, heads: likelihood.heads };
+  return { network: buildNetwork(description.architecture, context), likelihood, dataShape };
+}
+
+/** Training artifacts of a VAE with its present parameters. */
+export function artifactsOf(
+  { vae, parameters }: Pick<ModelParts, 'vae' | 'parameters'>,
+  optimizer: OptimizerConfig,
+  clipGradientNorm: number | undefined,
+): Artifacts {
+  return generateArtifacts({
+    model: buildObjective(vae, parameters.asInitializers),
+    scalars: TERMS,
+    perExample: TERMS.map(perExample),
+    trainable: parameters.specs.map(({ name }) => name),
+    noDecay: parameters.specs.filter(({ decay }) => !decay).map(({ name }) => name),
+    optimizer,
+    ...(clipGradientNorm === undefined ? {} : { clipGradientNorm }),
+  });
+}
+
+/**
+ * @throws VaeError ERR_VAE_IO where the directory cannot be written; what was there before stays whole.
+ */
+export async function saveModel(directory: string, parts: ModelParts, withTraining: boolean): Promise<void> {
+  const { vae, parameters, training } = parts;
+  const encoder = buildEncoder(vae, parameters.asInitializers);
+  const decoder = buildDecoder(vae, parameters.asInitializers);
+  const files: ModelFile[] = [
+    { name: ENCODER_FILE, chunks: [writeModel(encoder)] },
+    { name: DECODER_FILE, chunks: [writeModel(decoder)] },
+  ];
+  const held = (name: string): boolean => [encoder, decoder].some(({ graph }) => graph.initializers.has(name));
+  const extra = parameters.specs.filter(({ name }) => !held(name));
+  if (extra.length > 0) {
+    const tensors = new Map(extra.map((spec) => [spec.name, float32Tensor(parameters.view(spec), spec.dims)]));
+    files.push({ name: EXTRA_PARAMETERS_FILE, chunks: encodeSafeTensors({ tensors, metadata: {} }) });
+  }
+  if (withTraining) files.push(...trainingFiles(parts, training));
+  await writeModelDirectory(directory, parts.description, files);
+}
+
+function trainingFiles(parts: ModelParts, training: TrainingState | undefined): ModelFile[] {
+  if (training === undefined) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      'save(): { training: true } needs a model that was trained; call fit() first.',
+    );
+  }
+  const artifacts = artifactsOf(parts, training.optimizer, training.clipGradientNorm);
+  const file = (kind: keyof typeof ARTIFACT_FILES, chunks: readonly Uint8Array[]): ModelFile => ({
+    name: `${TRAINING_FOLDER}/${ARTIFACT_FILES[kind]}`,
+    chunks,
+  });
+  return [
+    file('training', [writeModel(artifacts.trainingModel)]),
+    file('eval', [writeModel(artifacts.evalModel)]),
+    file('optimizer', [writeModel(artifacts.optimizerModel)]),
+    file('checkpoint', encodeCheckpoint(training.checkpoint)),
+  ];
+}
+
+/**
+ * @throws VaeError ERR_VAE_IO, ERR_VAE_FORMAT where the directory is not a whole model.
+ */
+export async function loadModel(directory: string): Promise<ModelParts> {
+  const { format: _format, version: _version, files, ...description } = await readConfig(directory);
+  const config = { format: _format, version: _version, files, ...description };
+  const vae = networkOf(description);
+  const constants = new Map<string, Constant>();
+  for (const name of [ENCODER_FILE, DECODER_FILE]) {
+    const model = readModel(await readModelFile(directory, config, name));
+    for (const [key, constant] of model.graph.initializers) constants.set(key, constant);
+  }
+  const values = new Map<string, Float32Array>();
+  if (files[EXTRA_PARAMETERS_FILE] !== undefined) {
+    const where = join(directory, EXTRA_PARAMETERS_FILE);
+    const { tensors } = decodeSafeTensors(await readModelFile(directory, config, EXTRA_PARAMETERS_FILE), where);
+    for (const [key, tensor] of tensors) values.set(key, float32Elements(tensor, where));
+  }
+  const parameters = new ParameterStore(describeParameters(vae));
+  for (const spec of parameters.specs) {
+    const constant = constants.get(spec.name);
+    const found = constant === undefined ? values.get(spec.name) : float32Of(constant);
+    const view = parameters.view(spec);
+    if (found === undefined || found.length !== view.length) {
+      throw new VaeError(
+        'ERR_VAE_FORMAT',
+        `${directory}: the graphs do not hold parameter "${spec.name}" of shape [${spec.dims.join(', ')}] that config.json implies.`,
+      );
+    }
+    view.set(found);
+  }
+  const training = await loadTraining(directory, config);
+  return { description, vae, parameters, training };
+}
+
+async function loadTraining(
+  directory: string,
+  config: Parameters<typeof readModelFile>[1],
+): Promise<TrainingState | undefined> {
+  const graph = `${TRAINING_FOLDER}/${ARTIFACT_FILES.training}`;
+  if (config.files[graph] === undefined) return undefined;
+  const model: Model = readModel(await readModelFile(directory, config, graph));
+  const manifest = readManifest(model, join(directory, graph));
+  const name = `${TRAINING_FOLDER}/${ARTIFACT_FILES.checkpoint}`;
+  const checkpoint = decodeCheckpoint(await readModelFile(directory, config, name), manifest, join(directory, name));
+  return { optimizer: manifest.optimizer, clipGradientNorm: manifest.clipGradientNorm, checkpoint };
+}

@@ -1,0 +1,48 @@
+/** From what a user names to a model directory. */
+import { readdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { VaeError } from '../core/errors.js';
+import { nearest } from '../core/options.js';
+import { CONFIG_FILE } from './model-directory.js';
+
+/** The models that come with the package; src/artifacts and dist/artifacts are equally deep. */
+const SHIPPED_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
+
+/**
+ * @param source a directory, or the name of a model of this package.
+ * @throws VaeError ERR_VAE_IO where it is neither, with the names that exist.
+ */
+export async function findModel(source: string): Promise<string> {
+  if (typeof source !== 'string' || source === '') {
+    throw new VaeError('ERR_VAE_OPTION', 'Vae.load(): expected the path of a model directory or the name of a model.');
+  }
+  if (await isModel(source)) return source;
+  const names = await shippedModels();
+  if (names.includes(source)) return join(SHIPPED_MODELS, source);
+  if (await isDirectory(source)) {
+    throw new VaeError('ERR_VAE_IO', `"${source}" is not a model directory: it has no ${CONFIG_FILE}.`);
+  }
+  const near = nearest(source, names);
+  const hint =
+    near === undefined ? `The models of this package are ${names.join(', ') || 'none'}` : `Did you mean "${near}"`;
+  throw new VaeError(
+    'ERR_VAE_IO',
+    `There is no model directory "${source}", and no model of that name. ${hint}${near ? '?' : '.'}`,
+  );
+}
+
+/** Names of the models that come with the package. */
+export async function shippedModels(): Promise<string[]> {
+  const entries = await readdir(SHIPPED_MODELS).catch(() => [] as string[]);
+  const found = await Promise.all(entries.map((name) => isModel(join(SHIPPED_MODELS, name))));
+  return entries.filter((_, index) => found[index]).sort();
+}
+
+async function isModel(directory: string): Promise<boolean> {
+  return (await stat(join(directory, CONFIG_FILE)).catch(() => undefined))?.isFile() ?? false;
+}
+
+async function isDirectory(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() ?? false;
+}

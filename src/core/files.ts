@@ -1,0 +1,73 @@
+/** Files that appear under their name only when they are complete. */
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { VaeError } from './errors.js';
+
+export interface PendingFile {
+  readonly path: string;
+  readonly chunks: readonly Uint8Array[];
+}
+
+/**
+ * Writes files so that a failure at any moment leaves the earlier ones whole: all are written beside
+ * their place and flushed first, and only then renamed, in order.
+ *
+ * @throws VaeError ERR_VAE_IO when the disk is full, read-only or otherwise fails.
+ */
+export async function writeFilesAtomically(files: readonly PendingFile[]): Promise<void> {
+  const written: { temporary: string; path: string }[] = [];
+  try {
+    for (const { path, chunks } of files) {
+      await mkdir(dirname(path), { recursive: true });
+      const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
+      written.push({ temporary, path });
+      await writeAndFlush(temporary, chunks);
+    }
+    for (const { temporary, path } of written) await rename(temporary, path);
+    for (const folder of new Set(files.map(({ path }) => dirname(path)))) await flushFolder(folder);
+  } catch (error) {
+    await Promise.all(written.map(({ temporary }) => rm(temporary, { force: true }).catch(() => {})));
+    throw ioError(error, `writing ${files.map(({ path }) => path).join(', ')}`);
+  }
+}
+
+/** The file system's error in this package's words. */
+export function ioError(error: unknown, doing: string): VaeError {
+  if (error instanceof VaeError) return error;
+  const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
+  const remedy = REMEDIES[code] ?? String((error as Error).message);
+  return new VaeError('ERR_VAE_IO', `Failed ${doing}: ${remedy} (${code}).`, { cause: error });
+}
+
+const REMEDIES: Readonly<Record<string, string>> = {
+  ENOSPC: 'the disk is full; free some space or write elsewhere',
+  EDQUOT: 'the quota is used up; free some space or write elsewhere',
+  EROFS: 'the file system is read-only; write elsewhere',
+  EACCES: 'permission denied; check who owns the folder',
+  EPERM: 'not permitted; check who owns the folder',
+  ENOENT: 'no such file or folder',
+  ENOTDIR: 'part of the path is a file, not a folder',
+  EISDIR: 'it is a folder, not a file',
+};
+
+async function writeAndFlush(path: string, chunks: readonly Uint8Array[]): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    for (const chunk of chunks) await file.writeFile(chunk);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A rename survives a power cut only once its folder is flushed; Windows has no such call. */
+async function flushFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,24 @@
+/** node-vae: variational autoencoders for Node. */
+export { ARCHITECTURE_NAMES, type ArchitectureInput } from './architectures/index.js';
+export type { InputOptions, InputSpec } from './architectures/input.js';
+export { shippedModels } from './artifacts/model-source.js';
+export type { OptimizerInput } from './artifacts/optimizer-options.js';
+export { VaeError, type VaeErrorCode } from './core/errors.js';
+export type { Seed } from './core/seed.js';
+export type { ArrayWithShape, TensorLike } from './core/tensor.js';
+export * from './data/index.js';
+export { LIKELIHOOD_NAMES, type LikelihoodInput } from './nn/likelihoods/index.js';
+export type { FitOptions, Schedule, SchedulePoint } from './training/fit-options.js';
+export type { FitRun } from './training/fit-run.js';
+export type { EpochProgress, FitProgress, History, StepProgress, Terms } from './training/progress.js';
+export {
+  type DrawOptions,
+  type Encoding,
+  type ReconstructOptions,
+  type SampleOptions,
+  type Scores,
+  Vae,
+  type VaeInfo,
+  type VaeOptions,
+  type VaeSessionOptions,
+} from './vae.js';

@@ -1,0 +1,285 @@
+/** Epochs, batches and progress around a native training session. */
+import { NAMES, perExample, TERMS, type Term } from '../architectures/graphs.js';
+import type { NativeAbortFlag, NativeTrainingSession, RowTransform, TrainResult } from '../binding/addon.js';
+import { linkAbort } from '../binding/index.js';
+import { VaeError } from '../core/errors.js';
+import type { Dataset } from '../data/dataset.js';
+import { batchSizes, epochOrder } from './batch-plan.js';
+import type { ResolvedFitOptions, Schedule, SchedulePoint } from './fit-options.js';
+import type { EpochProgress, FitProgress, History, Terms } from './progress.js';
+import { feedRows, type RowFeed } from './row-feed.js';
+
+/** Where a run stands; what a checkpoint must bring back. */
+export interface LoopState {
+  /** Whole epochs done, and examples done of the one under way. */
+  epoch: number;
+  position: number;
+  /** Batches seen: the counter of the random numbers. */
+  microBatch: number;
+  readonly epochs: EpochProgress[];
+  learningRate: number;
+  /** Sums over the examples of the epoch under way. */
+  partial: Record<Term, number> & { seen: number };
+}
+
+export function freshState(): LoopState {
+  return { epoch: 0, position: 0, microBatch: 0, epochs: [], learningRate: 0, partial: noTerms() };
+}
+
+export interface LoopOptions {
+  readonly options: ResolvedFitOptions;
+  readonly seed: bigint;
+  readonly transform: RowTransform;
+  readonly state: LoopState;
+  emit(progress: FitProgress): void;
+}
+
+/** One native call lasts about this long: seldom enough to cost nothing, often enough to follow. */
+const SECONDS_PER_REQUEST = 0.1;
+const MOST_BATCHES_PER_REQUEST = 512;
+
+/** Random counters of validation start here, out of reach of training's. */
+const VALIDATION_COUNTER = 2 ** 44;
+const VALIDATION_BATCH = 1024;
+
+/** Runs epochs until `options.epochs` are done. The state stays true whatever ends the run. */
+export async function runEpochs(
+  session: NativeTrainingSession,
+  train: Dataset,
+  validation: Dataset | undefined,
+  loop: LoopOptions,
+): Promise<History> {
+  const { options } = loop;
+  return linkAbort(options.signal, async (flag) => {
+    const run = new Run(session, train, validation, loop, flag);
+    return run.all();
+  });
+}
+
+class Run {
+  readonly #session: NativeTrainingSession;
+  readonly #loop: LoopOptions;
+  readonly #rows: number;
+  readonly #feed: RowFeed;
+  readonly #validation: { readonly feed: RowFeed; readonly rows: number } | undefined;
+  readonly #flag: NativeAbortFlag;
+  readonly #stepsPerEpoch: number;
+  readonly #started = performance.now();
+  readonly #breakdown = { assemble: 0, graph: 0, optimizer: 0, validation: 0 };
+  #examples = 0;
+  #trainSeconds = 0;
+  #batchesPerRequest = 4;
+
+  constructor(
+    session: NativeTrainingSession,
+    train: Dataset,
+    validation: Dataset | undefined,
+    loop: LoopOptions,
+    flag: NativeAbortFlag,
+  ) {
+    this.#session = session;
+    this.#loop = loop;
+    this.#rows = train.length;
+    this.#flag = flag;
+    this.#stepsPerEpoch = Math.ceil(train.length / loop.options.batchSize);
+    const { signal } = loop.options;
+    this.#feed = feedRows(session, NAMES.input, train, loop.transform, signal);
+    this.#validation = validation && {
+      feed: feedRows(session, NAMES.input, validation, loop.transform, signal),
+      rows: validation.length,
+    };
+  }
+
+  async all(): Promise<History> {
+    const { state, options } = this.#loop;
+    while (state.epoch < options.epochs) await this.#epoch();
+    const seconds = (performance.now() - this.#started) / 1000;
+    return {
+      epochs: [...state.epochs],
+      seconds,
+      examplesPerSecond: this.#examples / Math.max(this.#trainSeconds, 1e-9),
+      breakdown: { ...this.#breakdown },
+    };
+  }
+
+  async #epoch(): Promise<void> {
+    const { state, options, seed, emit } = this.#loop;
+    const started = performance.now();
+    const order = epochOrder(this.#rows, state.epoch, seed, options.shuffle);
+    const before = this.#examples;
+    while (state.position < this.#rows) {
+      const sizes = batchSizes(this.#rows, state.position, options.batchSize, this.#requestSize());
+      await this.#request(order, sizes);
+    }
+    const train = meanTerms(state.partial, state.partial.seen);
+    const trainSeconds = (performance.now() - started) / 1000;
+    const validation = await this.#validate();
+    state.epoch += 1;
+    state.position = 0;
+    state.partial = noTerms();
+    const progress: EpochProgress = {
+      kind: 'epoch',
+      epoch: state.epoch,
+      epochs: options.epochs,
+      train,
+      ...(validation === undefined ? {} : { validation }),
+      learningRate: state.learningRate,
+      seconds: (performance.now() - started) / 1000,
+      examplesPerSecond: (this.#examples - before) / Math.max(trainSeconds, 1e-9),
+    };
+    state.epochs.push(progress);
+    emit(progress);
+  }
+
+  /** Trains on the next batches; moves the state past those that were done. */
+  async #request(order: Uint32Array, sizes: Uint32Array): Promise<void> {
+    const { state, options } = this.#loop;
+    const rows = sum(sizes);
+    const wanted = order.subarray(state.position, state.position + rows);
+    const next = order.subarray(state.position + rows, state.position + rows + options.batchSize);
+    const indices = await this.#feed.prepare(wanted, next.length > 0 ? next : undefined);
+    const points = Array.from(sizes, (_, batch) => this.#point(batch));
+    const learningRates = Float64Array.from(points, (point) => this.#learningRate(point));
+    const klWeights = Float32Array.from(points, (point) => evaluate(options.klWeight, point, 'klWeight'));
+    const started = performance.now();
+    const result = await this.#session.train(
+      {
+        indices,
+        batchSizes: sizes,
+        firstMicroBatch: state.microBatch,
+        scalars: { [NAMES.klWeight]: klWeights },
+        learningRates,
+        accumulate: options.accumulate,
+      },
+      this.#flag,
+    );
+    const seconds = (performance.now() - started) / 1000;
+    this.#account(result, sizes, seconds);
+    if (result.completed > 0) this.#report(result, learningRates, klWeights);
+    if (result.nonFinite !== undefined) throw this.#diverged(result.nonFinite);
+    options.signal?.throwIfAborted();
+  }
+
+  #account(result: TrainResult, sizes: Uint32Array, seconds: number): void {
+    const { state } = this.#loop;
+    const examples = sum(sizes.subarray(0, result.completed));
+    for (let batch = 0; batch < result.completed; batch += 1) {
+      for (const term of TERMS) state.partial[term] += result.scalars[term]![batch]! * sizes[batch]!;
+    }
+    state.partial.seen += examples;
+    state.position += examples;
+    state.microBatch += result.completed;
+    this.#examples += examples;
+    this.#trainSeconds += seconds;
+    for (const part of ['assemble', 'graph', 'optimizer'] as const) this.#breakdown[part] += result.seconds[part];
+    const perBatch = seconds / Math.max(result.completed, 1);
+    this.#batchesPerRequest = Math.max(
+      1,
+      Math.min(MOST_BATCHES_PER_REQUEST, Math.round(SECONDS_PER_REQUEST / perBatch)),
+    );
+  }
+
+  #report(result: TrainResult, learningRates: Float64Array, klWeights: Float32Array): void {
+    const { state, options, emit } = this.#loop;
+    const last = result.completed - 1;
+    state.learningRate = learningRates[last]!;
+    const step = state.epoch * this.#stepsPerEpoch + Math.ceil(state.position / options.batchSize);
+    const steps = options.epochs * this.#stepsPerEpoch;
+    const examplesPerSecond = this.#examples / Math.max(this.#trainSeconds, 1e-9);
+    emit({
+      kind: 'step',
+      epoch: state.epoch + 1,
+      epochs: options.epochs,
+      step,
+      steps,
+      loss: result.scalars['loss']![last]!,
+      reconstruction: result.scalars['reconstruction']![last]!,
+      kl: result.scalars['kl']![last]!,
+      learningRate: state.learningRate,
+      klWeight: klWeights[last]!,
+      gradientNorm: lastFinite(result.gradientNorms),
+      examplesPerSecond,
+      secondsLeft: ((steps - step) * options.batchSize) / examplesPerSecond,
+    });
+  }
+
+  /** Mean terms over the validation data, or undefined where there is none. */
+  async #validate(): Promise<Terms | undefined> {
+    if (this.#validation === undefined) return undefined;
+    const started = performance.now();
+    const { feed, rows } = this.#validation;
+    const perRequest = Math.min(feed.batchesPerRequest, 8);
+    const order = Uint32Array.from({ length: rows }, (_, index) => index);
+    const sums = noTerms();
+    let batch = 0;
+    for (let position = 0; position < rows; ) {
+      const sizes = batchSizes(rows, position, VALIDATION_BATCH, perRequest);
+      const end = position + sum(sizes);
+      const next = order.subarray(end, end + VALIDATION_BATCH);
+      const indices = await feed.prepare(order.subarray(position, end), next.length > 0 ? next : undefined);
+      // β is 1 here whatever it is in training: validation is the ELBO, comparable between runs.
+      const scalars = { [NAMES.klWeight]: new Float32Array(sizes.length).fill(1) };
+      const request = { indices, batchSizes: sizes, firstMicroBatch: VALIDATION_COUNTER + batch, scalars };
+      const result = await this.#session.evaluate(request, this.#flag);
+      this.#loop.options.signal?.throwIfAborted();
+      for (const term of TERMS) sums[term] += sum(result[perExample(term)]!);
+      position = end;
+      batch += sizes.length;
+    }
+    this.#breakdown.validation += (performance.now() - started) / 1000;
+    return meanTerms(sums, rows);
+  }
+
+  #requestSize(): number {
+    return Math.min(this.#feed.batchesPerRequest, this.#batchesPerRequest);
+  }
+
+  #point(batch: number): SchedulePoint {
+    const { state, options } = this.#loop;
+    const done = state.position + batch * options.batchSize;
+    return {
+      step: Math.floor((state.microBatch + batch) / options.accumulate),
+      steps: Math.ceil((options.epochs * this.#stepsPerEpoch) / options.accumulate),
+      epoch: state.epoch + done / this.#rows,
+    };
+  }
+
+  #learningRate(point: SchedulePoint): number {
+    const { learningRate, optimizer } = this.#loop.options;
+    return evaluate(learningRate ?? optimizer.learningRate, point, 'learningRate');
+  }
+
+  #diverged({ microBatch, where }: { microBatch: number; where: string }): VaeError {
+    const { state } = this.#loop;
+    return new VaeError(
+      'ERR_VAE_RUNTIME',
+      `Training diverged in epoch ${state.epoch + 1}, batch ${microBatch}: ${where} is not finite. ` +
+        'The parameters are those before that step. Try a lower learning rate, clipGradientNorm, or a smaller klWeight at first.',
+    );
+  }
+}
+
+function evaluate(schedule: Schedule, point: SchedulePoint, name: string): number {
+  const value = typeof schedule === 'number' ? schedule : schedule(point);
+  if (Number.isFinite(value) && value >= 0) return value;
+  throw new VaeError('ERR_VAE_OPTION', `fit(): ${name} gave ${value} at step ${point.step}; expected a number from 0.`);
+}
+
+function noTerms(): Record<Term, number> & { seen: number } {
+  return { loss: 0, reconstruction: 0, kl: 0, seen: 0 };
+}
+
+function meanTerms(sums: Readonly<Record<Term, number>>, count: number): Terms {
+  const mean = (term: Term): number => sums[term] / Math.max(count, 1);
+  return { loss: mean('loss'), reconstruction: mean('reconstruction'), kl: mean('kl') };
+}
+
+function sum(values: Uint32Array | Float32Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
+}
+
+function lastFinite(values: Float32Array): number {
+  return values.findLast((value) => Number.isFinite(value)) ?? Number.NaN;
+}

@@ -1,0 +1,77 @@
+/** Brings the rows of a dataset before the native session: lent whole where they lie in memory, else read ahead. */
+import type { NativeTrainingSession, RowTransform } from '../binding/addon.js';
+import type { Dataset } from '../data/dataset.js';
+import type { RowArray } from '../data/values.js';
+
+export interface RowFeed {
+  /** Most batches that one request may hold. */
+  readonly batchesPerRequest: number;
+  /**
+   * Makes the rows of a request available and returns the numbers by which the session finds them.
+   * `next` are the rows wanted after these, read while these are worked on.
+   */
+  prepare(rows: Uint32Array, next: Uint32Array | undefined): Promise<Uint32Array>;
+}
+
+export function feedRows(
+  session: NativeTrainingSession,
+  name: string,
+  data: Dataset,
+  transform: RowTransform,
+  signal?: AbortSignal,
+): RowFeed {
+  const indexed = data.indexed;
+  const memory = data.memory ?? indexed?.memory;
+  if (memory !== undefined) return lendMemory(session, name, data, memory, indexed?.rows, transform);
+  return readAhead(session, name, data, transform, signal);
+}
+
+function lendMemory(
+  session: NativeTrainingSession,
+  name: string,
+  data: Dataset,
+  memory: RowArray,
+  selected: Uint32Array | undefined,
+  transform: RowTransform,
+): RowFeed {
+  const rowSize = data.rowShape.reduce((product, dim) => product * dim, 1);
+  const attach = (): void => session.attachRows(name, memory, memory.length / rowSize, transform);
+  return {
+    batchesPerRequest: Number.POSITIVE_INFINITY,
+    async prepare(rows) {
+      // Attaching is a pointer's worth of work; training and validation share one session and its name.
+      attach();
+      return selected === undefined ? rows : rows.map((row) => selected[row]!);
+    },
+  };
+}
+
+function readAhead(
+  session: NativeTrainingSession,
+  name: string,
+  data: Dataset,
+  transform: RowTransform,
+  signal: AbortSignal | undefined,
+): RowFeed {
+  let ahead: { rows: Uint32Array; data: Promise<RowArray> } | undefined;
+  const read = (rows: Uint32Array): Promise<RowArray> => {
+    const promise = data.read(rows, signal);
+    // An error shows when the batch's turn comes; until then it is not unhandled.
+    promise.catch(() => {});
+    return promise;
+  };
+  return {
+    batchesPerRequest: 1,
+    async prepare(rows, next) {
+      const current = ahead !== undefined && sameRows(ahead.rows, rows) ? ahead.data : read(rows);
+      const values = await current;
+      ahead = next === undefined ? undefined : { rows: next, data: read(next) };
+      session.attachRows(name, values, rows.length, transform);
+      return Uint32Array.from(rows, (_, index) => index);
+    },
+  };
+}
+
+function sameRows(left: Uint32Array, right: Uint32Array): boolean {
+  return left.length === right.length && left.every((row, index) => row === right[index]);
+}
