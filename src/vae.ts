@@ -25,8 +25,9 @@ import { floatTensor, type TensorLike } from './core/tensor.js';
 import { type DatasetInput, toDataset } from './data/to-dataset.js';
 import { type Model, writeModel } from './graph/index.js';
 import { normalRows } from './inference/noise.js';
-import { type BatchInput, readRows } from './inference/rows.js';
+import { type BatchInput, type RowReader, readRows } from './inference/rows.js';
 import { GraphSession, type RunOptions } from './inference/session.js';
+import { SessionPool } from './inference/session-pool.js';
 import { type LikelihoodConfig, type LikelihoodInput, likelihoodSchema } from './nn/likelihoods/index.js';
 import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
@@ -143,13 +144,17 @@ export class Vae {
   #parts: ModelParts;
   readonly #sessionOptions: SessionOptions;
   readonly #lifetime = new Lifetime('Vae');
-  readonly #sessions = new Map<SessionKind, Promise<GraphSession>>();
+  readonly #sessions: SessionPool<SessionKind>;
   #fitting = false;
   #draws = 0;
 
   private constructor(parts: ModelParts, sessionOptions: SessionOptions) {
     this.#parts = parts;
     this.#sessionOptions = sessionOptions;
+    this.#sessions = new SessionPool((kind) => {
+      const model = SESSION_GRAPHS[kind](this.#parts.vae, this.#parts.parameters);
+      return GraphSession.open(writeModel(model), `Vae's ${kind}`, sessionOptions);
+    });
   }
 
   /**
@@ -255,7 +260,7 @@ export class Vae {
           });
         } finally {
           this.#fitting = false;
-          await this.#closeSessions();
+          await this.#sessions.refresh();
         }
       }),
     );
@@ -270,20 +275,7 @@ export class Vae {
   encode(batch: BatchInput, options: RunOptions = {}): Promise<Encoding> {
     return this.#lifetime.run(async () => {
       const { signal } = parseOptions(runSchema, options, 'encode()');
-      const { latentShape } = this.#parts.vae.network;
-      const reader = readRows(batch, this.dataShape, 'encode()', signal);
-      const session = await this.#session('encoder');
-      const [mean, logVariance] = await session.runRows(
-        reader.rows,
-        async (from, to) => ({ [NAMES.input]: await reader.read(from, to) }),
-        [
-          { name: NAMES.mean, rowShape: latentShape },
-          { name: NAMES.logVariance, rowShape: latentShape },
-        ],
-        { signal },
-      );
-      const dims = [reader.rows, ...latentShape];
-      return { mean: floatTensor(mean!, dims), logVariance: floatTensor(logVariance!, dims) };
+      return this.#encodeRows(readRows(batch, this.dataShape, 'encode()', signal), signal);
     });
   }
 
@@ -297,7 +289,7 @@ export class Vae {
     return this.#lifetime.run(async () => {
       const { signal } = parseOptions(runSchema, options, 'decode()');
       const reader = readRows(latents, this.#parts.vae.network.latentShape, 'decode()', signal);
-      return this.#decodeRows(reader.rows, reader.read, signal);
+      return this.#decodeRows(reader, signal);
     });
   }
 
@@ -305,7 +297,8 @@ export class Vae {
   reconstruct(batch: BatchInput, options: ReconstructOptions = {}): Promise<Tensor> {
     return this.#lifetime.run(async () => {
       const { signal, sample, seed } = parseOptions(reconstructSchema, options, 'reconstruct()');
-      const { mean, logVariance } = await this.encode(batch, signal ? { signal } : {});
+      const reader = readRows(batch, this.dataShape, 'reconstruct()', signal);
+      const { mean, logVariance } = await this.#encodeRows(reader, signal);
       const latents = mean.data as Float32Array;
       if (sample) {
         const spread = logVariance.data as Float32Array;
@@ -314,7 +307,7 @@ export class Vae {
           latents[index] = latents[index]! + Math.exp(0.5 * spread[index]!) * (noise.data as Float32Array)[index]!;
         }
       }
-      return this.decode(mean, signal ? { signal } : {});
+      return this.#decodeRows(readRows(mean, mean.dims.slice(1), 'reconstruct()', signal), signal);
     });
   }
 
@@ -328,7 +321,7 @@ export class Vae {
       const values = noise.data as Float32Array;
       if (temperature !== 1) for (let index = 0; index < values.length; index += 1) values[index]! *= temperature;
       const reader = readRows({ data: values, shape: noise.dims }, shape, 'sample()', signal);
-      return this.#decodeRows(reader.rows, reader.read, signal);
+      return this.#decodeRows(reader, signal);
     });
   }
 
@@ -341,20 +334,21 @@ export class Vae {
       const { signal, seed = BigInt(this.#parts.description.seed) } = parseOptions(drawSchema, options, 'score()');
       const { latentShape } = this.#parts.vae.network;
       const reader = readRows(batch, this.dataShape, 'score()', signal);
-      const session = await this.#session('objective');
       const one = { dtype: 'float32' as const, dims: [], data: Float32Array.of(1) };
-      const [reconstruction, kl] = await session.runRows(
-        reader.rows,
-        async (from, to) => ({
-          [NAMES.input]: await reader.read(from, to),
-          [NAMES.epsilon]: normalRows(to - from, latentShape, BigInt(seed), STREAMS.scoreNoise, from),
-          [NAMES.klWeight]: one,
-        }),
-        [
-          { name: perExample('reconstruction'), rowShape: [] },
-          { name: perExample('kl'), rowShape: [] },
-        ],
-        { signal },
+      const [reconstruction, kl] = await this.#sessions.use('objective', (session) =>
+        session.runRows(
+          reader.rows,
+          async (from, to) => ({
+            [NAMES.input]: await reader.read(from, to),
+            [NAMES.epsilon]: normalRows(to - from, latentShape, BigInt(seed), STREAMS.scoreNoise, from),
+            [NAMES.klWeight]: one,
+          }),
+          [
+            { name: perExample('reconstruction'), rowShape: [] },
+            { name: perExample('kl'), rowShape: [] },
+          ],
+          { signal },
+        ),
       );
       return {
         elbo: reconstruction!.map((value, row) => -(value + kl![row]!)),
@@ -380,27 +374,41 @@ export class Vae {
 
   /** Idempotent; waits for work in flight, a running fit() included (abort its signal to end it sooner). */
   close(): Promise<void> {
-    return this.#lifetime.close(() => this.#closeSessions());
+    return this.#lifetime.close(() => this.#sessions.refresh());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #decodeRows(
-    rows: number,
-    read: (from: number, to: number) => ReturnType<ReturnType<typeof readRows>['read']>,
-    signal: AbortSignal | undefined,
-  ): Promise<Tensor> {
-    const session = await this.#session('decoder');
-    const rowShape = this.dataShape;
-    const [output] = await session.runRows(
-      rows,
-      async (from, to) => ({ [NAMES.latent]: await read(from, to) }),
-      [{ name: NAMES.output, rowShape }],
-      { signal },
+  async #encodeRows(reader: RowReader, signal: AbortSignal | undefined): Promise<Encoding> {
+    const { latentShape } = this.#parts.vae.network;
+    const [mean, logVariance] = await this.#sessions.use('encoder', (session) =>
+      session.runRows(
+        reader.rows,
+        async (from, to) => ({ [NAMES.input]: await reader.read(from, to) }),
+        [
+          { name: NAMES.mean, rowShape: latentShape },
+          { name: NAMES.logVariance, rowShape: latentShape },
+        ],
+        { signal },
+      ),
     );
-    return floatTensor(output!, [rows, ...rowShape]);
+    const dims = [reader.rows, ...latentShape];
+    return { mean: floatTensor(mean!, dims), logVariance: floatTensor(logVariance!, dims) };
+  }
+
+  async #decodeRows(reader: RowReader, signal: AbortSignal | undefined): Promise<Tensor> {
+    const rowShape = this.dataShape;
+    const [output] = await this.#sessions.use('decoder', (session) =>
+      session.runRows(
+        reader.rows,
+        async (from, to) => ({ [NAMES.latent]: await reader.read(from, to) }),
+        [{ name: NAMES.output, rowShape }],
+        { signal },
+      ),
+    );
+    return floatTensor(output!, [reader.rows, ...rowShape]);
   }
 
   /** Seed, stream and counter of one draw: the caller's seed, or the next of the model's own sequence. */
@@ -408,24 +416,6 @@ export class Vae {
     if (seed !== undefined) return [BigInt(seed), stream, 0];
     this.#draws += 1;
     return [BigInt(this.#parts.description.seed), stream, this.#draws];
-  }
-
-  /** Opens a session when it is first needed; one that failed to open is tried again. */
-  #session(kind: SessionKind): Promise<GraphSession> {
-    let session = this.#sessions.get(kind);
-    if (session === undefined) {
-      const model = SESSION_GRAPHS[kind](this.#parts.vae, this.#parts.parameters);
-      session = GraphSession.open(writeModel(model), `Vae's ${kind}`, this.#sessionOptions);
-      session.catch(() => this.#sessions.delete(kind));
-      this.#sessions.set(kind, session);
-    }
-    return session;
-  }
-
-  async #closeSessions(): Promise<void> {
-    const open = [...this.#sessions.values()];
-    this.#sessions.clear();
-    await Promise.all(open.map(async (session) => (await session.catch(() => undefined))?.close()));
   }
 }
 

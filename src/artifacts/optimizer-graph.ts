@@ -44,7 +44,7 @@ export function buildOptimizer(parameters: readonly OptimizedParameter[], option
     const clipped = scale ? g.op('Mul', [gradient, scale]) : gradient;
     const result = update({ value, gradient: clipped, moment, decay: parameter.decay });
     g.output(`${parameter.name}_out`, result.value);
-    result.moments.forEach((next, index) => g.output(`${parameter.name}_moment${index + 1}_out`, next));
+    for (const [index, next] of result.moments.entries()) g.output(`${parameter.name}_moment${index + 1}_out`, next);
   }
   return g.model;
 }
