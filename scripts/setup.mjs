@@ -1,0 +1,63 @@
+// Brings a clone to a state in which everything runs: dependencies, addon, compiled TypeScript.
+// Each part is skipped where nothing it depends on has changed. Uses nothing but Node itself.
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+
+step('dependencies', 'node_modules/.node-vae-stamp', ['package.json', 'package-lock.json'], () => {
+  // onnxruntime-node would fetch CUDA files from outside the registry; nothing here needs them.
+  run(npm, ['ci', '--no-audit', '--no-fund'], { ONNXRUNTIME_NODE_INSTALL: 'skip', npm_config_loglevel: 'error' });
+});
+
+// Knows by itself when there is nothing to do.
+run(process.execPath, ['scripts/build-native.mjs']);
+
+step('TypeScript', 'dist/.node-vae-stamp', ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json'], () => {
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
+});
+
+function step(name, stampFile, inputs, work) {
+  const stamp = join(root, stampFile);
+  const fingerprint = hashOf(inputs);
+  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === fingerprint) return;
+  console.error(`Setting up ${name} ...`);
+  work();
+  mkdirSync(join(stamp, '..'), { recursive: true });
+  writeFileSync(stamp, fingerprint);
+}
+
+function run(command, args, env = {}) {
+  try {
+    execFileSync(command, args, {
+      cwd: root,
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...env },
+    });
+  } catch (error) {
+    console.error(`\nSet-up failed: ${command} ${args.join(' ')} (exit code ${error.status ?? error.code}).`);
+    process.exit(1);
+  }
+}
+
+function hashOf(paths) {
+  const hash = createHash('sha256').update(process.version);
+  const visit = (path) => {
+    const entries = readdirSync(join(root, path), { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1));
+    for (const entry of entries) {
+      const inner = `${path}/${entry.name}`;
+      if (entry.isDirectory()) visit(inner);
+      else hash.update(inner).update(readFileSync(join(root, inner)));
+    }
+  };
+  for (const path of paths) {
+    if (statSync(join(root, path)).isDirectory()) visit(path);
+    else hash.update(path).update(readFileSync(join(root, path)));
+  }
+  return hash.digest('hex');
+}
