@@ -1,0 +1,217 @@
+import { elementCount } from '../core/dtype.js';
+import { VaeError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
+import type { Labels } from './labels.js';
+import { permutation } from './permutation.js';
+import { mappedRows, type RowMapper } from './rows/mapped.js';
+import { memoryRows } from './rows/memory.js';
+import type { IndexedMemory, Rows } from './rows/rows.js';
+import { rangeOfRows, selectedRows } from './rows/selected.js';
+import { type Parts, partSizes } from './split.js';
+import { allocateRows, type RowArray, type RowType } from './values.js';
+
+/** Some rows of a dataset, in the form of `ArrayWithShape`: it goes straight into encode() and score(). */
+export interface Batch {
+  /** The rows, one after another. Borrowed where the dataset lies in memory: do not write to it. */
+  readonly data: RowArray;
+  /** [rows, ...rowShape]. */
+  readonly shape: readonly number[];
+  /** Number of the first row within the dataset. */
+  readonly start: number;
+  readonly labels?: Labels;
+  readonly names?: readonly string[];
+}
+
+export interface BatchOptions {
+  /** Leaves out a last batch that is not full. Default false. */
+  readonly dropLast?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface MapOptions {
+  /** Shape of a row after mapping. Default: unchanged. */
+  readonly rowShape?: readonly number[];
+  /** Element type after mapping. Default float32. */
+  readonly dtype?: RowType;
+}
+
+/** Rows read at once where a dataset is copied into memory. */
+const COPY_ROWS = 1024;
+
+/**
+ * Rows of numbers of one shape, with labels and names where there are any. Make one with `toDataset`
+ * or a reader such as `readIdx`. Immutable: every method gives a new dataset that shares the rows
+ * with this one, and nothing is copied before rows are read.
+ */
+export class Dataset {
+  readonly #rows: Rows;
+
+  /** Inside use: the rows must have been checked. */
+  constructor(rows: Rows) {
+    this.#rows = rows;
+  }
+
+  /** Number of rows. */
+  get length(): number {
+    return this.#rows.length;
+  }
+
+  /** Shape of one row, channels first: [1, 28, 28] for a grey image of 28 by 28. */
+  get rowShape(): readonly number[] {
+    return this.#rows.rowShape;
+  }
+
+  /** Element type of the rows: `uint8` (0 to 255) or `float32` (any finite number). */
+  get dtype(): RowType {
+    return this.#rows.dtype;
+  }
+
+  get labels(): Labels | undefined {
+    return this.#rows.labels;
+  }
+
+  /** A name for each row, such as the file it came from. */
+  get names(): readonly string[] | undefined {
+    return this.#rows.names;
+  }
+
+  /**
+   * All rows in order, one after another, where they lie so in memory: lent, not copied, not to be
+   * written to. Absent for rows that are read or computed when asked for, and for shuffled ones.
+   */
+  get memory(): RowArray | undefined {
+    return this.#rows.memory;
+  }
+
+  /**
+   * Shuffled or selected rows of an array in memory: row i is row `rows[i]` of `memory`. What can
+   * gather rows itself uses this and saves a copy of the whole dataset.
+   */
+  get indexed(): IndexedMemory | undefined {
+    return this.#rows.indexed;
+  }
+
+  /**
+   * Copies the rows of these numbers, in this order, repeats allowed: [rows.length, ...rowShape].
+   *
+   * @throws VaeError ERR_VAE_DATA for a number outside the dataset, or for NaN or infinity among the values;
+   *   `signal.reason` when aborted.
+   */
+  async read(rows: ArrayLike<number>, signal?: AbortSignal): Promise<RowArray> {
+    for (let index = 0; index < rows.length; index += 1) checkRow(rows[index]!, this.length);
+    signal?.throwIfAborted();
+    return this.#rows.read(rows, signal);
+  }
+
+  /** The first `count` rows; all of them where there are fewer. */
+  take(count: number): Dataset {
+    if (!Number.isSafeInteger(count) || count < 1) {
+      throw new VaeError('ERR_VAE_OPTION', `take(): expected a whole number from 1, received ${describeValue(count)}.`);
+    }
+    return this.#range(0, Math.min(count, this.length));
+  }
+
+  /** The rows of these numbers, in this order, repeats allowed. */
+  select(rows: ArrayLike<number>): Dataset {
+    if (rows.length === 0) throw new VaeError('ERR_VAE_DATA', 'select(): expected at least one row, received none.');
+    for (let index = 0; index < rows.length; index += 1) checkRow(rows[index]!, this.length);
+    return new Dataset(selectedRows(this.#rows, Uint32Array.from(rows)));
+  }
+
+  /** The rows in an order that only the seed and their number decide. */
+  shuffle(seed: number): Dataset {
+    return new Dataset(selectedRows(this.#rows, permutation(this.length, seed)));
+  }
+
+  /**
+   * Cuts the dataset in parts. With a seed the rows are shuffled first; without one they stay in order.
+   *
+   * @param parts the first part's fraction (0.9 gives nine tenths and one tenth), fractions that add up
+   *   to 1, or row counts that add up to the length.
+   * @throws VaeError ERR_VAE_OPTION for parts that do not add up, ERR_VAE_DATA where one would be empty.
+   */
+  split(parts: Parts, seed?: number): Dataset[] {
+    const sizes = partSizes(parts, this.length);
+    const rows = seed === undefined ? this : this.shuffle(seed);
+    let start = 0;
+    return sizes.map((size) => {
+      const part = rows.#range(start, start + size);
+      start += size;
+      return part;
+    });
+  }
+
+  /**
+   * Rows changed by a function each time they are read; `toMemory()` makes it once for all.
+   *
+   * @param mapper gets one row and its number in this dataset, and returns the new row's values.
+   */
+  map(mapper: RowMapper, options: MapOptions = {}): Dataset {
+    return new Dataset(mappedRows(this.#rows, mapper, options.rowShape ?? this.rowShape, options.dtype ?? 'float32'));
+  }
+
+  /** Rows in order, `size` at a time. */
+  async *batch(size: number, options: BatchOptions = {}): AsyncGenerator<Batch, void, undefined> {
+    if (!Number.isSafeInteger(size) || size < 1) {
+      throw new VaeError('ERR_VAE_OPTION', `batch(): expected a whole number from 1, received ${describeValue(size)}.`);
+    }
+    const rowSize = elementCount(this.rowShape);
+    for (let start = 0; start < this.length; start += size) {
+      options.signal?.throwIfAborted();
+      const count = Math.min(size, this.length - start);
+      if (options.dropLast && count < size) return;
+      const range = rangeOfRows(this.#rows, start, start + count);
+      yield {
+        data:
+          this.memory?.subarray(start * rowSize, (start + count) * rowSize) ??
+          (await range.read(indices(count), options.signal)),
+        shape: [count, ...this.rowShape],
+        start,
+        ...(range.labels && { labels: range.labels }),
+        ...(range.names && { names: range.names }),
+      };
+    }
+  }
+
+  /** This dataset with its rows one after another in memory; itself where they already are. */
+  async toMemory(signal?: AbortSignal): Promise<Dataset> {
+    if (this.memory) return this;
+    const rowSize = elementCount(this.rowShape);
+    const all = allocateRows(this.dtype, this.length * rowSize);
+    for await (const { data, start } of this.batch(COPY_ROWS, signal ? { signal } : {})) all.set(data, start * rowSize);
+    return new Dataset(memoryRows(all, this.#rows));
+  }
+
+  /**
+   * The same values under another row shape of as many elements, such as [784] for [1, 28, 28].
+   *
+   * @throws VaeError ERR_VAE_SHAPE where the number of elements differs.
+   */
+  reshape(rowShape: readonly number[]): Dataset {
+    if (elementCount(rowShape) !== elementCount(this.rowShape)) {
+      throw new VaeError(
+        'ERR_VAE_SHAPE',
+        `reshape(): rows of shape [${this.rowShape.join(', ')}] hold ${elementCount(this.rowShape)} values, ` +
+          `[${rowShape.join(', ')}] would hold ${elementCount(rowShape)}.`,
+      );
+    }
+    return new Dataset({ ...this.#rows, rowShape: [...rowShape] });
+  }
+
+  #range(start: number, end: number): Dataset {
+    return new Dataset(rangeOfRows(this.#rows, start, end));
+  }
+}
+
+function indices(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, index) => index);
+}
+
+function checkRow(row: number, length: number): void {
+  if (!Number.isInteger(row) || row < 0 || row >= length) {
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `Row numbers of this dataset are whole numbers from 0 to ${length - 1}, received ${describeValue(row)}.`,
+    );
+  }
+}

@@ -1,0 +1,60 @@
+import { Tensor } from 'onnxruntime-common';
+import { elementCount, type TypedArray } from '../../core/dtype.js';
+import { elementsOf } from '../byte-order.js';
+import { readDataFile } from '../files.js';
+import { formatError } from './error.js';
+import { readNpyHeader } from './header.js';
+import { parseDescr } from './types.js';
+
+/**
+ * Reads a .npy file, plain or gzip-compressed: numbers of every NumPy type but complex ones. Arrays
+ * in Fortran order are transposed to C order.
+ *
+ * @throws VaeError ERR_VAE_IO where it cannot be read, ERR_VAE_FORMAT where it is not a valid .npy file
+ *   or holds something else than numbers.
+ */
+export async function readNpy(path: string, signal?: AbortSignal): Promise<Tensor> {
+  return parseNpy(await readDataFile(path, signal), path);
+}
+
+/** The same from bytes, which are borrowed where the element type and its alignment allow it. */
+export function parseNpy(bytes: Uint8Array, where = 'parseNpy()'): Tensor {
+  const { header, dataStart } = readNpyHeader(bytes, where);
+  const { descr, fortranOrder, shape } = header;
+  const type = parseDescr(descr);
+  if (!type) throw formatError(where, `elements of type ${JSON.stringify(descr)} are not numbers that can be read`);
+  const count = elementCount(shape);
+  const expected = count * type.Type.BYTES_PER_ELEMENT;
+  if (bytes.length - dataStart !== expected) {
+    throw formatError(
+      where,
+      `shape [${shape.join(', ')}] of ${descr} needs ${expected} bytes of data, the file has ${bytes.length - dataStart}`,
+    );
+  }
+  const stored = elementsOf(bytes.subarray(dataStart), count, type.Type, type.bigEndian);
+  const data = fortranOrder && shape.length > 1 ? fromFortranOrder(stored, shape) : stored;
+  return new Tensor(type.dtype, data as Float32Array, shape);
+}
+
+/** Element (i, j, k) of a Fortran-ordered array lies at i + I (j + J k). */
+function fromFortranOrder(stored: TypedArray, shape: readonly number[]): TypedArray {
+  const out = stored.slice();
+  const strides: number[] = [];
+  shape.reduce((stride, dim) => {
+    strides.push(stride);
+    return stride * dim;
+  }, 1);
+  const position = shape.map(() => 0);
+  let from = 0;
+  for (let to = 0; to < out.length; to += 1) {
+    out[to] = stored[from]!;
+    for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
+      position[axis]! += 1;
+      from += strides[axis]!;
+      if (position[axis]! < shape[axis]!) break;
+      from -= strides[axis]! * shape[axis]!;
+      position[axis] = 0;
+    }
+  }
+  return out;
+}

@@ -1,0 +1,213 @@
+/** Whatever a program has its data in, as a dataset. */
+import { elementCount, type TypedArray } from '../core/dtype.js';
+import { VaeError } from '../core/errors.js';
+import { describeValue } from '../core/options.js';
+import { asDense, type DenseTensor, isTensorLike, type TensorLike } from '../core/tensor.js';
+import { Dataset } from './dataset.js';
+import { type LabelsInput, toLabels } from './labels.js';
+import { fitRowShape } from './row-shape.js';
+import { checkDescription, customRows, type DatasetSource } from './rows/custom.js';
+import { memoryRows } from './rows/memory.js';
+import { type NestedRows, stackRows } from './stack.js';
+import { checkFinite, toRowArray } from './values.js';
+
+/** One batch of an iterable: rows alone, or rows with the labels and names that belong to them. */
+export type BatchInput =
+  | TensorLike
+  | { readonly data: TensorLike; readonly labels?: ArrayLike<number>; readonly names?: readonly string[] };
+
+/** Everything that a dataset is made from. */
+export type DatasetInput =
+  | Dataset
+  | DatasetSource
+  | TensorLike
+  | TypedArray
+  | NestedRows
+  | Iterable<BatchInput>
+  | AsyncIterable<BatchInput>;
+
+export interface DatasetOptions {
+  /**
+   * Shape that every row must have. Needed for a bare typed array; elsewhere rows of as many values
+   * under a flat shape, or with axes of length 1 more or fewer, are taken as this shape.
+   */
+  readonly rowShape?: readonly number[];
+  /** Class numbers or class names, one for each row. */
+  readonly labels?: LabelsInput;
+  /** Names of the classes, where labels are numbers. */
+  readonly classes?: readonly string[];
+  readonly names?: readonly string[];
+  readonly signal?: AbortSignal;
+  /** The call the data was given to, for messages. */
+  readonly where?: string;
+}
+
+/**
+ * Makes a dataset. Typed arrays and tensors of uint8 and float32 are borrowed and must not change
+ * while the dataset is in use; other number types are copied to float32. Iterables are read to the
+ * end into memory; what does not fit there is given as a `DatasetSource`.
+ *
+ * @throws VaeError ERR_VAE_DATA for no rows, NaN or infinity, or labels or names of another length;
+ *   ERR_VAE_SHAPE for rows of another shape, or of a type that holds no numbers.
+ */
+export async function toDataset(input: DatasetInput, options: DatasetOptions = {}): Promise<Dataset> {
+  const where = options.where ?? 'toDataset()';
+  options.signal?.throwIfAborted();
+  if (input instanceof Dataset) return fitDataset(input, options, where);
+  if (isTensorLike(input)) return fromDense(asDense(input, where), options, where);
+  if (ArrayBuffer.isView(input)) return fromFlat(input as TypedArray, options, where);
+  if (isSource(input)) {
+    const { labels = input.labels, names = input.names } = options;
+    const rows = customRows({ ...describeSource(input), ...(labels && { labels }), ...(names && { names }) }, where);
+    return fitDataset(new Dataset(rows), options, where);
+  }
+  if (isAsyncIterable(input)) return fromBatches(input, options, where);
+  if (Array.isArray(input) && !isBatch(input[0]))
+    return fromDense(stackRows(input as NestedRows, where), options, where);
+  if (isIterable(input)) return fromBatches(input as Iterable<BatchInput>, options, where);
+  throw new VaeError(
+    'ERR_VAE_DATA',
+    `${where}: expected a dataset, a tensor, a typed array, an array of rows or an iterable of batches, received ${describeValue(input)}.`,
+  );
+}
+
+/** Rows in memory, borrowed where their type allows. */
+export function datasetFromTensor(tensor: TensorLike, options: DatasetOptions = {}): Dataset {
+  const where = options.where ?? 'datasetFromTensor()';
+  return fromDense(asDense(tensor, where), options, where);
+}
+
+function fromDense({ dtype, dims, data }: DenseTensor, options: DatasetOptions, where: string): Dataset {
+  const length = dims[0];
+  if (length === undefined) {
+    throw new VaeError(
+      'ERR_VAE_SHAPE',
+      `${where}: expected an axis of rows first, received a single number without axes.`,
+    );
+  }
+  const shape = dims.length === 1 ? [1] : dims.slice(1);
+  checkDescription({ length, rowShape: length === 0 ? [1] : shape, names: options.names }, where);
+  const rowShape = fitRowShape(shape, options.rowShape, where);
+  const memory = toRowArray(data, dtype);
+  checkFinite(memory, elementCount(rowShape), where);
+  const { names, labels, classes } = options;
+  return new Dataset(
+    memoryRows(memory, {
+      rowShape,
+      ...(labels && { labels: toLabels(labels, length, where, classes) }),
+      ...(names && { names }),
+    }),
+  );
+}
+
+function fromFlat(data: TypedArray, options: DatasetOptions, where: string): Dataset {
+  const { rowShape } = options;
+  if (rowShape === undefined) {
+    throw new VaeError(
+      'ERR_VAE_SHAPE',
+      `${where}: a bare ${data.constructor.name} does not say where rows begin; give { data, shape: [rows, ...] } or the option rowShape.`,
+    );
+  }
+  const rowSize = elementCount(rowShape);
+  if (data.length % rowSize !== 0) {
+    throw new VaeError(
+      'ERR_VAE_SHAPE',
+      `${where}: ${data.length} values are not a whole number of rows of shape [${rowShape.join(', ')}] (${rowSize} values each).`,
+    );
+  }
+  return fromDense(asDense({ data, shape: [data.length / rowSize, ...rowShape] }, where), options, where);
+}
+
+async function fromBatches(
+  batches: Iterable<BatchInput> | AsyncIterable<BatchInput>,
+  options: DatasetOptions,
+  where: string,
+): Promise<Dataset> {
+  const parts: DenseTensor[] = [];
+  const labels: number[] = [];
+  const names: string[] = [];
+  for await (const batch of batches) {
+    options.signal?.throwIfAborted();
+    const at = `${where}: batch ${parts.length}`;
+    const bare = isTensorLike(batch);
+    const part = asDense(bare ? batch : (batch as { data?: unknown } | undefined)?.data, at);
+    // Producers are free to fill one buffer again and again, so what came is copied now.
+    parts.push({ ...part, data: copyOf(part.data) });
+    const extra = batch as { labels?: ArrayLike<number> | { values: ArrayLike<number> }; names?: readonly string[] };
+    if (extra.labels)
+      for (const value of Array.from('values' in extra.labels ? extra.labels.values : extra.labels)) labels.push(value);
+    if (extra.names) for (const name of extra.names) names.push(name);
+  }
+  if (parts.length === 0) throw new VaeError('ERR_VAE_DATA', `${where}: the iterable gave no batch.`);
+  return fromDense(
+    joinBatches(parts, where),
+    {
+      ...(labels.length > 0 && { labels }),
+      ...(names.length > 0 && { names }),
+      ...options,
+    },
+    where,
+  );
+}
+
+function joinBatches(parts: readonly DenseTensor[], where: string): DenseTensor {
+  const [first] = parts as [DenseTensor];
+  const rowShape = first.dims.slice(1);
+  const length = parts.reduce((sum, { dims }) => sum + (dims[0] ?? 0), 0);
+  const Type = first.data.constructor as new (size: number) => TypedArray;
+  const data = new Type(parts.reduce((sum, part) => sum + part.data.length, 0));
+  let offset = 0;
+  for (const [index, part] of parts.entries()) {
+    if (part.dtype !== first.dtype || part.dims.slice(1).join() !== rowShape.join()) {
+      throw new VaeError(
+        'ERR_VAE_SHAPE',
+        `${where}: batch ${index} holds ${part.dtype} rows of shape [${part.dims.slice(1).join(', ')}], ` +
+          `the ones before it ${first.dtype} rows of [${rowShape.join(', ')}].`,
+      );
+    }
+    (data as Float32Array).set(part.data as Float32Array, offset);
+    offset += part.data.length;
+  }
+  return { dtype: first.dtype, dims: [length, ...rowShape], data };
+}
+
+/** Not slice() for bytes: on a Buffer that would share the memory. */
+function copyOf(data: TypedArray): TypedArray {
+  return data instanceof Uint8Array ? new Uint8Array(data) : data.slice();
+}
+
+function fitDataset(dataset: Dataset, { rowShape }: DatasetOptions, where: string): Dataset {
+  const fitted = fitRowShape(dataset.rowShape, rowShape, where);
+  return fitted === dataset.rowShape ? dataset : dataset.reshape(fitted);
+}
+
+/** Spreading would lose getters and methods of a class instance. */
+function describeSource(source: DatasetSource): DatasetSource {
+  return {
+    length: source.length,
+    rowShape: source.rowShape,
+    ...(source.dtype && { dtype: source.dtype }),
+    read: (rows, signal) => source.read(rows, signal),
+  };
+}
+
+function isSource(value: unknown): value is DatasetSource {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    typeof (value as DatasetSource).read === 'function' &&
+    'length' in value
+  );
+}
+
+function isBatch(value: unknown): boolean {
+  return isTensorLike(value) || isTensorLike((value as { data?: unknown } | undefined)?.data);
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value;
+}
+
+function isAsyncIterable(value: unknown): value is AsyncIterable<BatchInput> {
+  return typeof value === 'object' && value !== null && Symbol.asyncIterator in value;
+}
