@@ -1,0 +1,175 @@
+/** Activation functions. Slopes come from the output where that is cheaper than from the input. */
+import type { Value } from '../../graph/builder.js';
+import type { GradientContext } from '../context.js';
+import { type GradientTable, rule } from '../registry.js';
+
+type Gradients = readonly (Value | undefined)[];
+
+/** `above` where x > 0 and `below` elsewhere. */
+function bySign(context: GradientContext, x: Value, above: Value, below: Value): Value {
+  return context.op('Where', [context.op('Greater', [x, context.scalar(0, x.dtype)]), above, below]);
+}
+
+const plus = (context: GradientContext, value: Value, number: number) =>
+  context.add(value, context.scalar(number, value.dtype));
+
+/** 1 - v */
+const complement = (context: GradientContext, value: Value) => context.sub(context.scalar(1, value.dtype), value);
+
+/** γ·x above zero and γα(eˣ-1) below, where the slope is y + γα. */
+function exponentialBelow(context: GradientContext, alpha: number, gamma: number): Gradients {
+  const y = context.output();
+  const gradient = context.compactGradient();
+  if (alpha * gamma === 1 && gamma === 1) {
+    // Elu as it mostly comes: the slope is min(y, 0) + 1 on both sides.
+    const slope = plus(context, context.op('Min', [y, context.scalar(0, y.dtype)]), 1);
+    return [context.mul(gradient, slope)];
+  }
+  const below = context.mul(gradient, plus(context, y, alpha * gamma));
+  return [bySign(context, y, context.scale(gradient, gamma), below)];
+}
+
+function relu(context: GradientContext): Gradients {
+  const y = context.output();
+  return [context.keepWhere(context.op('Greater', [y, context.scalar(0, y.dtype)]), context.gradient())];
+}
+
+function parametricRelu(context: GradientContext): Gradients {
+  const [x, slope] = [context.input(0), context.input(1)];
+  const gradient = context.compactGradient();
+  return [
+    context.needs(0) ? bySign(context, x, gradient, context.mul(gradient, slope)) : undefined,
+    context.needs(1)
+      ? context.unbroadcast(context.mul(gradient, context.op('Min', [x, context.scalar(0, x.dtype)])), slope)
+      : undefined,
+  ];
+}
+
+/** d/dx x·Φ(x) = Φ(x) + x·φ(x) (Hendrycks & Gimpel 2016). Erf is cheaper to repeat than to keep Gelu unfused. */
+function gelu(context: GradientContext): Gradients {
+  const x = context.input(0);
+  const gradient = context.compactGradient();
+  if (context.string('approximate', 'none') === 'tanh') return [context.mul(gradient, tanhGeluSlope(context, x))];
+  const cumulative = context.scale(plus(context, context.op('Erf', [context.scale(x, Math.SQRT1_2)]), 1), 0.5);
+  const density = context.scale(
+    context.op('Exp', [context.scale(context.square(x), -0.5)]),
+    1 / Math.sqrt(2 * Math.PI),
+  );
+  return [context.mul(gradient, context.add(cumulative, context.mul(x, density)))];
+}
+
+/** Slope of x/2·(1 + tanh u) with u = √(2/π)·(x + 0.044715x³). */
+function tanhGeluSlope(context: GradientContext, x: Value): Value {
+  const c = Math.sqrt(2 / Math.PI);
+  const squared = context.square(x);
+  const u = context.mul(x, plus(context, context.scale(squared, 0.044715 * c), c));
+  const t = context.op('Tanh', [u]);
+  const du = plus(context, context.scale(squared, 3 * 0.044715 * c), c);
+  const rest = context.mul(context.mul(x, du), complement(context, context.square(t)));
+  return context.scale(context.add(plus(context, t, 1), rest), 0.5);
+}
+
+/** d/dx x·tanh(s), s = softplus(x): t + x·σ(x)·(1 - t²), t = tanh(s) (Misra 2019). */
+function mish(context: GradientContext): Gradients {
+  const x = context.input(0);
+  const t = context.op('Tanh', [context.op('Softplus', [x])]);
+  const inner = context.mul(context.mul(x, context.op('Sigmoid', [x])), complement(context, context.square(t)));
+  return [context.mul(context.compactGradient(), context.add(t, inner))];
+}
+
+/** x·σ(αx): σ + αy(1 - σ). */
+function swish(context: GradientContext): Gradients {
+  const x = context.input(0);
+  const y = context.output();
+  const alpha = context.float('alpha', 1);
+  const s = context.op('Sigmoid', [context.scale(x, alpha)]);
+  const slope = context.add(s, context.mul(context.scale(y, alpha), complement(context, s)));
+  return [context.mul(context.compactGradient(), slope)];
+}
+
+function hardSigmoid(context: GradientContext): Gradients {
+  const y = context.output();
+  const inside = context.op('And', [
+    context.op('Greater', [y, context.scalar(0, y.dtype)]),
+    context.op('Less', [y, context.scalar(1, y.dtype)]),
+  ]);
+  return [context.keepWhere(inside, context.scale(context.compactGradient(), context.float('alpha', 0.2)))];
+}
+
+/** x·clip(x/6 + 1/2, 0, 1): slope x/3 + 1/2 between -3 and 3. */
+function hardSwish(context: GradientContext): Gradients {
+  const x = context.input(0);
+  const gradient = context.compactGradient();
+  const middle = context.mul(gradient, plus(context, context.scale(x, 1 / 3), 0.5));
+  const upper = context.op('Where', [context.op('Greater', [x, context.scalar(3, x.dtype)]), gradient, middle]);
+  return [context.dropWhere(context.op('Less', [x, context.scalar(-3, x.dtype)]), upper)];
+}
+
+/** g·y is summed along the axis: y·(g - Σg·y). */
+function softmax(context: GradientContext): Gradients {
+  const y = context.output();
+  const gradient = context.gradient();
+  const axis = context.axis(-1);
+  const total = context.reduceSum(context.mul(gradient, y), [axis], true);
+  return [context.mul(context.sub(gradient, total), y)];
+}
+
+/** g - softmax·Σg, and softmax = exp(y). */
+function logSoftmax(context: GradientContext): Gradients {
+  const gradient = context.gradient();
+  const total = context.reduceSum(gradient, [context.axis(-1)], true);
+  return [context.sub(gradient, context.mul(context.op('Exp', [context.output()]), total))];
+}
+
+/** |x| > λ passes, shifted by the bias. */
+function shrink(context: GradientContext): Gradients {
+  const x = context.input(0);
+  const limit = context.scalar(context.float('lambd', 0.5), x.dtype);
+  return [context.keepWhere(context.op('Greater', [context.op('Abs', [x]), limit]), context.compactGradient())];
+}
+
+export const ACTIVATION: GradientTable = {
+  Relu: rule(relu),
+  LeakyRelu: rule((context) => {
+    const gradient = context.compactGradient();
+    return [bySign(context, context.input(0), gradient, context.scale(gradient, context.float('alpha', 0.01)))];
+  }),
+  PRelu: rule(parametricRelu),
+  ThresholdedRelu: rule((context) => {
+    const x = context.input(0);
+    const threshold = context.scalar(context.float('alpha', 1), x.dtype);
+    return [context.keepWhere(context.op('Greater', [x, threshold]), context.compactGradient())];
+  }),
+  Elu: rule((context) => exponentialBelow(context, context.float('alpha', 1), 1)),
+  Selu: rule((context) =>
+    exponentialBelow(context, context.float('alpha', 1.6732631921768188), context.float('gamma', 1.0507010221481323)),
+  ),
+  // x above zero, α(e^(x/α)-1) below: slope y/α + 1.
+  Celu: rule((context) => {
+    const y = context.output();
+    const below = context.op('Min', [y, context.scalar(0, y.dtype)]);
+    const slope = plus(context, context.scale(below, 1 / context.float('alpha', 1)), 1);
+    return [context.mul(context.compactGradient(), slope)];
+  }),
+  Gelu: rule(gelu),
+  // y(1-y)
+  Sigmoid: rule((context) => {
+    const y = context.output();
+    return [context.mul(context.compactGradient(), context.sub(y, context.square(y)))];
+  }),
+  HardSigmoid: rule(hardSigmoid),
+  HardSwish: rule(hardSwish),
+  Softplus: rule((context) => [context.mul(context.compactGradient(), context.op('Sigmoid', [context.input(0)]))]),
+  // 1/(1+|x|)²
+  Softsign: rule((context) => [
+    context.div(context.compactGradient(), context.square(plus(context, context.op('Abs', [context.input(0)]), 1))),
+  ]),
+  Mish: rule(mish),
+  Swish: rule(swish),
+  Tanh: rule((context) => [
+    context.mul(context.compactGradient(), complement(context, context.square(context.output()))),
+  ]),
+  Shrink: rule(shrink),
+  Softmax: rule(softmax),
+  LogSoftmax: rule(logSoftmax),
+};

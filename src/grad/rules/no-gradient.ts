@@ -1,0 +1,92 @@
+/** Operators that are known not to let a gradient through, and those that would but are not differentiated. */
+import type { GradientEntry, GradientTable } from '../registry.js';
+
+/** Results are integers, truths or shapes, or the result does not change with the input where it changes at all. */
+const NONE = [
+  // Comparison and logic
+  'And',
+  'Or',
+  'Xor',
+  'Not',
+  'Equal',
+  'Greater',
+  'GreaterOrEqual',
+  'Less',
+  'LessOrEqual',
+  'IsNaN',
+  'IsInf',
+  'BitShift',
+  'BitwiseAnd',
+  'BitwiseOr',
+  'BitwiseXor',
+  'BitwiseNot',
+  // Steps: constant wherever they are not broken
+  'Sign',
+  'Floor',
+  'Ceil',
+  'Round',
+  'Hardmax',
+  'Binarizer',
+  // Shapes, constants, indices
+  'Shape',
+  'Size',
+  'Constant',
+  'ConstantOfShape',
+  'Range',
+  'EyeLike',
+  'OneHot',
+  'NonZero',
+  'ArgMax',
+  'ArgMin',
+  'NonMaxSuppression',
+  'Unique',
+  'HannWindow',
+  'HammingWindow',
+  'BlackmanWindow',
+  'MelWeightMatrix',
+  'BitCast',
+  // Random draws: what is drawn does not depend on a float input's values
+  'RandomNormal',
+  'RandomNormalLike',
+  'RandomUniform',
+  'RandomUniformLike',
+  'Multinomial',
+  'Bernoulli',
+  // Integer arithmetic
+  'QuantizeLinear',
+  'DynamicQuantizeLinear',
+  'MatMulInteger',
+  'ConvInteger',
+  'QLinearMatMul',
+  'QLinearConv',
+  // Text
+  'StringNormalizer',
+  'StringConcat',
+  'StringSplit',
+  'RegexFullMatch',
+  'TfIdfVectorizer',
+  'LabelEncoder',
+  'ImageDecoder',
+];
+
+const CONTROL_FLOW =
+  'Control flow cannot be differentiated: make the condition or the number of rounds a constant before exporting (the branch or the unrolled loop is then part of the graph), or keep the parameters out of it.';
+const RECURRENT =
+  'Recurrent layers are not differentiated: export the model with the cell unrolled into MatMul, Sigmoid and Tanh.';
+
+const REFUSED: Readonly<Record<string, string>> = {
+  If: CONTROL_FLOW,
+  Loop: CONTROL_FLOW,
+  Scan: CONTROL_FLOW,
+  SequenceMap: CONTROL_FLOW,
+  LSTM: RECURRENT,
+  GRU: RECURRENT,
+  RNN: RECURRENT,
+};
+
+export const NO_GRADIENT: GradientTable = {
+  ...Object.fromEntries(NONE.map((op): [string, GradientEntry] => [op, { kind: 'none' }])),
+  ...Object.fromEntries(
+    Object.entries(REFUSED).map(([op, reason]): [string, GradientEntry] => [op, { kind: 'refused', reason }]),
+  ),
+};
