@@ -2,8 +2,8 @@
  * The typed face of the native addon. Everything that crosses between TypeScript and C++ is
  * declared here and nowhere else; native/binding implements it.
  *
- * Native code throws plain errors carrying `code` (a VaeErrorCode) and, from ONNX Runtime,
- * `ortCode`; `src/binding/index.ts` turns them into `VaeError`.
+ * Native code makes its errors by the function given to `setErrorFactory`, so what it throws and
+ * rejects with are VaeErrors; an aborted run rejects with an AbortError (see linkAbort).
  */
 import type { DataType, TypedArray } from '../core/dtype.js';
 
@@ -57,9 +57,14 @@ export interface NativeInferenceSession {
   readonly inputs: readonly ValueDescription[];
   readonly outputs: readonly ValueDescription[];
   /**
-   * Runs the graph off the JavaScript thread. Input arrays are used in place and must not be
-   * changed before the promise settles. `outputs` names the wanted outputs, in order, and may
-   * give an array to write into (then that very array comes back); otherwise fresh arrays do.
+   * Runs the graph off the JavaScript thread; several runs may be in flight. Input arrays are used
+   * in place: they must be neither changed nor transferred before the promise settles. `outputs`
+   * names the wanted outputs, in order, and may give an array to write into (then that very array
+   * comes back; with `dims`, or from the second run of the same shapes on, without a copy);
+   * otherwise fresh arrays do.
+   *
+   * Rejects with ERR_VAE_SHAPE (an input or a given array does not fit), ERR_VAE_OPTION (unknown
+   * output), ERR_VAE_RUNTIME (ONNX Runtime failed), ERR_VAE_DISPOSED, or an AbortError.
    */
   run(
     feeds: Readonly<Record<string, NativeTensor>>,
@@ -251,6 +256,8 @@ export interface NativeRandom {
 }
 
 export interface Addon {
+  /** Called once by src/binding/index.ts. `ortCode` is ONNX Runtime's status code where it gave one. */
+  setErrorFactory(factory: (code: string, message: string, ortCode?: number) => Error): void;
   /** Opens the library once per process; a second, different path is an error that says so. */
   loadRuntime(libraryPath: string): RuntimeInfo;
   createInferenceSession(model: string | Uint8Array, options: SessionOptions): Promise<NativeInferenceSession>;

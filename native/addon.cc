@@ -1,0 +1,34 @@
+// Registers what the addon exports; src/binding/addon.ts describes it.
+#include "binding/abort_flag.h"
+#include "binding/inference_session.h"
+#include "binding/napi.h"
+#include "binding/random.h"
+#include "binding/runtime.h"
+#include "binding/state.h"
+
+namespace node_vae {
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  auto* state = new AddonState(env);  // owned by the environment
+  env.SetInstanceData(state);
+
+  const Napi::Function abort_flag = AbortFlag::Define(env);
+  state->inference_session_class = Napi::Persistent(InferenceSessionWrap::Define(env));
+
+  exports.Set("setErrorFactory", Napi::Function::New(env, SetErrorFactory, "setErrorFactory"));
+  exports.Set("loadRuntime", Napi::Function::New(env, LoadRuntimeFrom, "loadRuntime"));
+  exports.Set("createInferenceSession",
+              Napi::Function::New(env, InferenceSessionWrap::Create, "createInferenceSession"));
+  exports.Set("AbortFlag", abort_flag);
+  exports.Set("random", MakeRandom(env));
+  exports.Set("nativeBytes", Napi::Function::New(env, NativeBytes, "nativeBytes"));
+  return exports;
+}
+
+}  // namespace
+}  // namespace node_vae
+
+// The macro defines a function that looks for Init by this name.
+static Napi::Object InitAddon(Napi::Env env, Napi::Object exports) { return node_vae::Init(env, exports); }
+NODE_API_MODULE(node_vae, InitAddon)

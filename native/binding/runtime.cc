@@ -1,0 +1,37 @@
+#include "binding/runtime.h"
+
+#include "binding/convert.h"
+#include "binding/errors.h"
+#include "binding/state.h"
+#include "core/aligned_buffer.h"
+#include "core/error.h"
+#include "ort/runtime.h"
+
+namespace node_vae {
+
+void SetErrorFactory(const Napi::CallbackInfo& info) {
+  Guard(info.Env(), [&] {
+    if (!info[0].IsFunction()) throw Error(code::kOption, "setErrorFactory(factory): expected a function.");
+    AddonState::Of(info.Env()).error_factory = Napi::Persistent(info[0].As<Napi::Function>());
+  });
+}
+
+Napi::Value LoadRuntimeFrom(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Guard(env, [&]() -> Napi::Value {
+    const RuntimeInfo& runtime = LoadRuntime(ToString(env, info[0], "loadRuntime(libraryPath)"));
+    auto object = Napi::Object::New(env);
+    object.Set("version", runtime.version);
+    object.Set("libraryPath", runtime.library_path);
+    auto providers = Napi::Array::New(env, runtime.providers.size());
+    for (uint32_t i = 0; i < runtime.providers.size(); ++i) providers.Set(i, runtime.providers[i]);
+    object.Set("providers", providers);
+    return object;
+  });
+}
+
+Napi::Value NativeBytes(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(AllocatedBytes()));
+}
+
+}  // namespace node_vae

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "binding/napi.h"
+
+namespace node_vae {
+
+// setErrorFactory(factory)
+void SetErrorFactory(const Napi::CallbackInfo& info);
+// loadRuntime(path): RuntimeInfo
+Napi::Value LoadRuntimeFrom(const Napi::CallbackInfo& info);
+// nativeBytes(): number
+Napi::Value NativeBytes(const Napi::CallbackInfo& info);
+
+}  // namespace node_vae

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "binding/errors.h"
+#include "binding/state.h"
+#include "core/error.h"
+
+namespace node_vae {
+
+// What a JavaScript session object holds: the native session, the number of calls in flight, and
+// close(). The native session lives until close() has waited for those calls, or the object is
+// collected. JavaScript thread only, except that jobs share `native()`.
+template <typename Native>
+class SessionHandle {
+ public:
+  // Tells the garbage collector about memory it cannot see.
+  void Open(napi_env env, std::shared_ptr<Native> native, int64_t bytes) {
+    native_ = std::move(native);
+    Account(env, bytes);
+  }
+
+  ~SessionHandle() {
+    if (env_ != nullptr) Account(env_, 0);
+  }
+
+  const std::shared_ptr<Native>& native() const {
+    if (closed_ || native_ == nullptr) {
+      throw Error(code::kDisposed, "This session was used after close().");
+    }
+    return native_;
+  }
+  bool closed() const noexcept { return closed_; }
+  size_t in_flight() const noexcept { return in_flight_; }
+
+  void Account(napi_env env, int64_t bytes) noexcept {
+    env_ = env;
+    int64_t total;
+    if (bytes != accounted_) napi_adjust_external_memory(env, bytes - accounted_, &total);
+    accounted_ = bytes;
+  }
+
+  // Around every job: `self` is kept from collection while any is in flight.
+  template <typename Wrapper>
+  void Begin(Wrapper& self) {
+    if (in_flight_++ == 0) self.Ref();
+  }
+  template <typename Wrapper>
+  void End(Wrapper& self, napi_env env) noexcept {
+    if (--in_flight_ != 0) return;
+    if (closed_) Unload(env);
+    self.Unref();
+  }
+
+  // Resolves once nothing is in flight and the native session is gone. Idempotent.
+  napi_value Close(napi_env env) {
+    napi_deferred deferred;
+    napi_value promise;
+    Check(env, napi_create_promise(env, &deferred, &promise));
+    if (closed_ && native_ == nullptr && !*unloading_) {
+      napi_value undefined;
+      Check(env, napi_get_undefined(env, &undefined));
+      Check(env, napi_resolve_deferred(env, deferred, undefined));
+      return promise;
+    }
+    waiting_->push_back(deferred);
+    if (!closed_) {
+      closed_ = true;
+      if (in_flight_ == 0) Unload(env);
+    }
+    return promise;
+  }
+
+ private:
+  // Freeing a large model, and joining its threads, takes long enough to matter: not on this thread.
+  class UnloadJob : public Job {
+   public:
+    UnloadJob(std::shared_ptr<Native> native, std::shared_ptr<std::vector<napi_deferred>> waiting,
+              std::shared_ptr<bool> unloading)
+        : native_(std::move(native)), waiting_(std::move(waiting)), unloading_(std::move(unloading)) {}
+    void Work(WorkerSlot&) override { native_.reset(); }
+    napi_value Result(napi_env env) override {
+      *unloading_ = false;
+      napi_value undefined;
+      Check(env, napi_get_undefined(env, &undefined));
+      for (napi_deferred waiting : *waiting_) napi_resolve_deferred(env, waiting, undefined);
+      waiting_->clear();
+      return undefined;
+    }
+
+   private:
+    std::shared_ptr<Native> native_;
+    std::shared_ptr<std::vector<napi_deferred>> waiting_;
+    std::shared_ptr<bool> unloading_;
+  };
+
+  void Unload(napi_env env) {
+    Account(env, 0);
+    *unloading_ = true;
+    AddonState::Of(env).loads.Submit(std::make_unique<UnloadJob>(std::move(native_), waiting_, unloading_));
+    native_ = nullptr;
+  }
+
+  napi_env env_ = nullptr;
+  std::shared_ptr<Native> native_;
+  int64_t accounted_ = 0;
+  size_t in_flight_ = 0;
+  bool closed_ = false;
+  std::shared_ptr<bool> unloading_ = std::make_shared<bool>(false);
+  std::shared_ptr<std::vector<napi_deferred>> waiting_ = std::make_shared<std::vector<napi_deferred>>();
+};
+
+}  // namespace node_vae

@@ -1,0 +1,30 @@
+#include "binding/state.h"
+
+#include <algorithm>
+#include <thread>
+
+#include "binding/errors.h"
+
+namespace node_vae {
+namespace {
+
+size_t RunThreads() { return std::clamp<size_t>(std::thread::hardware_concurrency(), 2, 8); }
+
+}  // namespace
+
+AddonState::AddonState(Napi::Env env)
+    : completions(env), runs(completions, RunThreads()), loads(completions, 2), env_(env) {
+  // After the thread-safe function was made, so that this hook runs before Node closes that.
+  Check(env, napi_add_env_cleanup_hook(env, OnCleanup, this));
+}
+
+AddonState::~AddonState() { napi_remove_env_cleanup_hook(env_, OnCleanup, this); }
+
+void AddonState::OnCleanup(void* data) {
+  auto* state = static_cast<AddonState*>(data);
+  state->completions.Stop();
+  state->runs.Stop();
+  state->loads.Stop();
+}
+
+}  // namespace node_vae

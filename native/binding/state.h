@@ -1,0 +1,30 @@
+#pragma once
+
+#include "binding/napi.h"
+#include "binding/workers.h"
+
+namespace node_vae {
+
+// Everything the addon keeps for one Node environment (the main thread, or one worker).
+class AddonState {
+ public:
+  explicit AddonState(Napi::Env env);
+  ~AddonState();
+  static AddonState& Of(Napi::Env env) { return *env.GetInstanceData<AddonState>(); }
+
+  Completions completions;
+  // Model runs. More threads than this do not finish more runs: each run has threads of its own.
+  Workers runs;
+  // Loading and unloading models, which takes long and must not hold up runs.
+  Workers loads;
+
+  Napi::FunctionReference error_factory;
+  Napi::FunctionReference inference_session_class;
+  Napi::FunctionReference training_session_class;
+
+ private:
+  static void OnCleanup(void* state);
+  napi_env env_;
+};
+
+}  // namespace node_vae

@@ -1,0 +1,154 @@
+#include "binding/workers.h"
+
+#include <chrono>
+
+#include "binding/errors.h"
+#include "core/pause.h"
+
+namespace node_vae {
+namespace {
+
+// Long enough to catch the next call of a loop that awaits each one, short enough not to matter.
+constexpr auto kSpin = std::chrono::microseconds(100);
+
+}  // namespace
+
+Completions::Completions(napi_env env) : env_(env) {
+  napi_value name = Napi::String::New(env, "node-vae");
+  Check(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, OnWake, &wake_));
+  // Only work in progress keeps the process running.
+  Check(env, napi_unref_threadsafe_function(env, wake_));
+}
+
+napi_value Completions::Expect(Job& job) {
+  napi_value promise;
+  Check(env_, napi_create_promise(env_, &job.deferred, &promise));
+  if (expected_++ == 0) Check(env_, napi_ref_threadsafe_function(env_, wake_));
+  return promise;
+}
+
+void Completions::Post(std::unique_ptr<Job> job) {
+  bool first;
+  {
+    std::lock_guard lock(mutex_);
+    first = done_.empty();
+    done_.push_back(std::move(job));
+  }
+  if (first) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+}
+
+void Completions::OnWake(napi_env env, napi_value, void* context, void*) {
+  if (env == nullptr) return;  // the environment is going
+  static_cast<Completions*>(context)->Drain();
+}
+
+void Completions::Drain() {
+  std::vector<std::unique_ptr<Job>> done;
+  {
+    std::lock_guard lock(mutex_);
+    done.swap(done_);
+  }
+  for (const auto& job : done) {
+    if (stopped_) return;
+    Settle(*job);
+    if (--expected_ == 0) napi_unref_threadsafe_function(env_, wake_);
+  }
+}
+
+void Completions::Settle(Job& job) {
+  const Napi::HandleScope scope(env_);
+  napi_value value = nullptr;
+  bool failed = true;
+  try {
+    if (job.error == nullptr) {
+      value = job.Result(env_);
+      failed = false;
+    } else {
+      value = ToJsError(env_, job.error);
+    }
+  } catch (...) {
+    value = ToJsError(env_, std::current_exception());
+  }
+  job.Release(env_);
+  // These fail only while the environment is being torn down; there is no one left to tell.
+  if (failed) {
+    napi_reject_deferred(env_, job.deferred, value);
+  } else {
+    napi_resolve_deferred(env_, job.deferred, value);
+  }
+}
+
+napi_value Workers::Submit(std::unique_ptr<Job> job) {
+  napi_value promise = completions_.Expect(*job);
+  bool wake;
+  bool start;
+  {
+    std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(job));
+    waiting_.store(queue_.size(), std::memory_order_release);
+    const bool caught = spinning_ >= queue_.size();  // a spinning thread will take it
+    wake = !caught && idle_ > 0;
+    start = !caught && !wake && threads_.size() < max_threads_;
+  }
+  if (wake) wake_.notify_one();
+  if (start) {
+    slots_.push_back(std::make_unique<WorkerSlot>());
+    threads_.emplace_back([this, slot = slots_.back().get()] { Loop(*slot); });
+  }
+  return promise;
+}
+
+std::unique_ptr<Job> Workers::Take(bool spin) {
+  std::unique_lock lock(mutex_);
+  if (queue_.empty() && spin && !stop_ && spinning_ == 0) {
+    ++spinning_;
+    lock.unlock();
+    const auto until = std::chrono::steady_clock::now() + kSpin;
+    while (waiting_.load(std::memory_order_acquire) == 0) {
+      for (int i = 0; i < 16 && waiting_.load(std::memory_order_acquire) == 0; ++i) SpinPause();
+      if (std::chrono::steady_clock::now() > until) break;
+    }
+    lock.lock();
+    --spinning_;
+  }
+  ++idle_;
+  wake_.wait(lock, [&] { return stop_ || !queue_.empty(); });
+  --idle_;
+  if (stop_) return nullptr;
+  std::unique_ptr<Job> job = std::move(queue_.front());
+  queue_.pop_front();
+  waiting_.store(queue_.size(), std::memory_order_release);
+  return job;
+}
+
+void Workers::Loop(WorkerSlot& slot) {
+  bool spin = false;
+  while (std::unique_ptr<Job> job = Take(spin)) {
+    spin = job->spin();
+    try {
+      job->Work(slot);
+    } catch (...) {
+      job->error = std::current_exception();
+    }
+    completions_.Post(std::move(job));
+  }
+}
+
+void Workers::Stop() noexcept {
+  std::deque<std::unique_ptr<Job>> dropped;
+  {
+    std::lock_guard lock(mutex_);
+    stop_ = true;
+    dropped.swap(queue_);
+    waiting_.store(1, std::memory_order_release);  // ends spinning
+  }
+  wake_.notify_all();
+  for (const auto& slot : slots_) {
+    slot->stop.store(true, std::memory_order_release);
+    Ort::Status(Ort::GetApi().RunOptionsSetTerminate(slot->run_options));
+  }
+  for (std::thread& thread : threads_) thread.join();
+  threads_.clear();
+}
+
+}  // namespace node_vae

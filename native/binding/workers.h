@@ -1,0 +1,99 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <exception>
+#include <memory>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "binding/napi.h"
+#include "ort/api.h"
+
+namespace node_vae {
+
+// What one of our threads lends to the job it runs.
+struct WorkerSlot {
+  Ort::RunOptions run_options;
+  // Set when the environment goes: long jobs stop at the next occasion.
+  std::atomic<bool> stop{false};
+};
+
+// Work for another thread whose result settles a promise. Made and finished on the JavaScript thread.
+class Job {
+ public:
+  virtual ~Job() = default;
+
+  // On a worker thread. What it throws rejects the promise.
+  virtual void Work(WorkerSlot& slot) = 0;
+  // On the JavaScript thread after a Work() that did not throw: the promise's value.
+  virtual napi_value Result(napi_env env) = 0;
+  // On the JavaScript thread, last, whatever happened before: lets go of what the job held.
+  virtual void Release(napi_env) noexcept {}
+  // Whether the worker may spin for a while afterwards, expecting more of the like.
+  virtual bool spin() const noexcept { return false; }
+
+  napi_deferred deferred = nullptr;
+  std::exception_ptr error;
+};
+
+// Brings finished jobs back to the JavaScript thread of one Node environment.
+class Completions {
+ public:
+  explicit Completions(napi_env env);
+  Completions(const Completions&) = delete;
+  Completions& operator=(const Completions&) = delete;
+
+  // JavaScript thread: makes the promise of a job about to be submitted.
+  napi_value Expect(Job& job);
+  // Any thread.
+  void Post(std::unique_ptr<Job> job);
+  // JavaScript thread, when the environment goes: nothing is settled from here on.
+  void Stop() noexcept { stopped_ = true; }
+
+ private:
+  static void OnWake(napi_env env, napi_value, void* context, void*);
+  void Drain();
+  void Settle(Job& job);
+
+  napi_env env_;
+  napi_threadsafe_function wake_ = nullptr;
+  size_t expected_ = 0;  // JavaScript thread
+  bool stopped_ = false;  // JavaScript thread
+  std::mutex mutex_;
+  std::vector<std::unique_ptr<Job>> done_;  // guarded by mutex_
+};
+
+// Threads that run jobs in the order they came. Threads are started when first needed.
+class Workers {
+ public:
+  Workers(Completions& completions, size_t max_threads) : completions_(completions), max_threads_(max_threads) {}
+  ~Workers() { Stop(); }
+  Workers(const Workers&) = delete;
+  Workers& operator=(const Workers&) = delete;
+
+  // JavaScript thread. Returns the promise.
+  napi_value Submit(std::unique_ptr<Job> job);
+  // JavaScript thread. Ends running ONNX Runtime calls, drops waiting jobs, joins the threads.
+  void Stop() noexcept;
+
+ private:
+  void Loop(WorkerSlot& slot);
+  std::unique_ptr<Job> Take(bool spin);
+
+  Completions& completions_;
+  const size_t max_threads_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<std::unique_ptr<Job>> queue_;  // guarded by mutex_
+  bool stop_ = false;                       // guarded by mutex_
+  size_t idle_ = 0;                         // guarded by mutex_: asleep on wake_
+  size_t spinning_ = 0;                     // guarded by mutex_
+  std::atomic<size_t> waiting_{0};          // queue_.size(), for threads that spin
+  std::vector<std::unique_ptr<WorkerSlot>> slots_;
+  std::vector<std::thread> threads_;
+};
+
+}  // namespace node_vae

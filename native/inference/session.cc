@@ -1,0 +1,113 @@
+#include "inference/session.h"
+
+#include <array>
+#include <cstring>
+
+#include "core/error.h"
+
+namespace node_vae {
+namespace {
+
+const OrtMemoryInfo* CpuMemory() {
+  // Released to the process: it must outlive every thread.
+  static const OrtMemoryInfo* const info = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault).release();
+  return info;
+}
+
+// Names and values of a run; small graphs stay off the heap.
+template <typename T>
+class SmallArray {
+ public:
+  explicit SmallArray(size_t size) : heap_(size > kInline ? size : 0) {}
+  T* data() noexcept { return heap_.empty() ? inline_.data() : heap_.data(); }
+  T& operator[](size_t i) noexcept { return data()[i]; }
+
+ private:
+  static constexpr size_t kInline = 8;
+  std::array<T, kInline> inline_{};
+  std::vector<T> heap_;
+};
+
+}  // namespace
+
+void InferenceSession::Run(InferenceRequest& request, Ort::RunOptions& options, AbortState* abort) {
+  const AbortState::Running running(abort, options);
+  if (abort != nullptr && abort->aborted()) throw Error(code::kAborted, "The run was aborted.");
+  bool bound = false;
+  for (const InferenceOutput& output : request.outputs) bound = bound || output.bind;
+  try {
+    try {
+      RunOnce(request, options, bound);
+    } catch (const Ort::Exception&) {
+      if (!bound || (abort != nullptr && abort->aborted())) throw;
+      // An output may have come out with a shape other than the bound one; find out which.
+      RunOnce(request, options, false);
+      request.mispredicted = true;
+      for (InferenceOutput& output : request.outputs) {
+        if (output.replaceable) output.into = nullptr;
+      }
+    }
+  } catch (const Ort::Exception& error) {
+    if (abort != nullptr && abort->aborted()) throw Error(code::kAborted, "The run was aborted.");
+    ThrowRuntimeError(error, "Running the model");
+  }
+  for (InferenceOutput& output : request.outputs) Collect(output);
+}
+
+void InferenceSession::RunOnce(InferenceRequest& request, Ort::RunOptions& options, bool bind) {
+  const size_t input_count = request.inputs.size();
+  const size_t output_count = request.outputs.size();
+  SmallArray<const char*> input_names(input_count);
+  SmallArray<Ort::Value> inputs(input_count);
+  SmallArray<const char*> output_names(output_count);
+  SmallArray<Ort::Value> outputs(output_count);
+  for (size_t i = 0; i < input_count; ++i) {
+    const InferenceInput& input = request.inputs[i];
+    const ValueInfo& info = session_.inputs()[static_cast<size_t>(input.index)];
+    input_names[i] = info.name.c_str();
+    inputs[i] = Ort::Value::CreateTensor(CpuMemory(), input.data, input.bytes, input.dims.data(), input.dims.size(),
+                                         info.type->type);
+  }
+  for (size_t i = 0; i < output_count; ++i) {
+    const InferenceOutput& output = request.outputs[i];
+    const ValueInfo& info = session_.outputs()[static_cast<size_t>(output.index)];
+    output_names[i] = info.name.c_str();
+    if (bind && output.bind) {
+      outputs[i] = Ort::Value::CreateTensor(CpuMemory(), output.into, output.into_bytes, output.dims.data(),
+                                            output.dims.size(), info.type->type);
+    }
+  }
+  session_.ort().Run(options, input_names.data(), inputs.data(), input_count, output_names.data(), outputs.data(),
+                     output_count);
+  for (size_t i = 0; i < output_count; ++i) {
+    InferenceOutput& output = request.outputs[i];
+    if (bind && output.bind) {
+      output.actual_dims = output.dims;
+      output.value = Ort::Value(nullptr);
+    } else {
+      output.value = std::move(outputs[i]);
+    }
+  }
+}
+
+// Fills in the shape of an output that ONNX Runtime allocated, and copies it to where it is wanted.
+void InferenceSession::Collect(InferenceOutput& output) const {
+  if (!output.value) return;
+  const ValueInfo& info = session_.outputs()[static_cast<size_t>(output.index)];
+  if (!output.value.IsTensor()) {
+    throw Error(code::kRuntime, "The model's output '" + info.name + "' did not come out as a dense tensor.");
+  }
+  const Ort::TensorTypeAndShapeInfo shape = output.value.GetTensorTypeAndShapeInfo();
+  output.actual_dims = shape.GetShape();
+  if (output.into == nullptr) return;
+  const size_t bytes = shape.GetElementCount() * info.type->bytes;
+  if (bytes != output.into_bytes) {
+    throw Error(code::kShape, "Output '" + info.name + "' has shape " + FormatShape(output.actual_dims) + ", " +
+                                  std::to_string(shape.GetElementCount()) + " elements; the array given for it holds " +
+                                  std::to_string(output.into_bytes / info.type->bytes) + ".");
+  }
+  std::memcpy(output.into, output.value.GetTensorRawData(), bytes);
+  output.value = Ort::Value(nullptr);
+}
+
+}  // namespace node_vae

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "ort/abort.h"
+#include "ort/session.h"
+
+namespace node_vae {
+
+// One input of a run: borrowed memory.
+struct InferenceInput {
+  int index = 0;
+  void* data = nullptr;
+  size_t bytes = 0;
+  std::vector<int64_t> dims;
+};
+
+// One wanted output of a run.
+struct InferenceOutput {
+  int index = 0;
+  // Where the result must end up; borrowed, null when the session is to allocate it.
+  void* into = nullptr;
+  size_t into_bytes = 0;
+  // The shape it is expected to have; meaningful when `bind` is set.
+  std::vector<int64_t> dims;
+  // Let ONNX Runtime write straight into `into`. Only right when the shape comes out as expected;
+  // if it does not, the run is repeated without binding, so this is never wrong, only slower.
+  bool bind = false;
+  // `into` was made in expectation of that shape and may be given up; a caller's array may not.
+  bool replaceable = false;
+
+  // Results.
+  std::vector<int64_t> actual_dims;
+  // Set when the data is not in `into`.
+  Ort::Value value{nullptr};
+};
+
+struct InferenceRequest {
+  std::vector<InferenceInput> inputs;
+  std::vector<InferenceOutput> outputs;
+  // Set when a bound output came out with another shape.
+  bool mispredicted = false;
+};
+
+// A loaded model. Run() may be called by several threads at once.
+class InferenceSession {
+ public:
+  InferenceSession(const ModelSource& model, const SessionConfig& config) : session_(model, config) {}
+
+  Session& session() noexcept { return session_; }
+
+  // Throws Error: ERR_VAE_RUNTIME, ERR_VAE_SHAPE when a caller's array is of the wrong size,
+  // ERR_VAE_ABORTED.
+  void Run(InferenceRequest& request, Ort::RunOptions& options, AbortState* abort);
+
+ private:
+  void RunOnce(InferenceRequest& request, Ort::RunOptions& options, bool bind);
+  void Collect(InferenceOutput& output) const;
+
+  Session session_;
+};
+
+}  // namespace node_vae

@@ -1,0 +1,116 @@
+#include "ort/session.h"
+
+#include <onnxruntime_session_options_config_keys.h>
+
+#include "core/error.h"
+#include "ort/path.h"
+#include "ort/runtime.h"
+
+namespace node_vae {
+namespace {
+
+Ort::SessionOptions MakeOptions(const SessionConfig& config) {
+  Ort::SessionOptions options;
+  options.SetIntraOpNumThreads(config.intra_op_threads);
+  options.SetInterOpNumThreads(1);
+  options.SetExecutionMode(ORT_SEQUENTIAL);
+  options.SetGraphOptimizationLevel(static_cast<GraphOptimizationLevel>(config.optimization_level));
+  options.AddConfigEntry(kOrtSessionOptionsConfigAllowIntraOpSpinning, config.spin ? "1" : "0");
+  if (config.stop_spinning_after_run) options.AddConfigEntry(kOrtSessionOptionsConfigForceSpinningStop, "1");
+  if (!config.profile_prefix.empty()) options.EnableProfiling(NativePath(config.profile_prefix).c_str());
+  if (!config.optimized_model_path.empty()) {
+    options.SetOptimizedModelFilePath(NativePath(config.optimized_model_path).c_str());
+  }
+  AppendProviders(options, config.providers);
+  return options;
+}
+
+ValueInfo Describe(std::string name, const Ort::TypeInfo& type, const char* role) {
+  ValueInfo info;
+  info.name = std::move(name);
+  const auto fail = [&](const std::string& what) {
+    throw Error(code::kGraph, std::string("The model's ") + role + " '" + info.name + "' is " + what +
+                                  "; expected a dense tensor.");
+  };
+  if (type.GetONNXType() != ONNX_TYPE_TENSOR) fail("a sequence, map, optional or sparse tensor");
+  const Ort::ConstTensorTypeAndShapeInfo tensor = type.GetTensorTypeAndShapeInfo();
+  info.type = FindElementType(tensor.GetElementType());
+  if (info.type == nullptr) fail("of an element type without an equivalent in JavaScript");
+  info.dims = tensor.GetShape();
+  for (const char* symbol : tensor.GetSymbolicDimensions()) info.symbols.emplace_back(symbol);
+  for (size_t i = 0; i < info.dims.size(); ++i) {
+    if (info.dims[i] < 0) info.dims[i] = -1;
+  }
+  return info;
+}
+
+const char* LoadErrorCode(OrtErrorCode reason) noexcept {
+  switch (reason) {
+    case ORT_NO_SUCHFILE:
+      return code::kIo;
+    case ORT_NO_MODEL:
+    case ORT_INVALID_PROTOBUF:
+      return code::kFormat;
+    case ORT_INVALID_GRAPH:
+    case ORT_NOT_IMPLEMENTED:
+    case ORT_INVALID_ARGUMENT:
+    case ORT_FAIL:
+      return code::kGraph;
+    default:
+      return code::kRuntime;
+  }
+}
+
+int Find(const std::vector<ValueInfo>& values, const std::string& name) noexcept {
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (values[i].name == name) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+}  // namespace
+
+Session::Session(const ModelSource& model, const SessionConfig& config) : profiling_(!config.profile_prefix.empty()) {
+  Ort::Env& env = RuntimeEnv();
+  const auto* path = std::get_if<std::string>(&model);
+  try {
+    const Ort::SessionOptions options = MakeOptions(config);
+    if (path != nullptr) {
+      session_ = Ort::Session(env, NativePath(*path).c_str(), options);
+    } else {
+      const auto& bytes = std::get<ModelBytes>(model);
+      session_ = Ort::Session(env, bytes.data, bytes.size, options);
+    }
+    const size_t input_count = session_.GetInputCount();
+    const std::vector<std::string> input_names = session_.GetInputNames();
+    for (size_t i = 0; i < input_count; ++i) {
+      inputs_.push_back(Describe(input_names[i], session_.GetInputTypeInfo(i), "input"));
+    }
+    const std::vector<std::string> output_names = session_.GetOutputNames();
+    for (size_t i = 0; i < output_names.size(); ++i) {
+      outputs_.push_back(Describe(output_names[i], session_.GetOutputTypeInfo(i), "output"));
+    }
+  } catch (const Ort::Exception& error) {
+    const std::string what = path != nullptr ? *path : std::string("from memory");
+    throw Error(LoadErrorCode(error.GetOrtErrorCode()), "The model " + what + " could not be loaded: " + error.what(),
+                error.GetOrtErrorCode());
+  }
+}
+
+int Session::FindInput(const std::string& name) const noexcept { return Find(inputs_, name); }
+int Session::FindOutput(const std::string& name) const noexcept { return Find(outputs_, name); }
+
+std::string Session::EndProfiling() {
+  if (!profiling_) {
+    throw Error(code::kRuntime, "This session is not profiling; create it with the option profilePrefix.");
+  }
+  profiling_ = false;
+  Ort::AllocatorWithDefaultOptions allocator;
+  return session_.EndProfilingAllocated(allocator).get();
+}
+
+void ThrowRuntimeError(const Ort::Exception& error, const std::string& doing) {
+  throw Error(code::kRuntime, doing + " failed: " + error.what(), error.GetOrtErrorCode());
+}
+
+}  // namespace node_vae
