@@ -1,0 +1,60 @@
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "coder/item_model.h"
+#include "coder/rans.h"
+
+// A chunk of items to bytes and back, by bits-back coding with ANS (Townsend, Bird, Barber 2019,
+// arXiv:1901.04866).
+//
+// Items are coded in waves. A wave pops its latents from the message under their posterior, pushes
+// its values under the likelihood, then pushes the latents under the prior; what it popped are bits
+// of the waves before it. The first wave finds an empty message, so its latents are not sampled: it
+// takes the bucket of the posterior's mean at a coarse precision and pays for it in full. The wave
+// is small, which keeps that price small. Its mode is written, so that a wave that finds too few
+// bits (blank items) can do the same.
+namespace node_vae::coder {
+
+inline constexpr int kChunkLanes = 4;
+
+class ChunkCodec {
+ public:
+  explicit ChunkCodec(const ItemModel& model) : model_(model) {}
+
+  // `items` holds `count` >= 1 items. Polls `abort` where given, and throws Error(kAborted).
+  std::vector<uint8_t> Encode(const uint8_t* items, size_t count, const std::atomic<bool>* abort = nullptr);
+  // Throws Error(kFormat) when the bytes are not a chunk of `count` items of this very model.
+  void Decode(std::span<const uint8_t> bytes, size_t count, uint8_t* items, const std::atomic<bool>* abort = nullptr);
+
+ private:
+  struct Wave {
+    size_t first;
+    size_t count;
+  };
+  static std::vector<Wave> Waves(size_t count);
+
+  void EncodeWave(const uint8_t* items, size_t count, RansStack& message, uint8_t& mode);
+  void DecodeWave(uint8_t mode, size_t count, RansStack& message, uint8_t* items);
+  // Buckets of the posterior's means at `bits`, and the message with the wave coded by them.
+  void CodeCoarse(const uint8_t* items, size_t count, int bits, RansStack& message);
+  void PushValues(const uint8_t* items, size_t count, RansStack& message);
+  void SetLatents(size_t count, int bits);
+
+  const ItemModel& model_;
+  DenseStack::Scratch scratch_;
+  std::vector<int16_t> posterior_;
+  std::vector<uint32_t> buckets_;
+  std::vector<int16_t> latents_;
+  std::vector<int16_t> features_;
+  std::vector<int16_t> planes_;
+  std::vector<int16_t> rows_;
+  std::vector<int16_t> raw_;
+  std::vector<Interval> intervals_;
+};
+
+}  // namespace node_vae::coder

@@ -1,0 +1,253 @@
+// Property tests of the coder without Node: push then pop restores both the data and the message.
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <stdexcept>
+
+#include "coder/chunk_codec.h"
+#include "coder/distributions.h"
+#include "coder/rans.h"
+#include "coder/test/random_model.h"
+
+namespace node_vae::coder {
+namespace {
+
+int checks = 0;
+
+#define CHECK(condition)                                                                \
+  do {                                                                                  \
+    ++checks;                                                                           \
+    if (!(condition)) {                                                                 \
+      std::fprintf(stderr, "%s:%d: CHECK(%s) failed\n", __FILE__, __LINE__, #condition); \
+      std::exit(1);                                                                     \
+    }                                                                                   \
+  } while (false)
+
+template <typename Body>
+bool ThrowsFormat(const Body& body) {
+  try {
+    body();
+  } catch (const Error& error) {
+    return std::strcmp(error.code(), code::kFormat) == 0;
+  }
+  return false;
+}
+
+// Every symbol has a share, shares lie side by side from 0 to 2^precision, and SymbolAt is the
+// inverse at both ends of each.
+template <typename Distribution>
+void CheckDistribution(const Distribution& distribution, uint32_t symbols) {
+  uint64_t next = 0;
+  for (uint32_t symbol = 0; symbol < symbols; ++symbol) {
+    const Interval interval = distribution.IntervalOf(symbol);
+    CHECK(interval.start == next);
+    CHECK(interval.size >= 1);
+    CHECK(distribution.SymbolAt(interval.start) == symbol);
+    CHECK(distribution.SymbolAt(interval.start + interval.size - 1) == symbol);
+    next += interval.size;
+  }
+  CHECK(next == uint64_t{1} << distribution.precision());
+}
+
+void TestDistributions() {
+  TestRandom random(1);
+  for (int round = 0; round < 300; ++round) {
+    const int bits = 1 + static_cast<int>(random.Below(DiscretisedNormal::kMaxBits));
+    const auto any16 = [&] { return static_cast<int16_t>(random.Below(65536)); };
+    CheckDistribution(DiscretisedNormal(any16(), any16() >> random.Below(8), bits), 1u << bits);
+    const int components = 1 + static_cast<int>(random.Below(PixelMixture::kMaxComponents));
+    int16_t raw[3 * PixelMixture::kMaxComponents + 1];
+    for (int16_t& value : raw) value = static_cast<int16_t>(any16() >> random.Below(12));
+    CheckDistribution(PixelMixture(raw, components), 256);
+    CheckDistribution(Bernoulli(any16() * 4), 2);
+    std::vector<uint32_t> weights(1 + random.Below(600));
+    for (uint32_t& weight : weights) weight = static_cast<uint32_t>(random.Next() >> (32 + random.Below(33) % 32));
+    std::vector<uint32_t> cumulative(weights.size() + 1);
+    Categorical::FromWeights(weights, cumulative);
+    CheckDistribution(Categorical(cumulative), static_cast<uint32_t>(weights.size()));
+  }
+  CheckDistribution(Uniform{10}, 1024);
+}
+
+// The mean of a discretised normal lies in the bucket it should, and most mass lies near it.
+void TestNormalIsCentred() {
+  for (int mean = -8000; mean <= 8000; mean += 500) {
+    const int bits = 10;
+    const DiscretisedNormal narrow(mean, 5 * 256, bits);  // standard deviation 1/32
+    const uint32_t bucket = DiscretisedNormal::BucketOf(mean, bits);
+    uint64_t mass = 0;
+    for (uint32_t b = 0; b < 1u << bits; ++b) {
+      const int distance = std::abs(DiscretisedNormal::Centre(b, bits) - mean);
+      if (distance <= 4 * 128 || b == bucket) mass += narrow.IntervalOf(b).size;
+    }
+    CHECK(mass > kUnit / 100 * 95);
+  }
+}
+
+void TestStack() {
+  TestRandom random(2);
+  for (int round = 0; round < 200; ++round) {
+    const int lanes = 1 + static_cast<int>(random.Below(RansStack::kMaxLanes));
+    RansStack message(lanes);
+    struct Step {
+      int lane;
+      Interval interval;
+      int precision;
+    };
+    std::vector<Step> steps;
+    std::vector<RansStack> before;
+    for (int i = 0; i < 100; ++i) {
+      const int precision = 1 + static_cast<int>(random.Below(RansStack::kMaxPrecision));
+      const uint64_t all = uint64_t{1} << precision;
+      const auto start = static_cast<uint32_t>(random.Below(all));
+      const auto size = static_cast<uint32_t>(1 + random.Below(all - start));
+      steps.push_back({static_cast<int>(random.Below(lanes)), {start, size}, precision});
+      before.push_back(message);
+      message.Push(steps.back().lane, steps.back().interval, precision);
+    }
+    message = RansStack(lanes, message.Serialize());
+    for (size_t i = steps.size(); i-- > 0;) {
+      const Step& step = steps[i];
+      const uint32_t position = message.Peek(step.lane, step.precision);
+      CHECK(position >= step.interval.start && position - step.interval.start < step.interval.size);
+      message.Pop(step.lane, step.interval, step.precision);
+      CHECK(message == before[i]);
+    }
+    CHECK(message.IsEmpty());
+  }
+}
+
+// Bits back: symbols popped from a message that never held them, pushed again, restore it.
+void TestPopThenPush() {
+  TestRandom random(3);
+  RansStack message(4);
+  for (int i = 0; i < 4000; ++i) message.Push(i % 4, {static_cast<uint32_t>(random.Below(1u << 20)), 1}, 20);
+  const RansStack original = message;
+  std::vector<uint32_t> symbols;
+  const auto distribution = [](int i) { return DiscretisedNormal(i * 37 % 9000 - 4500, i * 53 % 1500 - 200, 9); };
+  for (int i = 0; i < 3000; ++i) symbols.push_back(PopSymbol(message, i % 4, distribution(i)));
+  CHECK(message.AvailableBits() < original.AvailableBits());
+  for (int i = 3000; i-- > 0;) PushSymbol(message, i % 4, symbols[i], distribution(i));
+  CHECK(message == original);
+}
+
+void TestStackRefusesDamage() {
+  CHECK(ThrowsFormat([] { RansStack(0); }));
+  CHECK(ThrowsFormat([] { RansStack(65); }));
+  const std::vector<uint8_t> bytes(17, 255);
+  CHECK(ThrowsFormat([&] { RansStack(2, std::span(bytes)); }));             // not whole words
+  CHECK(ThrowsFormat([&] { RansStack(4, std::span(bytes)); }));             // shorter than its heads
+  const std::vector<uint8_t> zeros(16, 0);
+  CHECK(ThrowsFormat([&] { RansStack(2, std::span(zeros)); }));             // heads below their range
+  RansStack message(1);
+  CHECK(ThrowsFormat([&] {
+    for (int i = 0; i < 10; ++i) message.Pop(0, {message.Peek(0, 20), 1}, 20);
+  }));
+}
+
+void TestChunks() {
+  TestRandom random(4);
+  for (int round = 0; round < 40; ++round) {
+    const RandomModel source(random.Next());
+    const ItemModel model(source.spec());
+    const size_t size = model.item_size();
+    const size_t count = 1 + random.Below(60);
+    std::vector<uint8_t> items(count * size);
+    // From flat to noise, so that waves with and without enough bits both occur.
+    const uint64_t range = 1 + random.Below(256);
+    for (uint8_t& value : items) value = static_cast<uint8_t>(random.Below(4) == 0 ? random.Below(range) : 0);
+    const std::vector<uint8_t> bytes = ChunkCodec(model).Encode(items.data(), count);
+    std::vector<uint8_t> decoded(items.size(), 0xA5);
+    ChunkCodec(model).Decode(bytes, count, decoded.data());
+    CHECK(decoded == items);
+
+    // A chunk cut short, or with a bit flipped, is refused or gives other bytes; it never crashes.
+    std::vector<uint8_t> damaged = bytes;
+    damaged[random.Below(damaged.size())] ^= static_cast<uint8_t>(1 << random.Below(8));
+    if (random.Below(3) == 0) damaged.resize(random.Below(damaged.size() + 1));
+    try {
+      ChunkCodec(model).Decode(damaged, count, decoded.data());
+      CHECK(decoded != items);
+    } catch (const Error& error) {
+      CHECK(std::strcmp(error.code(), code::kFormat) == 0);
+    }
+  }
+}
+
+// Kernels for every processor give the same numbers as the plain loop.
+void TestKernels() {
+  TestRandom random(5);
+  std::vector<MatrixKernel> kernels = {ChooseMatrixKernel()};
+#if defined(NODE_VAE_CODER_X86)
+  kernels.push_back(MatrixKernelSse2);
+  if (__builtin_cpu_supports("avx2")) kernels.push_back(MatrixKernelAvx2);
+#endif
+  for (int round = 0; round < 200; ++round) {
+    const size_t rows = 1 + random.Below(20);
+    const size_t pairs = 1 + random.Below(40);
+    const size_t tiles = 1 + random.Below(5);
+    std::vector<int16_t> inputs(rows * pairs * 2);
+    std::vector<int16_t> packed(tiles * pairs * 2 * kTile);
+    // Large numbers: pairs of products near 2^31, whose instruction must not saturate.
+    const uint64_t range = pairs == 1 ? 65534 : 8192;
+    for (int16_t& value : inputs) value = static_cast<int16_t>(static_cast<int64_t>(random.Below(range + 1)) - static_cast<int64_t>(range / 2));
+    for (int16_t& value : packed) value = static_cast<int16_t>(static_cast<int64_t>(random.Below(range + 1)) - static_cast<int64_t>(range / 2));
+    std::vector<int32_t> expected(rows * tiles * kTile);
+    MatrixKernelGeneric(inputs.data(), pairs * 2, rows, packed.data(), pairs, tiles, expected.data());
+    for (const MatrixKernel kernel : kernels) {
+      std::vector<int32_t> sums(expected.size(), 7);
+      kernel(inputs.data(), pairs * 2, rows, packed.data(), pairs, tiles, sums.data());
+      CHECK(sums == expected);
+    }
+  }
+}
+
+// A model whose numbers could overflow, or that would read what is not decoded yet, is refused.
+void TestModelRefusesNonsense() {
+  const auto refused = [](auto change) {
+    RandomModel source(8);
+    ItemModelSpec spec = source.spec();
+    change(spec);
+    return ThrowsFormat([&] { ItemModel model(spec); });
+  };
+  CHECK(!refused([](ItemModelSpec&) {}));
+  CHECK(refused([](ItemModelSpec& spec) { spec.neighbours[0] = {0, 0}; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.neighbours[0] = {0, 3}; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.neighbours[0] = {-1, -3}; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.neighbours[0] = {1000000, 0}; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.height = 0; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.height += 1; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.width = size_t{1} << 19; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.latent_bits = 12; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.latents = 0; }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.encoder.clear(); }));
+  CHECK(refused([](ItemModelSpec& spec) { spec.local.pop_back(); }));
+  CHECK(refused([](ItemModelSpec& spec) { std::swap(spec.encoder[0].low, spec.encoder[0].high); }));
+  static const std::vector<uint8_t> shifts(100000, 31);
+  CHECK(refused([](ItemModelSpec& spec) { spec.encoder[0].shift = std::span(shifts).first(spec.encoder[0].outputs); }));
+  static const std::vector<int32_t> bias(100000, INT32_MIN);
+  CHECK(refused([](ItemModelSpec& spec) { spec.local[0].bias = std::span(bias).first(spec.local[0].outputs); }));
+  static const std::vector<int16_t> heavy(1000000, INT16_MAX);
+  CHECK(refused([](ItemModelSpec& spec) {
+    DenseSpec& layer = spec.local[1];
+    CHECK(layer.inputs * 4095 * INT16_MAX > INT32_MAX);
+    layer.weights = std::span(heavy).first(layer.inputs * layer.outputs);
+  }));
+}
+
+}  // namespace
+}  // namespace node_vae::coder
+
+int main() {
+  using namespace node_vae::coder;
+  TestDistributions();
+  TestNormalIsCentred();
+  TestStack();
+  TestPopThenPush();
+  TestStackRefusesDamage();
+  TestKernels();
+  TestChunks();
+  TestModelRefusesNonsense();
+  std::printf("%d checks passed\n", checks);
+  return 0;
+}
