@@ -1,6 +1,7 @@
 /** A graph ready to run: the native session with its lifetime, batching and abort. */
 import type { NativeInferenceSession, NativeTensor, SessionOptions, ValueDescription } from '../binding/addon.js';
-import { linkAbort, loadAddon } from '../binding/index.js';
+import { loadAddon } from '../binding/index.js';
+import { withAbort } from '../binding/with-abort.js';
 import { Lifetime } from '../core/disposal.js';
 import { elementCount } from '../core/dtype.js';
 
@@ -55,7 +56,7 @@ export class GraphSession {
     { signal }: RunOptions = {},
   ): Promise<Float32Array[]> {
     return this.#lifetime.run(() =>
-      linkAbort(signal, async (flag) => {
+      withAbort(signal, async (flag) => {
         const results = outputs.map(({ rowShape }) => new Float32Array(rows * elementCount(rowShape)));
         for (let from = 0; from < rows; from += ROWS_PER_RUN) {
           const to = Math.min(rows, from + ROWS_PER_RUN);

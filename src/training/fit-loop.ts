@@ -1,7 +1,7 @@
 /** Epochs, batches and progress around a native training session. */
 import { NAMES, perExample, TERMS, type Term } from '../architectures/graphs.js';
 import type { NativeAbortFlag, NativeTrainingSession, RowTransform, TrainResult } from '../binding/addon.js';
-import { linkAbort } from '../binding/index.js';
+import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import { batchSizes, epochOrder } from './batch-plan.js';
@@ -50,7 +50,7 @@ export async function runEpochs(
   loop: LoopOptions,
 ): Promise<History> {
   const { options } = loop;
-  return linkAbort(options.signal, async (flag) => {
+  return withAbort(options.signal, async (flag) => {
     const run = new Run(session, train, validation, loop, flag);
     return run.all();
   });
@@ -62,7 +62,7 @@ class Run {
   readonly #rows: number;
   readonly #feed: RowFeed;
   readonly #validation: { readonly feed: RowFeed; readonly rows: number } | undefined;
-  readonly #flag: NativeAbortFlag;
+  readonly #flag: NativeAbortFlag | undefined;
   readonly #stepsPerEpoch: number;
   readonly #started = performance.now();
   readonly #breakdown = { assemble: 0, graph: 0, optimizer: 0, validation: 0 };
@@ -75,7 +75,7 @@ class Run {
     train: Dataset,
     validation: Dataset | undefined,
     loop: LoopOptions,
-    flag: NativeAbortFlag,
+    flag: NativeAbortFlag | undefined,
   ) {
     this.#session = session;
     this.#loop = loop;
