@@ -96,7 +96,7 @@ function tensorOf(elements: readonly number[], dims: readonly number[], dtype: D
 }
 
 const isMissingKernel = (error: unknown) =>
-  /NOT_IMPLEMENTED|Could not find an implementation|not in the valid|Type Error|unsupported/i.test(String(error));
+  /NOT_IMPLEMENTED|Could not find an implementation|Failed to find kernel|Type Error/i.test(String(error));
 
 /** Checks one case; in float32 where float64 is not to be had. Resolves with the type used. */
 export async function checkGradients(one: GradientCase): Promise<FloatType> {

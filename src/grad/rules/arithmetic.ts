@@ -82,10 +82,10 @@ function powerSlope(context: GradientContext, base: Value, exponent: Value, y: V
     case -1:
       return context.neg(context.square(y));
   }
-  const e = context.cast(exponent, base.dtype);
   if (known !== undefined) {
     return context.scale(context.op('Pow', [base, context.scalar(known - 1, base.dtype)]), known);
   }
+  const e = context.cast(exponent, base.dtype);
   const slope = context.mul(e, context.op('Pow', [base, context.op('Sub', [e, context.scalar(1, base.dtype)])]));
   // 0·x^(-1) at x = 0 would be NaN.
   return context.dropWhere(context.op('Equal', [e, context.scalar(0, base.dtype)]), slope);
