@@ -105,7 +105,8 @@ export function float32Elements(tensor: SafeTensor, where: string): Float32Array
   }
   const { data } = tensor;
   if (data.byteOffset % 4 === 0) return new Float32Array(data.buffer, data.byteOffset, data.byteLength / 4);
-  return new Float32Array(data.slice().buffer);
+  // A Buffer's own slice() is a view; this copies.
+  return new Float32Array(Uint8Array.from(data).buffer);
 }
 
 /** Views a typed array as a float32 tensor's bytes. */

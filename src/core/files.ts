@@ -51,8 +51,9 @@ const REMEDIES: Readonly<Record<string, string>> = {
   EISDIR: 'it is a folder, not a file',
 };
 
-async function writeAndFlush(path: string, chunks: readonly Uint8Array[]): Promise<void> {
-  const file = await open(path, 'wx');
+/** Exported for the test of a full disk. */
+export async function writeAndFlush(path: string, chunks: readonly Uint8Array[], flag = 'wx'): Promise<void> {
+  const file = await open(path, flag);
   try {
     for (const chunk of chunks) await file.writeFile(chunk);
     await file.sync();

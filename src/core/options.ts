@@ -12,7 +12,7 @@ export function parseOptions<S extends z.ZodType>(schema: S, value: unknown, whe
   const result = schema.safeParse(value ?? {});
   if (result.success) return result.data;
   const problems = result.error.issues.map((issue) => describeIssue(issue, value, schema));
-  throw new VaeError('ERR_VAE_OPTION', `${where}: ${problems.join('; ')}.`);
+  throw new VaeError('ERR_VAE_OPTION', `${where}: ${problems.join('; ')}`.replace(/[^?.]$/, '$&.'));
 }
 
 /** One sentence for one problem, with the option's path and what came. */
