@@ -1,6 +1,7 @@
 // Registers what the addon exports; src/binding/addon.ts describes it.
 #include "binding/abort_flag.h"
 #include "binding/inference_session.h"
+#include "binding/item_codec.h"
 #include "binding/napi.h"
 #include "binding/random.h"
 #include "binding/runtime.h"
@@ -20,6 +21,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("loadRuntime", Napi::Function::New(env, LoadRuntimeFrom, "loadRuntime"));
   exports.Set("createInferenceSession",
               Napi::Function::New(env, InferenceSessionWrap::Create, "createInferenceSession"));
+  state->item_codec_class = Napi::Persistent(ItemCodecWrap::Define(env));
+  exports.Set("createItemCodec", Napi::Function::New(env, ItemCodecWrap::Create, "createItemCodec"));
   exports.Set("AbortFlag", abort_flag);
   exports.Set("random", MakeRandom(env));
   exports.Set("nativeBytes", Napi::Function::New(env, NativeBytes, "nativeBytes"));

@@ -8,12 +8,14 @@
 namespace node_vae {
 namespace {
 
+size_t CodingThreads() { return std::clamp<size_t>(std::thread::hardware_concurrency(), 2, 64); }
+
 size_t RunThreads() { return std::clamp<size_t>(std::thread::hardware_concurrency(), 2, 8); }
 
 }  // namespace
 
 AddonState::AddonState(Napi::Env env)
-    : completions(env), runs(completions, RunThreads()), loads(completions, 2), env_(env) {
+    : completions(env), runs(completions, RunThreads()), loads(completions, 2), codings(completions, CodingThreads()), env_(env) {
   // After the thread-safe function was made, so that this hook runs before Node closes that.
   Check(env, napi_add_env_cleanup_hook(env, OnCleanup, this));
 }
@@ -25,6 +27,7 @@ void AddonState::OnCleanup(void* data) {
   state->completions.Stop();
   state->runs.Stop();
   state->loads.Stop();
+  state->codings.Stop();
 }
 
 }  // namespace node_vae

@@ -17,10 +17,13 @@ class AddonState {
   Workers runs;
   // Loading and unloading models, which takes long and must not hold up runs.
   Workers loads;
+  // Coding of chunks, one thread each: long and steady work.
+  Workers codings;
 
   Napi::FunctionReference error_factory;
   Napi::FunctionReference inference_session_class;
   Napi::FunctionReference training_session_class;
+  Napi::FunctionReference item_codec_class;
 
  private:
   static void OnCleanup(void* state);

@@ -20,8 +20,8 @@ constexpr int kMaxCoarseBits = 3;
 // Values evaluated together when all of an item is known.
 constexpr size_t kBlock = 48;
 
-void CheckAbort(const std::atomic<bool>* abort) {
-  if (abort != nullptr && abort->load(std::memory_order_relaxed)) throw Error(code::kAborted, "Aborted.");
+void CheckStop(const StopCheck& stop) {
+  if (stop && stop()) throw Error(code::kAborted, "Aborted.");
 }
 
 // Size of a message in bits, finer than its words.
@@ -39,13 +39,13 @@ std::vector<ChunkCodec::Wave> ChunkCodec::Waves(size_t count) {
   return waves;
 }
 
-std::vector<uint8_t> ChunkCodec::Encode(const uint8_t* items, size_t count, const std::atomic<bool>* abort) {
+std::vector<uint8_t> ChunkCodec::Encode(const uint8_t* items, size_t count, const StopCheck& stop) {
   if (count == 0) throw Error(code::kShape, "A chunk must hold at least one item.");
   const std::vector<Wave> waves = Waves(count);
   std::vector<uint8_t> bytes;
   RansStack message(kChunkLanes);
   for (const Wave& wave : waves) {
-    CheckAbort(abort);
+    CheckStop(stop);
     uint8_t mode = 0;
     EncodeWave(items + wave.first * model_.item_size(), wave.count, message, mode);
     bytes.push_back(mode);
@@ -55,14 +55,14 @@ std::vector<uint8_t> ChunkCodec::Encode(const uint8_t* items, size_t count, cons
   return bytes;
 }
 
-void ChunkCodec::Decode(std::span<const uint8_t> bytes, size_t count, uint8_t* items, const std::atomic<bool>* abort) {
+void ChunkCodec::Decode(std::span<const uint8_t> bytes, size_t count, uint8_t* items, const StopCheck& stop) {
   const std::vector<Wave> waves = Waves(count);
   if (count == 0 || bytes.size() < waves.size()) {
     throw Error(code::kFormat, "A coded chunk is shorter than its own header: it is truncated or damaged.");
   }
   RansStack message(kChunkLanes, bytes.subspan(waves.size()));
   for (size_t i = waves.size(); i-- > 0;) {
-    CheckAbort(abort);
+    CheckStop(stop);
     DecodeWave(bytes[i], waves[i].count, message, items + waves[i].first * model_.item_size());
   }
   // Decoding undoes every step of encoding, so what is left must be what encoding began with.

@@ -1,8 +1,8 @@
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -22,14 +22,18 @@ namespace node_vae::coder {
 
 inline constexpr int kChunkLanes = 4;
 
+// Says whether to stop; may be empty.
+using StopCheck = std::function<bool()>;
+
 class ChunkCodec {
  public:
   explicit ChunkCodec(const ItemModel& model) : model_(model) {}
 
-  // `items` holds `count` >= 1 items. Polls `abort` where given, and throws Error(kAborted).
-  std::vector<uint8_t> Encode(const uint8_t* items, size_t count, const std::atomic<bool>* abort = nullptr);
+  // `items` holds `count` >= 1 items. Asks `stop` before each wave, and throws
+  // Error(kAborted) when it says so.
+  std::vector<uint8_t> Encode(const uint8_t* items, size_t count, const StopCheck& stop = {});
   // Throws Error(kFormat) when the bytes are not a chunk of `count` items of this very model.
-  void Decode(std::span<const uint8_t> bytes, size_t count, uint8_t* items, const std::atomic<bool>* abort = nullptr);
+  void Decode(std::span<const uint8_t> bytes, size_t count, uint8_t* items, const StopCheck& stop = {});
 
  private:
   struct Wave {

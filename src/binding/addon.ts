@@ -6,6 +6,7 @@
  * rejects with are VaeErrors; an aborted run rejects with an AbortError (see linkAbort).
  */
 import type { DataType, TypedArray } from '../core/dtype.js';
+import type { ItemCodecSpec, NativeItemCodec } from './coder.js';
 
 export interface RuntimeInfo {
   /** ONNX Runtime's version, such as "1.30.0". */
@@ -262,6 +263,7 @@ export interface Addon {
   loadRuntime(libraryPath: string): RuntimeInfo;
   createInferenceSession(model: string | Uint8Array, options: SessionOptions): Promise<NativeInferenceSession>;
   createTrainingSession(config: TrainingSessionConfig): Promise<NativeTrainingSession>;
+  createItemCodec(spec: ItemCodecSpec): Promise<NativeItemCodec>;
   AbortFlag: new () => NativeAbortFlag;
   readonly random: NativeRandom;
   /** Bytes of native memory held by live sessions' own buffers, for tests of leaks. */
