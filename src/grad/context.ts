@@ -288,6 +288,14 @@ export class GradientContext {
     return this.op('Where', [condition, yes, this.scalar(0, yes.dtype)]);
   }
 
+  /**
+   * The same by a product, which is faster (a Where takes three times as long as a Mul) and fit
+   * for values that are finite wherever the result is used.
+   */
+  mask(condition: Value, value: Value): Value {
+    return this.mul(value, this.cast(condition, value.dtype));
+  }
+
   /** Zero where the condition (bool) holds, otherwise `no`. */
   dropWhere(condition: Value, no: Value): Value {
     return this.op('Where', [condition, this.scalar(0, no.dtype), no]);

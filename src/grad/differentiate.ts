@@ -6,6 +6,7 @@ import type { Node } from '../graph/ir.js';
 import { expandTo } from './broadcast.js';
 import { type DifferentiationState, GradientContext } from './context.js';
 import { expandForward } from './expand.js';
+import { lowerSlowOperators } from './lower.js';
 import { reachedFrom, readNames } from './reach.js';
 import { type GradientRule, gradientEntry, noGradient } from './registry.js';
 import './rules/index.js';
@@ -30,7 +31,7 @@ export interface Differentiated {
  *
  * Backward uses what forward has computed and adds nodes only where a way leads from a parameter to
  * the loss; some forward nodes are rewritten in place (same outputs, same meaning) so that their
- * intermediate results can be shared. The nodes added are of the standard ONNX domain and mean the
+ * intermediate results can be shared, or because others compute the same faster. The nodes added are of the standard ONNX domain and mean the
  * same in operator sets 18 to 23.
  *
  * @throws VaeError ERR_VAE_UNSUPPORTED_OPERATOR for an operator on the way that has no rule, or a
@@ -68,6 +69,7 @@ export function differentiate(builder: GraphBuilder, options: DifferentiateOptio
       gradient === undefined ? finish.zerosLike(parameter) : expandTo(finish, gradient, parameter),
     );
   }
+  lowerSlowOperators(builder);
   return { gradients, unused };
 }
 

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, it } from 'vitest';
 import type { AttributeInput } from '../../src/graph/index.js';
 import { checkGradients, type GradientCase, type InputSpec } from './gradient-check.js';
 

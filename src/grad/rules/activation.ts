@@ -29,9 +29,19 @@ function exponentialBelow(context: GradientContext, alpha: number, gamma: number
   return [bySign(context, y, context.scale(gradient, gamma), below)];
 }
 
+/** y > 0 exactly where y, which is never negative, is not zero: a conversion to bool instead of a comparison. */
 function relu(context: GradientContext): Gradients {
-  const y = context.output();
-  return [context.keepWhere(context.op('Greater', [y, context.scalar(0, y.dtype)]), context.gradient())];
+  return [context.mask(context.cast(context.output(), 'bool'), context.compactGradient())];
+}
+
+/** A slope of 1 above zero and `alpha` below, as the larger of a 0-or-1 mask and alpha. */
+function leakyRelu(context: GradientContext): Gradients {
+  const x = context.input(0);
+  const gradient = context.compactGradient();
+  const alpha = context.float('alpha', 0.01);
+  if (alpha < 0 || alpha > 1) return [bySign(context, x, gradient, context.scale(gradient, alpha))];
+  const above = context.cast(context.op('Greater', [x, context.scalar(0, x.dtype)]), x.dtype);
+  return [context.mul(gradient, context.op('Max', [above, context.scalar(alpha, x.dtype)]))];
 }
 
 function parametricRelu(context: GradientContext): Gradients {
@@ -93,7 +103,7 @@ function hardSigmoid(context: GradientContext): Gradients {
     context.op('Greater', [y, context.scalar(0, y.dtype)]),
     context.op('Less', [y, context.scalar(1, y.dtype)]),
   ]);
-  return [context.keepWhere(inside, context.scale(context.compactGradient(), context.float('alpha', 0.2)))];
+  return [context.mask(inside, context.scale(context.compactGradient(), context.float('alpha', 0.2)))];
 }
 
 /** x·clip(x/6 + 1/2, 0, 1): slope x/3 + 1/2 between -3 and 3. */
@@ -125,20 +135,17 @@ function logSoftmax(context: GradientContext): Gradients {
 function shrink(context: GradientContext): Gradients {
   const x = context.input(0);
   const limit = context.scalar(context.float('lambd', 0.5), x.dtype);
-  return [context.keepWhere(context.op('Greater', [context.op('Abs', [x]), limit]), context.compactGradient())];
+  return [context.mask(context.op('Greater', [context.op('Abs', [x]), limit]), context.compactGradient())];
 }
 
 export const ACTIVATION: GradientTable = {
   Relu: rule(relu),
-  LeakyRelu: rule((context) => {
-    const gradient = context.compactGradient();
-    return [bySign(context, context.input(0), gradient, context.scale(gradient, context.float('alpha', 0.01)))];
-  }),
+  LeakyRelu: rule(leakyRelu),
   PRelu: rule(parametricRelu),
   ThresholdedRelu: rule((context) => {
     const x = context.input(0);
     const threshold = context.scalar(context.float('alpha', 1), x.dtype);
-    return [context.keepWhere(context.op('Greater', [x, threshold]), context.compactGradient())];
+    return [context.mask(context.op('Greater', [x, threshold]), context.compactGradient())];
   }),
   Elu: rule((context) => exponentialBelow(context, context.float('alpha', 1), 1)),
   Selu: rule((context) =>

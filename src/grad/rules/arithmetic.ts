@@ -94,15 +94,15 @@ function powerSlope(context: GradientContext, base: Value, exponent: Value, y: V
 /** The gradient passes inside the bounds, bounds included; outside it belongs to the bound. */
 function clip(context: GradientContext): readonly (Value | undefined)[] {
   const x = context.input(0);
-  const gradient = context.gradient();
+  const gradient = context.compactGradient();
   const bound = (index: number, compare: 'Less' | 'Greater') => {
     if (!context.needs(index)) return undefined;
     const limit = context.input(index);
-    return context.unbroadcast(context.keepWhere(context.op(compare, [x, limit]), gradient), limit);
+    return context.unbroadcast(context.mask(context.op(compare, [x, limit]), gradient), limit);
   };
   return [
     // x is inside exactly where clipping has left it as it was: one comparison instead of two.
-    context.needs(0) ? context.keepWhere(context.op('Equal', [x, context.output()]), gradient) : undefined,
+    context.needs(0) ? context.mask(context.op('Equal', [x, context.output()]), gradient) : undefined,
     bound(1, 'Less'),
     bound(2, 'Greater'),
   ];

@@ -3,6 +3,7 @@ import type { Value } from '../../graph/builder.js';
 import type { GradientContext } from '../context.js';
 import { type GradientEntry, type GradientTable, rule } from '../registry.js';
 import { axisFromFront, staticSize } from '../shapes.js';
+import { signOf } from './unary.js';
 
 interface Reduction {
   readonly x: Value;
@@ -107,7 +108,7 @@ export const REDUCE: GradientTable = {
   ReduceMax: extreme,
   ReduceMin: extreme,
   ReduceProd: product,
-  ReduceL1: reduction((context, { x, gradient }) => context.mul(gradient, context.op('Sign', [x]))),
+  ReduceL1: reduction((context, { x, gradient }) => context.mul(gradient, signOf(context, x))),
   ReduceL2: euclidean,
   ReduceSumSquare: reduction((context, { x, gradient }) => context.mul(context.scale(gradient, 2), x)),
   // 1/Σx, and Σx = exp(y).

@@ -15,10 +15,21 @@ function inverseSlope(make: (context: GradientContext, x: Value, y: Value) => Va
 
 const one = (context: GradientContext, like: Value) => context.scalar(1, like.dtype);
 
+/**
+ * -1, 0 or 1. ONNX Runtime's Sign takes three times as long as a product cut off at ±1, which is the
+ * same for every number that is not denormal.
+ */
+export function signOf(context: GradientContext, x: Value): Value {
+  const large = x.dtype === 'float32' ? 3e38 : x.dtype === 'float64' ? 1e308 : undefined;
+  if (large === undefined) return context.op('Sign', [x]);
+  const one = context.scalar(1, x.dtype);
+  return context.op('Clip', [context.scale(x, large), context.scalar(-1, x.dtype), one]);
+}
+
 export const UNARY: GradientTable = {
   Identity: rule((context) => [context.compactGradient()]),
   Neg: rule((context) => [context.neg(context.compactGradient())]),
-  Abs: slope((context, x) => context.op('Sign', [x])),
+  Abs: slope((context, x) => signOf(context, x)),
   Exp: slope((_, __, y) => y),
   Log: inverseSlope((_, x) => x),
   Sqrt: inverseSlope((context, _, y) => context.scale(y, 2)),
