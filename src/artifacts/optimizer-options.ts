@@ -35,7 +35,7 @@ export const optimizerSchema = z.preprocess(
   configSchema.refine(
     (value) => value.type !== 'sgd' || !value.nesterov || (value.momentum > 0 && value.dampening === 0),
     {
-      message: 'Nesterov momentum needs a momentum above 0 and no dampening',
+      message: 'expected a momentum above 0 and no dampening with nesterov',
     },
   ),
 ) as unknown as z.ZodType<OptimizerConfig, OptimizerInput>;

@@ -11,14 +11,12 @@ export class FitRun implements PromiseLike<History>, AsyncIterable<FitProgress> 
   readonly #listeners = new Set<(event: FitProgress | undefined) => void>();
   #settled = false;
 
+  /** @param start begins at once, and emits nothing before its first await. */
   constructor(start: (emit: (event: FitProgress) => void) => Promise<History>) {
-    // The run starts after its maker has returned, so that an iterator asked for at once misses nothing.
-    this.#done = Promise.resolve()
-      .then(() => start((event) => this.#tell(event)))
-      .finally(() => {
-        this.#settled = true;
-        this.#tell(undefined);
-      });
+    this.#done = start((event) => this.#tell(event)).finally(() => {
+      this.#settled = true;
+      this.#tell(undefined);
+    });
     // Whoever only iterates gets the error from the iterator; it is not unhandled here.
     this.#done.catch(() => {});
   }
