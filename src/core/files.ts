@@ -6,7 +6,8 @@ import { VaeError } from './errors.js';
 
 export interface PendingFile {
   readonly path: string;
-  readonly chunks: readonly Uint8Array[];
+  /** Written one after the other; may be made as they are asked for. */
+  readonly chunks: Iterable<Uint8Array>;
 }
 
 /**
@@ -52,7 +53,7 @@ const REMEDIES: Readonly<Record<string, string>> = {
 };
 
 /** Exported for the test of a full disk. */
-export async function writeAndFlush(path: string, chunks: readonly Uint8Array[], flag = 'wx'): Promise<void> {
+export async function writeAndFlush(path: string, chunks: Iterable<Uint8Array>, flag = 'wx'): Promise<void> {
   const file = await open(path, flag);
   try {
     for (const chunk of chunks) await file.writeFile(chunk);

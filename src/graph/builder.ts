@@ -16,6 +16,7 @@ import {
   WORKING_IR_VERSION,
   WORKING_OPSET,
 } from './ir.js';
+import { UniqueNames } from './names.js';
 import { type AttributeInput, encodeAttributes } from './operators/attributes.js';
 
 /** A value of a graph under construction. */
@@ -41,9 +42,7 @@ export class GraphBuilder {
   readonly model: Model;
   /** Elements of small integer tensors known while building (see KnownElements). */
   readonly known = new Map<string, KnownElements>();
-  readonly #taken = new Set<string>();
-  /** Next free number by stem, so that naming stays linear in the number of nodes. */
-  readonly #nextSuffix = new Map<string, number>();
+  readonly #names = new UniqueNames();
   readonly #constants = new Map<string, Value>();
   /** Which node makes a value. */
   readonly producers = new Map<string, Node>();
@@ -99,7 +98,7 @@ export class GraphBuilder {
     this.#claim(name);
     const info: ValueInfo = { name, dtype, shape };
     // Lengths invented later must not be taken for these.
-    for (const dim of shape ?? []) if (typeof dim === 'string') this.#taken.add(dim);
+    for (const dim of shape ?? []) if (typeof dim === 'string') this.#names.claim(dim);
     this.graph.inputs.push(info);
     return this.#define(name, { dtype, shape });
   }
@@ -184,11 +183,11 @@ export class GraphBuilder {
     });
     const { types, elements } = inferNode(node, inputs, this.#scope);
     this.graph.nodes.push(node);
-    if (node.name !== '') this.#taken.add(node.name);
+    if (node.name !== '') this.#names.claim(node.name);
     return node.outputs.map((name, index) => {
       if (name === '') return { name: '', dtype: 'float32', shape: undefined };
       if (this.graph.types.has(name)) throw new VaeError('ERR_VAE_GRAPH', `${at} makes "${name}" a second time.`);
-      this.#taken.add(name);
+      this.#names.claim(name);
       this.producers.set(name, node);
       const value = this.#define(name, types[index]!);
       if (index === 0 && elements) this.known.set(name, elements);
@@ -212,16 +211,7 @@ export class GraphBuilder {
 
   /** A name that nothing else in the graph has. */
   unique(stem: string): string {
-    if (!this.#taken.has(stem)) {
-      this.#taken.add(stem);
-      return stem;
-    }
-    let suffix = this.#nextSuffix.get(stem) ?? 1;
-    while (this.#taken.has(`${stem}_${suffix}`)) suffix += 1;
-    this.#nextSuffix.set(stem, suffix + 1);
-    const name = `${stem}_${suffix}`;
-    this.#taken.add(name);
-    return name;
+    return this.#names.unique(stem);
   }
 
   #opsetOf(domain: string): number {
@@ -231,7 +221,7 @@ export class GraphBuilder {
   #claim(name: string): void {
     if (this.graph.types.has(name))
       throw new VaeError('ERR_VAE_GRAPH', `The graph already has a value named "${name}".`);
-    this.#taken.add(name);
+    this.#names.claim(name);
   }
 
   #define(name: string, type: TensorType, constant?: Constant): Value {

@@ -89,7 +89,8 @@ export function readConstant(constant: Constant): TypedArray {
   }
   const width = BYTES_PER_ELEMENT[constant.dtype];
   let bytes = constantBytes(constant);
-  if (bytes.byteOffset % width !== 0) bytes = bytes.slice();
+  // A copy in memory of its own; slice() of a Buffer would be one more view.
+  if (bytes.byteOffset % width !== 0) bytes = new Uint8Array(bytes);
   return new ARRAY_OF[constant.dtype](bytes.buffer, bytes.byteOffset, bytes.byteLength / width);
 }
 

@@ -1,5 +1,14 @@
 /** Tensor bytes that lie in a file beside the model: found with suspicion, read only when asked for. */
-import { closeSync, constants as fsConstants, fstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  constants as fsConstants,
+  fstatSync,
+  openSync,
+  readSync,
+  realpathSync,
+  type Stats,
+  statSync,
+} from 'node:fs';
 import path from 'node:path';
 import { VaeError } from '../core/errors.js';
 import type { ExternalData } from './ir.js';
@@ -40,6 +49,7 @@ export function resolveExternalData(
   }
   let file = '';
   let size = 0;
+  let stamp = '';
   try {
     const root = realpathSync(folder);
     file = realpathSync(path.join(root, ...parts));
@@ -50,6 +60,7 @@ export function resolveExternalData(
     const status = statSync(file);
     if (!status.isFile()) refuse('is not a regular file.');
     size = status.size;
+    stamp = stampOf(status);
   } catch (error) {
     if (error instanceof VaeError) throw error;
     refuse('cannot be opened; keep the data file beside the model under the name it was exported with.', error);
@@ -57,7 +68,7 @@ export function resolveExternalData(
   if (offset + byteLength > size) {
     refuse(`would end at byte ${offset + byteLength}, but the file has ${size}; it is truncated or of another model.`);
   }
-  return { path: file, offset, byteLength };
+  return { path: file, offset, byteLength, stamp };
 }
 
 /** Reads the bytes into memory of their own, outside the JavaScript heap. */
@@ -73,7 +84,10 @@ export function readExternalRange(data: ExternalData, start: number, target: Uin
   try {
     // The path was resolved when the model was read: a link in its place has been put there since.
     handle = openSync(data.path, fsConstants.O_RDONLY | (fsConstants.O_NOFOLLOW ?? 0));
-    if (!fstatSync(handle).isFile()) throw new Error('not a regular file');
+    const status = fstatSync(handle);
+    if (!status.isFile()) throw new Error('not a regular file');
+    if (stampOf(status) !== data.stamp)
+      throw new Error('it has changed since the model was read; read the model again');
     let done = 0;
     while (done < target.byteLength) {
       const count = readSync(handle, target, done, target.byteLength - done, data.offset + start + done);
@@ -86,6 +100,10 @@ export function readExternalRange(data: ExternalData, start: number, target: Uin
   } finally {
     if (handle !== undefined) closeSync(handle);
   }
+}
+
+function stampOf(status: Stats): string {
+  return `${status.size} ${status.mtimeMs} ${status.ino}`;
 }
 
 /** Text from a file, cut short and without control characters, fit for a message. */

@@ -25,6 +25,8 @@ export interface ExternalData {
   readonly path: string;
   readonly offset: number;
   readonly byteLength: number;
+  /** What the file looked like when the model was read, so that a later change is noticed. */
+  readonly stamp: string;
 }
 
 /** A constant tensor: raw little-endian elements, row-major. Strings are kept apart. */

@@ -114,7 +114,12 @@ function inferSubgraph(
     freshDim: () => outer.freshDim(),
   };
   for (const node of graph.nodes) inferInto(node, scope, graph.types, known, depth);
-  return graph.outputs.map((output) => {
+  // Files may leave the types of a subgraph's ends out; runtimes want the right ones or none.
+  graph.inputs = graph.inputs.map((input, index) => {
+    const given = inputs[index];
+    return given === undefined ? input : { name: input.name, ...given };
+  });
+  const results = graph.outputs.map((output) => {
     const type = scope.type(output.name);
     if (type === undefined) {
       throw new VaeError(
@@ -124,6 +129,8 @@ function inferSubgraph(
     }
     return type;
   });
+  graph.outputs = graph.outputs.map(({ name }, index) => ({ name, ...results[index]! }));
+  return results;
 }
 
 /** Infers a node and records what came out. */

@@ -76,7 +76,7 @@ export const ATTENTIONS: readonly OperatorDefinition[] = [
   define('RotaryEmbedding', {
     since: 23,
     inputs: [3, 4],
-    attributes: { interleaved: int(0), num_heads: int(0), rotary_embedding_dim: int(0) },
+    attributes: { interleaved: int(0), num_heads: 'int', rotary_embedding_dim: int(0) },
     infer: (context) => {
       expectType(context, 0, 'float');
       expectRank(context, 0, 3, 4);

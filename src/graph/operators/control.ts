@@ -19,6 +19,9 @@ function join(context: InferenceContext, left: TensorType, right: TensorType): T
 
 function branches(context: InferenceContext): readonly TensorType[] {
   expectType(context, 0, 'bool');
+  const condition = context.numbers(0)?.[0];
+  // The branch that never runs need not even be valid for the shapes at hand.
+  if (condition !== undefined) return context.subgraph(condition === 0 ? 'else_branch' : 'then_branch', []);
   const yes = context.subgraph('then_branch', []);
   const no = context.subgraph('else_branch', []);
   if (yes.length !== context.node.outputs.length || no.length !== yes.length) {
@@ -30,14 +33,31 @@ function branches(context: InferenceContext): readonly TensorType[] {
   return yes.map((type, index) => join(context, type, no[index]!));
 }
 
-/** Carried values may change their shape from turn to turn, so only their types are sure. */
+/**
+ * Carried values may change their shape from turn to turn. Where the first turn keeps a shape, every
+ * turn does; where one does not, all are inferred once more with unknown shapes.
+ */
 function loop(context: InferenceContext): readonly TensorType[] {
-  const carried = context.inputs.slice(2).map((type) => type && tensor(type.dtype, undefined));
-  const results = context.subgraph('body', [tensor('int64', []), tensor('bool', []), ...carried]).slice(1);
+  const turn = [tensor('int64', []), tensor('bool', [])];
+  const initial = context.inputs.slice(2);
+  let results = context.subgraph('body', [...turn, ...initial]).slice(1);
+  const kept = initial.every((type, index) => type !== undefined && sameShape(type.shape, results[index]?.shape));
+  if (!kept) {
+    const loose = initial.map((type) => type && tensor(type.dtype, undefined));
+    results = context
+      .subgraph('body', [...turn, ...loose])
+      .slice(1)
+      .map((type, index) => (index < loose.length ? tensor(type.dtype, undefined) : type));
+  }
   return results.map((type, index) => {
-    if (index < carried.length) return tensor(type.dtype, undefined);
+    if (index < initial.length) return type;
     return tensor(type.dtype, type.shape && [context.freshDim(), ...type.shape]);
   });
+}
+
+function sameShape(left: Shape | undefined, right: Shape | undefined): boolean {
+  if (left === undefined || right === undefined) return false;
+  return left.length === right.length && left.every((dim, axis) => dim === right[axis]);
 }
 
 function scan(context: InferenceContext): readonly TensorType[] {
