@@ -3,8 +3,9 @@ import { z } from 'zod';
 import { bernoulli } from './bernoulli.js';
 import { gaussian } from './gaussian.js';
 import type { Likelihood, LikelihoodDefinition } from './likelihood.js';
+import { localMixture } from './local-mixture.js';
 
-const LIKELIHOODS = { bernoulli, gaussian };
+const LIKELIHOODS = { bernoulli, gaussian, 'local-mixture': localMixture };
 
 type Table = typeof LIKELIHOODS;
 export type LikelihoodName = keyof Table;
