@@ -4,7 +4,7 @@ import { VaeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { asDense, type DenseTensor, isTensorLike, type TensorLike } from '../core/tensor.js';
 import { Dataset } from './dataset.js';
-import { type LabelsInput, toLabels } from './labels.js';
+import { type Labels, type LabelsInput, toLabels } from './labels.js';
 import { fitRowShape } from './row-shape.js';
 import { checkDescription, customRows, type DatasetSource } from './rows/custom.js';
 import { memoryRows } from './rows/memory.js';
@@ -14,7 +14,7 @@ import { checkFinite, toRowArray } from './values.js';
 /** One batch of an iterable: rows alone, or rows with the labels and names that belong to them. */
 export type BatchInput =
   | TensorLike
-  | { readonly data: TensorLike; readonly labels?: ArrayLike<number>; readonly names?: readonly string[] };
+  | { readonly data: TensorLike; readonly labels?: ArrayLike<number> | Labels; readonly names?: readonly string[] };
 
 /** Everything that a dataset is made from. */
 export type DatasetInput =
@@ -133,10 +133,10 @@ async function fromBatches(
     const part = asDense(bare ? batch : (batch as { data?: unknown } | undefined)?.data, at);
     // Producers are free to fill one buffer again and again, so what came is copied now.
     parts.push({ ...part, data: copyOf(part.data) });
-    const extra = batch as { labels?: ArrayLike<number> | { values: ArrayLike<number> }; names?: readonly string[] };
-    if (extra.labels)
-      for (const value of Array.from('values' in extra.labels ? extra.labels.values : extra.labels)) labels.push(value);
-    if (extra.names) for (const name of extra.names) names.push(name);
+    const extra = batch as { labels?: ArrayLike<number> | Labels; names?: readonly string[] };
+    const given = extra.labels && 'classes' in extra.labels ? extra.labels.values : (extra.labels ?? []);
+    for (let row = 0; row < given.length; row += 1) labels.push(given[row]!);
+    for (const name of extra.names ?? []) names.push(name);
   }
   if (parts.length === 0) throw new VaeError('ERR_VAE_DATA', `${where}: the iterable gave no batch.`);
   return fromDense(
