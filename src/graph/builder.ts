@@ -4,6 +4,7 @@ import { VaeError } from '../core/errors.js';
 import { type ConstantData, constantOf } from './constants.js';
 import { type InferenceScope, inferNode, type KnownElements } from './infer/infer-node.js';
 import { knownElementsOf } from './infer/known-elements.js';
+import { refineType } from './infer/refine.js';
 import {
   type Attributes,
   type Constant,
@@ -47,6 +48,10 @@ export class GraphBuilder {
   /** Which node makes a value. */
   readonly producers = new Map<string, Node>();
   readonly #scope: InferenceScope;
+  /** Lengths that inference could not tell. */
+  readonly #unknown = new Set<string>();
+  /** Types that the graph gone on with had, which may say more than inference can. */
+  #declared: ReadonlyMap<string, TensorType> | undefined;
 
   constructor(options: BuilderOptions = {}) {
     this.graph = {
@@ -71,7 +76,11 @@ export class GraphBuilder {
       elements: (name) => this.known.get(name),
       constant: (name) => this.graph.initializers.get(name),
       type: (name) => this.graph.types.get(name),
-      freshDim: () => this.unique('dim'),
+      freshDim: () => {
+        const dim = this.unique('dim');
+        this.#unknown.add(dim);
+        return dim;
+      },
     };
   }
 
@@ -86,10 +95,13 @@ export class GraphBuilder {
     builder.model.producer = model.producer;
     for (const [domain, version] of model.opsets) builder.model.opsets.set(domain, version);
     for (const [key, text] of model.metadata) builder.model.metadata.set(key, text);
+    builder.#declared = model.graph.types;
+    for (const { shape } of model.graph.types.values()) builder.#claimDims(shape);
     for (const input of model.graph.inputs) builder.input(input.name, input.dtype, input.shape);
     for (const [name, constant] of model.graph.initializers) builder.initializer(name, constant);
     for (const node of model.graph.nodes) builder.append(node);
     for (const output of model.graph.outputs) builder.output(output.name, builder.value(output.name));
+    builder.#declared = undefined;
     return builder;
   }
 
@@ -97,8 +109,7 @@ export class GraphBuilder {
   input(name: string, dtype: DataType, shape: Shape | undefined): Value {
     this.#claim(name);
     const info: ValueInfo = { name, dtype, shape };
-    // Lengths invented later must not be taken for these.
-    for (const dim of shape ?? []) if (typeof dim === 'string') this.#names.claim(dim);
+    this.#claimDims(shape);
     this.graph.inputs.push(info);
     return this.#define(name, { dtype, shape });
   }
@@ -189,7 +200,8 @@ export class GraphBuilder {
       if (this.graph.types.has(name)) throw new VaeError('ERR_VAE_GRAPH', `${at} makes "${name}" a second time.`);
       this.#names.claim(name);
       this.producers.set(name, node);
-      const value = this.#define(name, types[index]!);
+      const type = refineType(types[index]!, this.#declared?.get(name), (dim) => this.#unknown.has(dim));
+      const value = this.#define(name, type);
       if (index === 0 && elements) this.known.set(name, elements);
       return value;
     });
@@ -212,6 +224,11 @@ export class GraphBuilder {
   /** A name that nothing else in the graph has. */
   unique(stem: string): string {
     return this.#names.unique(stem);
+  }
+
+  /** Lengths invented later must not be taken for these. */
+  #claimDims(shape: Shape | undefined): void {
+    for (const dim of shape ?? []) if (typeof dim === 'string') this.#names.claim(dim);
   }
 
   #opsetOf(domain: string): number {

@@ -19,6 +19,15 @@ export type {
 export type { AttributeInput } from './operators/attributes.js';
 export type { InferenceContext, KnownElements, OperatorDefinition } from './operators/definition.js';
 export { registerOperator } from './operators/table.js';
+export {
+  type FoldOptions,
+  foldConstants,
+  mergeCommonSubexpressions,
+  removeDeadNodes,
+  removeIdentities,
+  simplifyModel,
+  specializeDims,
+} from './passes/index.js';
 export { type ReadModelOptions, readModel } from './proto/load.js';
 export { type WriteModelOptions, writeModel } from './proto/save.js';
 export { verifyModel } from './verify.js';
