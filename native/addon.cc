@@ -6,6 +6,7 @@
 #include "binding/random.h"
 #include "binding/runtime.h"
 #include "binding/state.h"
+#include "binding/training_session.h"
 
 namespace node_vae {
 namespace {
@@ -21,6 +22,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("loadRuntime", Napi::Function::New(env, LoadRuntimeFrom, "loadRuntime"));
   exports.Set("createInferenceSession",
               Napi::Function::New(env, InferenceSessionWrap::Create, "createInferenceSession"));
+  state->training_session_class = Napi::Persistent(TrainingSessionWrap::Define(env));
+  exports.Set("createTrainingSession", Napi::Function::New(env, TrainingSessionWrap::Create, "createTrainingSession"));
   state->item_codec_class = Napi::Persistent(ItemCodecWrap::Define(env));
   exports.Set("createItemCodec", Napi::Function::New(env, ItemCodecWrap::Create, "createItemCodec"));
   exports.Set("AbortFlag", abort_flag);

@@ -2,33 +2,14 @@
 
 #include <algorithm>
 #include <cstring>
-#include <filesystem>
 
 #include "binding/abort_flag.h"
 #include "binding/convert.h"
-#include "ort/path.h"
+#include "binding/kept.h"
 #include "ort/runtime.h"
 
 namespace node_vae {
 namespace {
-
-// A strong reference to a JavaScript value; let go of by hand, on the JavaScript thread. If the
-// environment goes first, Node frees it.
-class Kept {
- public:
-  void Hold(napi_env env, napi_value value) { Check(env, napi_create_reference(env, value, 1, &reference_)); }
-  napi_value Value(napi_env env) const {
-    napi_value value;
-    Check(env, napi_get_reference_value(env, reference_, &value));
-    return value;
-  }
-  void Drop(napi_env env) noexcept {
-    if (reference_ != nullptr) napi_delete_reference(env, std::exchange(reference_, nullptr));
-  }
-
- private:
-  napi_ref reference_ = nullptr;
-};
 
 size_t CountOf(const std::vector<int64_t>& dims) noexcept { return static_cast<size_t>(ElementCount(dims)); }
 
@@ -38,13 +19,6 @@ napi_value TensorObject(napi_env env, const ElementType& type, const std::vector
   object.Set("dims", Napi::Value(env, FromDims(env, dims)));
   object.Set("data", Napi::Value(env, data));
   return object;
-}
-
-int64_t ModelSize(const ModelSource& model) {
-  if (const auto* bytes = std::get_if<ModelBytes>(&model)) return static_cast<int64_t>(bytes->size);
-  std::error_code failed;
-  const auto size = std::filesystem::file_size(NativePath(std::get<std::string>(model)), failed);
-  return failed ? 0 : static_cast<int64_t>(size);
 }
 
 }  // namespace

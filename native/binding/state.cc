@@ -15,7 +15,7 @@ size_t RunThreads() { return std::clamp<size_t>(std::thread::hardware_concurrenc
 }  // namespace
 
 AddonState::AddonState(Napi::Env env)
-    : completions(env), runs(completions, RunThreads()), loads(completions, 2), codings(completions, CodingThreads()), env_(env) {
+    : completions(env), runs(completions, RunThreads()), trainings(completions, 256), loads(completions, 2), codings(completions, CodingThreads()), env_(env) {
   // After the thread-safe function was made, so that this hook runs before Node closes that.
   Check(env, napi_add_env_cleanup_hook(env, OnCleanup, this));
 }
@@ -26,6 +26,7 @@ void AddonState::OnCleanup(void* data) {
   auto* state = static_cast<AddonState*>(data);
   state->completions.Stop();
   state->runs.Stop();
+  state->trainings.Stop();
   state->loads.Stop();
   state->codings.Stop();
 }

@@ -15,6 +15,8 @@ class AddonState {
   Completions completions;
   // Model runs. More threads than this do not finish more runs: each run has threads of its own.
   Workers runs;
+  // Training, one thread for each session at work.
+  Workers trainings;
   // Loading and unloading models, which takes long and must not hold up runs.
   Workers loads;
   // Coding of chunks, one thread each: long and steady work.

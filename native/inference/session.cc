@@ -4,15 +4,10 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "ort/memory.h"
 
 namespace node_vae {
 namespace {
-
-const OrtMemoryInfo* CpuMemory() {
-  // Released to the process: it must outlive every thread.
-  static const OrtMemoryInfo* const info = Ort::MemoryInfo::CreateCpu(OrtDeviceAllocator, OrtMemTypeDefault).release();
-  return info;
-}
 
 // Names and values of a run; small graphs stay off the heap.
 template <typename T>

@@ -2,6 +2,8 @@
 
 #include <onnxruntime_session_options_config_keys.h>
 
+#include <filesystem>
+
 #include "core/error.h"
 #include "ort/path.h"
 #include "ort/runtime.h"
@@ -69,6 +71,13 @@ int Find(const std::vector<ValueInfo>& values, const std::string& name) noexcept
 }
 
 }  // namespace
+
+int64_t ModelSize(const ModelSource& model) {
+  if (const auto* bytes = std::get_if<ModelBytes>(&model)) return static_cast<int64_t>(bytes->size);
+  std::error_code failed;
+  const auto size = std::filesystem::file_size(NativePath(std::get<std::string>(model)), failed);
+  return failed ? 0 : static_cast<int64_t>(size);
+}
 
 Session::Session(const ModelSource& model, const SessionConfig& config) : profiling_(!config.profile_prefix.empty()) {
   Ort::Env& env = RuntimeEnv();

@@ -28,6 +28,8 @@ struct ModelBytes {
   size_t size;
 };
 using ModelSource = std::variant<std::string, ModelBytes>;
+// Of the file, without external data, or of the bytes; 0 when there is no such file.
+int64_t ModelSize(const ModelSource& model);
 
 // An ONNX Runtime session with its inputs and outputs described.
 class Session {
