@@ -8,9 +8,10 @@ export type { Seed } from './core/seed.js';
 export type { ArrayWithShape, TensorLike } from './core/tensor.js';
 export * from './data/index.js';
 export { LIKELIHOOD_NAMES, type LikelihoodInput } from './nn/likelihoods/index.js';
-export type { FitOptions, Schedule, SchedulePoint } from './training/fit-options.js';
+export type { FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
 export type { EpochProgress, FitProgress, History, StepProgress, Terms } from './training/progress.js';
+export type { Schedule, ScheduleFunction, SchedulePoint } from './training/schedules.js';
 export {
   type DrawOptions,
   type Encoding,

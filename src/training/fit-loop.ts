@@ -5,9 +5,10 @@ import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import { batchSizes, epochOrder } from './batch-plan.js';
-import type { ResolvedFitOptions, Schedule, SchedulePoint } from './fit-options.js';
+import type { ResolvedFitOptions } from './fit-options.js';
 import type { EpochProgress, FitProgress, History, Terms } from './progress.js';
 import { feedRows, type RowFeed } from './row-feed.js';
+import { type ScheduleFunction, type SchedulePoint, scheduleFunction } from './schedules.js';
 
 /** Where a run stands; what a checkpoint must bring back. */
 export interface LoopState {
@@ -64,6 +65,8 @@ class Run {
   readonly #validation: { readonly feed: RowFeed; readonly rows: number } | undefined;
   readonly #flag: NativeAbortFlag | undefined;
   readonly #stepsPerEpoch: number;
+  readonly #learningRate: ScheduleFunction;
+  readonly #klWeight: ScheduleFunction;
   readonly #started = performance.now();
   readonly #breakdown = { assemble: 0, graph: 0, optimizer: 0, validation: 0 };
   #examples = 0;
@@ -82,7 +85,9 @@ class Run {
     this.#rows = train.length;
     this.#flag = flag;
     this.#stepsPerEpoch = Math.ceil(train.length / loop.options.batchSize);
-    const { signal } = loop.options;
+    const { signal, learningRate, optimizer, klWeight } = loop.options;
+    this.#learningRate = scheduleFunction(learningRate ?? optimizer.learningRate);
+    this.#klWeight = scheduleFunction(klWeight);
     this.#feed = feedRows(session, NAMES.input, train, loop.transform, signal);
     this.#validation = validation && {
       feed: feedRows(session, NAMES.input, validation, loop.transform, signal),
@@ -139,8 +144,8 @@ class Run {
     const next = order.subarray(state.position + rows, state.position + rows + options.batchSize);
     const indices = await this.#feed.prepare(wanted, next.length > 0 ? next : undefined);
     const points = Array.from(sizes, (_, batch) => this.#point(batch));
-    const learningRates = Float64Array.from(points, (point) => this.#learningRate(point));
-    const klWeights = Float32Array.from(points, (point) => evaluate(options.klWeight, point, 'klWeight'));
+    const learningRates = Float64Array.from(points, (point) => evaluate(this.#learningRate, point, 'learningRate'));
+    const klWeights = Float32Array.from(points, (point) => evaluate(this.#klWeight, point, 'klWeight'));
     const started = performance.now();
     const result = await this.#session.train(
       {
@@ -244,11 +249,6 @@ class Run {
     };
   }
 
-  #learningRate(point: SchedulePoint): number {
-    const { learningRate, optimizer } = this.#loop.options;
-    return evaluate(learningRate ?? optimizer.learningRate, point, 'learningRate');
-  }
-
   #diverged({ microBatch, where }: { microBatch: number; where: string }): VaeError {
     const { state } = this.#loop;
     return new VaeError(
@@ -259,8 +259,8 @@ class Run {
   }
 }
 
-function evaluate(schedule: Schedule, point: SchedulePoint, name: string): number {
-  const value = typeof schedule === 'number' ? schedule : schedule(point);
+function evaluate(schedule: ScheduleFunction, point: SchedulePoint, name: string): number {
+  const value = schedule(point);
   if (Number.isFinite(value) && value >= 0) return value;
   throw new VaeError('ERR_VAE_OPTION', `fit(): ${name} gave ${value} at step ${point.step}; expected a number from 0.`);
 }

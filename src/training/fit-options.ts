@@ -2,25 +2,7 @@ import { z } from 'zod';
 import { type OptimizerInput, optimizerSchema } from '../artifacts/optimizer-options.js';
 import { seedSchema } from '../core/seed.js';
 import type { FitProgress, History } from './progress.js';
-
-/** A value that may change while training runs. */
-export type Schedule = number | ((at: SchedulePoint) => number);
-
-export interface SchedulePoint {
-  /** Optimizer steps taken since training began, from 0. */
-  readonly step: number;
-  /** Optimizer steps of the whole run. */
-  readonly steps: number;
-  /** Epochs done, with the fraction of the one under way. */
-  readonly epoch: number;
-}
-
-const schedule = z.union(
-  [z.number().min(0), z.custom<(at: SchedulePoint) => number>((value) => typeof value === 'function')],
-  {
-    error: 'expected a number from 0 or a function of { step, steps, epoch }',
-  },
-);
+import { type Schedule, scheduleSchema } from './schedules.js';
 
 const signalSchema = z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal');
 
@@ -35,9 +17,9 @@ export const fitOptionsSchema = z.strictObject({
     .default(128),
   optimizer: optimizerSchema.prefault({ type: 'adam' }),
   /** Overrides the optimizer's learning rate step by step. */
-  learningRate: schedule.optional(),
+  learningRate: scheduleSchema.optional(),
   /** β, the weight of the KL divergence. Default 1. */
-  klWeight: schedule.default(1),
+  klWeight: scheduleSchema.default(1),
   /** Clips the global L2 norm of the gradient. Default: no clipping. */
   clipGradientNorm: z.number().positive().optional(),
   /** Batches whose mean gradient makes one optimizer step. Default 1. */
@@ -64,7 +46,10 @@ export const fitOptionsSchema = z.strictObject({
 
 export type ResolvedFitOptions = z.output<typeof fitOptionsSchema>;
 
-export interface FitOptions<Data> extends Omit<z.input<typeof fitOptionsSchema>, 'validation' | 'optimizer'> {
+export interface FitOptions<Data>
+  extends Omit<z.input<typeof fitOptionsSchema>, 'validation' | 'optimizer' | 'learningRate' | 'klWeight'> {
+  readonly learningRate?: Schedule;
+  readonly klWeight?: Schedule;
   readonly optimizer?: OptimizerInput;
   readonly validation?: Data;
 }
