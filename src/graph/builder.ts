@@ -114,16 +114,16 @@ export class GraphBuilder {
     return this.#define(name, { dtype, shape });
   }
 
-  /** A constant stored in the graph under exactly this name. */
+  /** A constant stored in the graph under exactly this name: a parameter, unless it is marked as a literal. */
   initializer(name: string, constant: Constant): Value {
     this.#claim(name);
     this.graph.initializers.set(name, constant);
     return this.#define(name, { dtype: constant.dtype, shape: constant.dims }, constant);
   }
 
-  /** A constant tensor; equal ones are shared. int64 data is given as numbers. */
+  /** A literal of the formula, never a parameter; equal ones are shared. int64 data is given as numbers. */
   constant(data: ConstantData, dtype: DataType = 'float32', dims?: readonly number[]): Value {
-    const constant = constantOf(data, dtype, dims);
+    const constant: Constant = { ...constantOf(data, dtype, dims), literal: true };
     const bytes = constant.data as Uint8Array;
     const key =
       bytes.byteLength <= 256 && dtype !== 'string'

@@ -35,6 +35,11 @@ export interface Constant {
   readonly dims: readonly number[];
   readonly data: Uint8Array | ExternalData;
   readonly strings?: readonly string[];
+  /**
+   * Set for a number of the formula (a shape, an axis, a factor), as against a parameter, which may
+   * be trained or replaced. Files keep literals as Constant nodes and parameters as initializers.
+   */
+  readonly literal?: true;
 }
 
 export type Attribute =

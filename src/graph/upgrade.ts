@@ -104,7 +104,7 @@ function upgradeGraph(graph: Graph, opset: number, names: UniqueNames): void {
       const known = shared.get(key);
       if (known !== undefined) return known;
       const name = names.unique(`axes_${values.map((value) => (value < 0 ? `m${-value}` : value)).join('_')}`);
-      graph.initializers.set(name, constantOf(values, 'int64'));
+      graph.initializers.set(name, { ...constantOf(values, 'int64'), literal: true });
       shared.set(key, name);
       return name;
     },

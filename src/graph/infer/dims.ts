@@ -136,7 +136,8 @@ function floorDivideBy(dividend: Polynomial, divisor: number): Polynomial {
     accumulate(rest, { factor: over, atoms: term.atoms });
   }
   if ([...rest.values()].every((term) => term.atoms.length === 0)) return whole;
-  accumulate(whole, { factor: 1, atoms: [`floor((${render(rest)})/${divisor})`] });
+  const inner = rest.size === 1 ? render(rest) : `(${render(rest)})`;
+  accumulate(whole, { factor: 1, atoms: [`floor(${inner}/${divisor})`] });
   return whole;
 }
 
@@ -225,7 +226,7 @@ class Parser {
   #factor(): Polynomial | undefined {
     const digits = this.#take(/\d{1,15}(?![\w.])/y);
     if (digits !== undefined) return polynomialOf(Number(digits));
-    const floor = this.text.startsWith('floor((', this.#at) ? this.#balanced(this.#at + 5) : undefined;
+    const floor = this.text.startsWith('floor(', this.#at) ? this.#balanced(this.#at + 5) : undefined;
     if (floor !== undefined) {
       this.#at += 5 + floor.length;
       return atom(`floor${floor}`);

@@ -6,6 +6,7 @@ import { attributeKind } from '../operators/attributes.js';
 import type { KnownElements, OperatorDefinition } from '../operators/definition.js';
 import { findOperator, unsupportedOperator } from '../operators/table.js';
 import { describeNode, type InferenceScope, NodeContext } from './context.js';
+import { productOfDims } from './dims.js';
 import { knownElementsOf, MAX_KNOWN_ELEMENTS } from './known-elements.js';
 
 export type { KnownElements } from '../operators/definition.js';
@@ -48,8 +49,14 @@ export function inferNode(
   const elements = definition.propagate?.(context);
   return {
     types: types.slice(0, node.outputs.length),
-    elements: elements !== undefined && elements.length <= MAX_KNOWN_ELEMENTS ? elements : undefined,
+    elements: elements !== undefined && fits(elements, types[0]!) ? elements : undefined,
   };
+}
+
+/** Elements are followed only for small tensors whose shape is known, and must be as many as it says. */
+function fits(elements: KnownElements, { shape }: TensorType): boolean {
+  if (elements.length > MAX_KNOWN_ELEMENTS || shape === undefined) return false;
+  return productOfDims(shape) === elements.length;
 }
 
 function checkForm(definition: OperatorDefinition, context: NodeContext): void {

@@ -39,25 +39,47 @@ export function mapElements(
   });
 }
 
-/** Applies a function of two lists of elements with broadcasting (one element against many). */
+/** Applies a function to the elements of two inputs, broadcasting a single one. */
 export function zipElements(
   context: InferenceContext,
   operation: (left: Element, right: Element) => Element,
-  left = 0,
-  right = 1,
 ): KnownElements | undefined {
-  return zipLists(context.elements(left), context.elements(right), operation);
+  const lists = alignedElements(context, [0, 1]);
+  return lists && zipLists(lists[0]!, lists[1]!, operation);
 }
 
+/**
+ * Elements of several inputs that can be gone through side by side: all of one shape, or a single
+ * element. Undefined where some are not known or broadcasting would have to repeat rows.
+ */
+export function alignedElements(context: InferenceContext, indices: readonly number[]): KnownElements[] | undefined {
+  const lists: KnownElements[] = [];
+  let common: string | undefined;
+  for (const index of indices) {
+    const elements = context.elements(index);
+    if (elements === undefined) return undefined;
+    lists.push(elements);
+    if (elements.length === 1) continue;
+    const shape = context.shape(index)?.join(',');
+    if (common !== undefined && shape !== common) return undefined;
+    common = shape;
+  }
+  return lists;
+}
+
+/** Goes through two aligned lists. */
 export function zipLists(
-  a: KnownElements | undefined,
-  b: KnownElements | undefined,
+  a: KnownElements,
+  b: KnownElements,
   operation: (left: Element, right: Element) => Element,
-): KnownElements | undefined {
-  if (a === undefined || b === undefined) return undefined;
-  if (a.length !== b.length && a.length !== 1 && b.length !== 1) return undefined;
+): KnownElements {
   const length = a.length === 1 ? b.length : a.length;
-  return Array.from({ length }, (_, index) => operation(a[a.length === 1 ? 0 : index], b[b.length === 1 ? 0 : index]));
+  return Array.from({ length }, (_, index) => operation(at(a, index), at(b, index)));
+}
+
+/** An element of a list in which a single one stands for all. */
+export function at(list: KnownElements, index: number): Element {
+  return list[list.length === 1 ? 0 : index];
 }
 
 /** An operation on numbers of one type, with a rule of its own for symbols. */

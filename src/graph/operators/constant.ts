@@ -112,8 +112,8 @@ export const CONSTANTS: readonly OperatorDefinition[] = [
     },
     propagate: (context) => {
       const dims = context.numbers(0);
-      const length = dims?.length === 0 ? 1 : dims?.length === 1 ? dims[0]! : undefined;
-      if (length === undefined || length > MAX_KNOWN_ELEMENTS) return undefined;
+      const length = dims?.reduce((product, dim) => product * dim, 1);
+      if (length === undefined || !(length <= MAX_KNOWN_ELEMENTS)) return undefined;
       const value = fillValue(context);
       return new Array<number>(length).fill(value === undefined ? 0 : numbersOf(value)[0]!);
     },

@@ -4,8 +4,7 @@ import type { Attribute, AttributeKind, Attributes, Constant, Dim, Node, Shape, 
 
 /**
  * What is known about the elements of a small tensor while types are inferred: numbers, symbolic
- * lengths, or undefined where only the run will tell. Shape arithmetic rests on it. Only tensors of
- * at most one dimension are followed.
+ * lengths, or undefined where only the run will tell, row by row. Shape arithmetic rests on it.
  */
 export type KnownElements = readonly (Dim | undefined)[];
 

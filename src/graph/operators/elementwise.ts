@@ -1,7 +1,7 @@
 /** Operators that treat every element alike: arithmetic, functions of one variable, comparison, logic. */
 import { addDims, divideExactly, floorDivide, multiplyDims, subtractDims } from '../infer/dims.js';
 import type { Dim } from '../ir.js';
-import { asType, mapElements, numeric, zipElements, zipLists } from './arithmetic.js';
+import { alignedElements, asType, at, mapElements, numeric, zipElements, zipLists } from './arithmetic.js';
 import type { InferenceContext, KnownElements, OperatorDefinition } from './definition.js';
 import {
   allInputs,
@@ -99,11 +99,7 @@ function symbolsEqual(left: Dim, right: Dim): boolean | undefined {
 function extreme(choose: (left: number, right: number) => number): Definition['propagate'] {
   return (context) => {
     const pick = numeric(context.input(0).dtype, choose, (left, right) => (left === right ? left : undefined));
-    let result: KnownElements | undefined = context.elements(0);
-    for (let index = 1; index < context.inputs.length; index += 1) {
-      result = zipLists(result, context.elements(index), pick);
-    }
-    return result;
+    return alignedElements(context, allInputs(context))?.reduce((left, right) => zipLists(left, right, pick));
   };
 }
 
@@ -315,13 +311,10 @@ export const ELEMENTWISE: readonly OperatorDefinition[] = [
       return [tensor(sameType(context, [1, 2]), broadcastInputs(context, [0, 1, 2]))];
     },
     propagate: (context) => {
-      const condition = context.elements(0);
-      const yes = context.elements(1);
-      const no = context.elements(2);
-      if (condition === undefined || yes === undefined || no === undefined) return undefined;
-      const length = Math.max(condition.length, yes.length, no.length);
-      if ([condition, yes, no].some((list) => list.length !== length && list.length !== 1)) return undefined;
-      const at = (list: KnownElements, index: number) => list[list.length === 1 ? 0 : index];
+      const lists = alignedElements(context, [0, 1, 2]);
+      if (lists === undefined) return undefined;
+      const [condition, yes, no] = lists as [KnownElements, KnownElements, KnownElements];
+      const length = lists.find((list) => list.length !== 1)?.length ?? 1;
       return Array.from({ length }, (_, index) => {
         const chosen = at(condition, index);
         const left = at(yes, index);

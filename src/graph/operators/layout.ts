@@ -155,16 +155,61 @@ function slice(context: InferenceContext): Shape | undefined {
 
 function sliceElements(context: InferenceContext): KnownElements | undefined {
   const elements = context.elements(0);
-  if (elements === undefined || context.shape(0)?.length !== 1) return undefined;
-  const [range, ...more] = sliceRanges(context, 1) ?? [];
-  if (range === undefined || more.length > 0) return undefined;
-  const { start, end, step } = range;
-  if (typeof start !== 'number' || typeof end !== 'number' || step === undefined) return undefined;
-  const length = sliceLength(elements.length, start, end, step);
-  if (typeof length !== 'number') return undefined;
-  const high = step > 0 ? elements.length : elements.length - 1;
-  const first = Math.min(Math.max(start < 0 ? start + elements.length : start, 0), high);
-  return Array.from({ length }, (_, index) => elements[first + index * step]);
+  const shape = context.shape(0);
+  if (elements === undefined || shape === undefined || !isStatic(shape)) return undefined;
+  // Which positions of each axis are taken, in order.
+  const positions = shape.map((length) => Array.from({ length }, (_, index) => index));
+  const ranges = sliceRanges(context, shape.length);
+  if (ranges === undefined) return undefined;
+  for (const { axis, start, end, step } of ranges) {
+    const length = shape[axis]!;
+    const count = sliceLength(length, start, end, step);
+    if (typeof start !== 'number' || step === undefined || typeof count !== 'number') return undefined;
+    const high = step > 0 ? length : length - 1;
+    const first = Math.min(Math.max(start < 0 ? start + length : start, 0), high);
+    positions[axis] = Array.from({ length: count }, (_, index) => first + index * step);
+  }
+  return pick(elements, shape, positions);
+}
+
+/** The elements at all combinations of these positions, in row-major order. */
+function pick(
+  elements: KnownElements,
+  shape: readonly number[],
+  positions: readonly (readonly number[])[],
+): KnownElements {
+  let offsets = [0];
+  shape.forEach((length, axis) => {
+    offsets = offsets.flatMap((offset) => positions[axis]!.map((position) => offset * length + position));
+  });
+  return offsets.map((offset) => elements[offset]);
+}
+
+function isStatic(shape: Shape): shape is readonly number[] {
+  return shape.every((dim) => typeof dim === 'number');
+}
+
+function transposeElements(context: InferenceContext): KnownElements | undefined {
+  const elements = context.elements(0);
+  const shape = context.shape(0);
+  if (elements === undefined || shape === undefined || !isStatic(shape)) return undefined;
+  const order = context.ints('perm') ?? [...shape.keys()].reverse();
+  const strides = shape.map((_, axis) => shape.slice(axis + 1).reduce((product, length) => product * length, 1));
+  let offsets = [0];
+  for (const axis of order) {
+    offsets = offsets.flatMap((offset) =>
+      Array.from({ length: shape[axis]! }, (_, index) => offset + index * strides[axis]!),
+    );
+  }
+  return offsets.map((offset) => elements[offset]);
+}
+
+function concatElements(context: InferenceContext): KnownElements | undefined {
+  const rank = context.shape(0)?.length;
+  // Joining along the first axis is joining the lists.
+  if (rank === undefined || context.axis(context.int('axis'), rank) !== 0) return undefined;
+  const parts = allInputs(context).map((index) => context.elements(index));
+  return parts.every((part) => part !== undefined) ? parts.flat() : undefined;
 }
 
 function pad(context: InferenceContext): Shape | undefined {
@@ -238,15 +283,13 @@ export const LAYOUT: readonly OperatorDefinition[] = [
   define('Transpose', {
     attributes: { perm: 'ints' },
     infer: (context) => [tensor(context.input(0).dtype, transpose(context))],
+    propagate: transposeElements,
   }),
   define('Concat', {
     inputs: [1, Number.POSITIVE_INFINITY],
     attributes: { axis: 'int' },
     infer: (context) => [tensor(sameType(context, allInputs(context)), concat(context))],
-    propagate: (context) => {
-      const parts = allInputs(context).map((index) => context.elements(index));
-      return parts.every((part) => part !== undefined) ? parts.flat() : undefined;
-    },
+    propagate: concatElements,
   }),
   define('Split', {
     inputs: [1, 2],

@@ -158,7 +158,7 @@ export const SHAPES: readonly OperatorDefinition[] = [
   define('Unsqueeze', {
     inputs: 2,
     infer: (context) => [tensor(context.input(0).dtype, unsqueeze(context))],
-    propagate: (context) => (context.shape(0)?.length === 0 ? context.elements(0) : undefined),
+    propagate: passElements,
   }),
   define('Expand', {
     inputs: 2,
@@ -175,6 +175,7 @@ export const SHAPES: readonly OperatorDefinition[] = [
       const elements = context.elements(0);
       const target = context.numbers(1);
       if (elements === undefined || target === undefined || target.length > 1) return undefined;
+      if ((context.shape(0)?.length ?? 2) > 1) return undefined;
       const length = Math.max(elements.length, target[0] ?? 1);
       if (length > 64 || target[0] === 0) return undefined;
       return elements.length === length

@@ -19,7 +19,7 @@ const MAX_CONSTANT_BYTES = 512;
 
 /**
  * Merges nodes that apply the same operator with the same attributes to the same inputs, and equal
- * small constants of integer or bool type (floats may be parameters, which only start out equal).
+ * small constants (except float parameters, which only start out equal).
  * In place; returns how many nodes went.
  */
 export function mergeCommonSubexpressions(model: Model): number {
@@ -59,9 +59,10 @@ function mergeConstants(graph: Graph): Map<string, string> {
   const replaced = new Map<string, string>();
   const seen = new Map<string, string>();
   for (const [name, constant] of graph.initializers) {
-    const { dtype, data, dims } = constant;
-    const whole = dtype.startsWith('int') || dtype.startsWith('uint') || dtype === 'bool';
-    if (!whole || data.byteLength > MAX_CONSTANT_BYTES || !(data instanceof Uint8Array) || outputs.has(name)) continue;
+    const { dtype, data, dims, literal } = constant;
+    const fixed = literal || dtype.startsWith('int') || dtype.startsWith('uint') || dtype === 'bool';
+    if (!fixed || data.byteLength > MAX_CONSTANT_BYTES || !(data instanceof Uint8Array)) continue;
+    if (dtype === 'string' || outputs.has(name)) continue;
     const key = `${dtype}|${dims.join(',')}|${textOf(constant)}`;
     const twin = seen.get(key);
     if (twin === undefined) seen.set(key, name);

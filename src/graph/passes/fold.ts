@@ -10,7 +10,7 @@ import { readsOf } from './dead-nodes.js';
 export interface FoldOptions {
   /**
    * Whether an initializer is a parameter, which may change and so must not be worked into
-   * constants. Default: float tensors of at least one dimension are.
+   * constants. Default: float tensors that are not literals are.
    */
   readonly isParameter?: (name: string, constant: Constant) => boolean;
 }
@@ -26,7 +26,7 @@ const SHAPE_ONLY = new Set(['Shape', 'Size']);
 export function foldConstants(model: Model, options: FoldOptions = {}): number {
   const { graph } = model;
   const { known } = inferModel(model, new Map(graph.types));
-  const variable = dependentOnParameters(graph, options.isParameter ?? isFloatTensor);
+  const variable = dependentOnParameters(graph, options.isParameter ?? isFloatParameter);
   const names = new UniqueNames();
   claimNames(graph, names);
   const shapes = new ShapeConstants(graph, names);
@@ -48,8 +48,8 @@ export function foldConstants(model: Model, options: FoldOptions = {}): number {
   return folded;
 }
 
-function isFloatTensor(_: string, { dtype, dims }: Constant): boolean {
-  return dims.length > 0 && (dtype.startsWith('float') || dtype === 'bfloat16');
+function isFloatParameter(_: string, { dtype, literal }: Constant): boolean {
+  return literal !== true && (dtype.startsWith('float') || dtype === 'bfloat16');
 }
 
 /** Names of all values whose elements depend on a parameter. */
@@ -74,9 +74,8 @@ function foldedValue(node: Node, graph: Graph, known: ReadonlyMap<string, KnownE
   const type = graph.types.get(name);
   if (elements === undefined || type?.shape === undefined) return undefined;
   if (!elements.every((element) => typeof element === 'number')) return undefined;
-  const count = type.shape.length === 0 ? 1 : type.shape[0];
-  if (type.shape.length > 1 || count !== elements.length) return undefined;
-  return constantOf(elements as number[], type.dtype, type.shape as number[]);
+  if (!type.shape.every((dim) => typeof dim === 'number')) return undefined;
+  return { ...constantOf(elements as number[], type.dtype, type.shape as number[]), literal: true };
 }
 
 /** Constant shapes, each stored once. */
@@ -93,7 +92,7 @@ class ShapeConstants {
     const known = this.#made.get(key);
     if (known !== undefined) return known;
     const name = this.names.unique('shape');
-    const constant = constantOf(shape, 'int64');
+    const constant: Constant = { ...constantOf(shape, 'int64'), literal: true };
     this.graph.initializers.set(name, constant);
     this.graph.types.set(name, { dtype: constant.dtype, shape: constant.dims });
     this.#made.set(key, name);

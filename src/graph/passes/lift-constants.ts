@@ -1,4 +1,4 @@
-/** Constant nodes become initializers: one kind of constant is enough for everything that follows. */
+/** Constant nodes become literals among the initializers: one place for constants is enough for what follows. */
 import type { Model } from '../ir.js';
 import { constantOfNode } from '../operators/constant.js';
 
@@ -11,7 +11,7 @@ export function liftConstants(model: Model): number {
     const constant = constantOfNode(node.attributes);
     const [name] = node.outputs;
     if (constant === undefined || !name || graph.initializers.has(name)) return true;
-    graph.initializers.set(name, constant);
+    graph.initializers.set(name, { ...constant, literal: true });
     return false;
   });
   return before - graph.nodes.length;

@@ -36,7 +36,7 @@ export function writeModel(model: Model, file?: string, options: WriteModelOptio
 
 async function writeToFile(model: Model, file: string, options: WriteModelOptions): Promise<void> {
   // Runtimes look for external data among the initializers of the outer graph only.
-  const tensors = [...model.graph.initializers.values()];
+  const tensors = [...model.graph.initializers.values()].filter(({ literal }) => literal !== true);
   const total = tensors.reduce((sum, { data }) => sum + data.byteLength, 0);
   if (!(options.externalData ?? total > MOST_INTERNAL_BYTES)) {
     await writeFilesAtomically([{ path: file, chunks: [encodeModel(model)] }]);

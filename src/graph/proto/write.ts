@@ -66,6 +66,7 @@ type PlaceOf = (constant: Constant) => ExternalPlace | undefined;
 
 function graphMessage(graph: Graph, placeOf: PlaceOf): MessageInitShape<typeof GraphProtoSchema> {
   const ends = new Set([...graph.inputs, ...graph.outputs].map(({ name }) => name));
+  const constants = [...graph.initializers];
   const valueInfo = [];
   for (const [name, type] of graph.types) {
     if (!ends.has(name) && !graph.initializers.has(name)) valueInfo.push(valueMessage(name, type));
@@ -74,10 +75,23 @@ function graphMessage(graph: Graph, placeOf: PlaceOf): MessageInitShape<typeof G
     name: graph.name,
     input: graph.inputs.map((info) => valueMessage(info.name, info)),
     output: graph.outputs.map((info) => valueMessage(info.name, info)),
-    initializer: [...graph.initializers].map(([name, constant]) => tensorMessage(constant, placeOf, name)),
-    node: graph.nodes.map((node) => nodeMessage(node, placeOf)),
+    initializer: constants
+      .filter(([, { literal }]) => literal !== true)
+      .map(([name, constant]) => tensorMessage(constant, placeOf, name)),
+    node: [
+      ...constants
+        .filter(([, { literal }]) => literal === true)
+        .map(([name, constant]) => literalMessage(name, constant, placeOf)),
+      ...graph.nodes.map((node) => nodeMessage(node, placeOf)),
+    ],
     valueInfo,
   };
+}
+
+/** Literals are Constant nodes, so that every initializer of the file is a parameter. */
+function literalMessage(name: string, constant: Constant, placeOf: PlaceOf): MessageInitShape<typeof NodeProtoSchema> {
+  const value = attributeMessage('value', { kind: 'tensor', value: constant }, placeOf);
+  return { opType: 'Constant', output: [name], attribute: [value] };
 }
 
 function nodeMessage(node: Node, placeOf: PlaceOf): MessageInitShape<typeof NodeProtoSchema> {
