@@ -62,7 +62,11 @@ namespace node_vae::coder {
 
 ${body('kSigmoid', 'int32_t', sigmoid)}
 ${body('kNormalCdf', 'int32_t', cdf)}
-${body('kExp2', 'uint16_t', exp2.map((v) => Math.min(v, 65535)))}
+${body(
+  'kExp2',
+  'uint16_t',
+  exp2.map((v) => Math.min(v, 65535)),
+)}
 ${body('kNormalQuantile', 'int32_t', quantiles)}
 }  // namespace node_vae::coder
 `,

@@ -17,6 +17,8 @@ import { loadModel, type ModelParts, networkOf, saveModel } from './artifacts/mo
 import { findModel } from './artifacts/model-source.js';
 import type { SessionOptions } from './binding/addon.js';
 import { STREAMS } from './binding/streams.js';
+import type { Codec } from './codec/codec.js';
+import { codecFromModel } from './codec/from-vae.js';
 import { Lifetime } from './core/disposal.js';
 import { VaeError } from './core/errors.js';
 import { parseOptions } from './core/options.js';
@@ -355,6 +357,23 @@ export class Vae {
         reconstruction: reconstruction!,
         kl: kl!,
       };
+    });
+  }
+
+  /**
+   * The model's networks in integers, as a codec whose archives decode on every machine. It must have
+   * the `mlp` architecture with `relu` and the `local-mixture` likelihood. `calibration` holds 8-bit
+   * items like those to be compressed; a few hundred are enough.
+   *
+   * @throws VaeError ERR_VAE_OPTION, saying why, for a model that cannot be one; ERR_VAE_DATA for items
+   *   that are not bytes.
+   */
+  toCodec(calibration: DatasetInput, options: { readonly signal?: AbortSignal } = {}): Promise<Codec> {
+    return this.#lifetime.run(async () => {
+      const { signal } = options;
+      const rowShape = this.dataShape;
+      const data = await toDataset(calibration, { where: 'toCodec()', rowShape, ...(signal && { signal }) });
+      return codecFromModel(this.#parts, data, signal);
     });
   }
 

@@ -157,7 +157,7 @@ void ChunkCodec::PushValues(const uint8_t* items, size_t count, RansStack& messa
       for (size_t j = 0; j < block; ++j) {
         model_.Gather(planes_.data(), model_.PlaneIndex(begin + j), features, begin + j, rows_.data() + j * stride);
       }
-      model_.RunLocal(rows_.data(), block, raw_.data(), scratch_);
+      model_.RunLocal(rows_.data(), block, raw_.data(), scratch_, local_);
       for (size_t j = 0; j < block; ++j) {
         intervals_[(begin + j) * count + i] =
             model_.Mixture(raw_.data() + j * model_.raw_size()).IntervalOf(item[begin + j]);
@@ -200,7 +200,7 @@ void ChunkCodec::DecodeWave(uint8_t mode, size_t count, RansStack& message, uint
       model_.Gather(planes_.data() + i * plane, at, features_.data() + i * model_.feature_size(), position,
                     rows_.data() + i * stride);
     }
-    model_.RunLocal(rows_.data(), count, raw_.data(), scratch_);
+    model_.RunLocal(rows_.data(), count, raw_.data(), scratch_, local_);
     for (size_t i = 0; i < count; ++i) {
       const uint32_t value =
           PopSymbol(message, static_cast<int>(i % kChunkLanes), model_.Mixture(raw_.data() + i * model_.raw_size()));

@@ -51,6 +51,7 @@ class ChunkCodec {
 
   const ItemModel& model_;
   DenseStack::Scratch scratch_;
+  ItemModel::LocalScratch local_;
   std::vector<int16_t> posterior_;
   std::vector<uint32_t> buckets_;
   std::vector<int16_t> latents_;

@@ -8,6 +8,10 @@ namespace {
 
 constexpr int kWeightBits = 14;
 
+// Inverse scales from exp(-5.5) to exp(2.5), as in training (src/nn/likelihoods/local-mixture.ts).
+constexpr int32_t kLeastExponent = -2031;
+constexpr int32_t kMostExponent = 923;
+
 // The smallest share a yes-or-no decision may have, of 2^24: 3e-6.
 constexpr int32_t kLeastShare = 48;
 
@@ -69,7 +73,7 @@ PixelMixture::PixelMixture(const int16_t* raw, int components) noexcept : compon
   weight_[best] += rest;
   for (int k = 0; k < components; ++k) {
     mean_[k] = means[k];
-    const int32_t exponent = std::clamp<int32_t>(scales[k], -10 * 256, 6 * 256);
+    const int32_t exponent = std::clamp<int32_t>(scales[k], kLeastExponent, kMostExponent);
     scale_[k] = kExp2[exponent & 255];
     // Distances are in 1/64 of a value, Sigmoid takes 1/4096: six bits up, the mantissa's 15 down.
     shift_[k] = 9 - (exponent >> 8);

@@ -18,12 +18,6 @@ void Demand(bool holds, const std::string& what) {
   if (!holds) throw Error(code::kFormat, "The codec model is damaged: " + what + ".");
 }
 
-std::vector<int32_t> LocalLimits(size_t neighbours, size_t features, int32_t feature_limit) {
-  std::vector<int32_t> limits(neighbours, 255);
-  limits.insert(limits.end(), features, feature_limit);
-  return limits;
-}
-
 }  // namespace
 
 DenseStack::DenseStack(const char* name, const std::vector<DenseSpec>& specs, std::vector<int32_t> input_limits) {
@@ -106,10 +100,17 @@ ItemModel::ItemModel(const ItemModelSpec& spec)
   Demand(inputs_of(spec.decoder) == latents_, "its decoder does not take its latents");
   decoder_ = DenseStack("decoder", spec.decoder, std::vector<int32_t>(latents_, NormalQuantile(4095)));
   Demand(decoder_.outputs() == item_size() * features_, "its decoder does not give features");
-  const size_t local_inputs = spec.neighbours.size() + features_;
-  Demand(inputs_of(spec.local) == local_inputs, "its local network does not take neighbours and features");
-  local_ = DenseStack("local", spec.local, LocalLimits(spec.neighbours.size(), features_, decoder_.output_limit()));
-  Demand(local_.outputs() == raw_size(), "its local network does not give a mixture");
+  Demand(spec.local.size() >= 2, "its local network has fewer than two layers");
+  neighbours_ = spec.neighbours.size();
+  Demand(inputs_of(spec.local) == neighbours_ + features_, "its local network does not take neighbours and features");
+  std::vector<int32_t> limits(neighbours_, 255);
+  limits.insert(limits.end(), features_, decoder_.output_limit());
+  local_ = DenseStack("local", {spec.local.begin(), spec.local.end() - 1}, limits);
+  limits.assign(local_.outputs(), local_.output_limit());
+  limits.insert(limits.end(), neighbours_, 255);
+  Demand(spec.local.back().inputs == limits.size(), "its last local layer does not take the one before and neighbours");
+  output_ = Dense("local.last", spec.local.back(), limits);
+  Demand(output_.outputs() == raw_size(), "its local network does not give a mixture");
 }
 
 void ItemModel::Encode(const uint8_t* items, size_t count, int16_t* posterior, DenseStack::Scratch& scratch) const {
@@ -121,6 +122,21 @@ void ItemModel::Encode(const uint8_t* items, size_t count, int16_t* posterior, D
 
 void ItemModel::Decode(const int16_t* latents, size_t count, int16_t* features, DenseStack::Scratch& scratch) const {
   decoder_.Run(latents, count, features, feature_size(), scratch);
+}
+
+void ItemModel::RunLocal(const int16_t* rows, size_t count, int16_t* raw, DenseStack::Scratch& scratch,
+                         LocalScratch& local) const {
+  const size_t stride = output_.input_stride();
+  if (local.tops.size() < count * stride) {
+    local.tops.resize(count * stride);
+    local.sums.resize(output_.scratch(count));
+  }
+  int16_t* tops = local.tops.data();
+  local_.Run(rows, count, tops, stride, scratch);
+  for (size_t i = 0; i < count; ++i) {
+    std::copy_n(rows + i * local_stride(), neighbours_, tops + i * stride + local_.outputs());
+  }
+  output_.Run(tops, count, raw, raw_size(), local.sums.data());
 }
 
 void ItemModel::FillPlane(const uint8_t* item, int16_t* plane) const {

@@ -35,7 +35,8 @@ struct ItemModelSpec {
   std::vector<DenseSpec> encoder;
   // Latents (* 2^12) -> features of every value.
   std::vector<DenseSpec> decoder;
-  // Neighbours, then features -> the raw numbers of PixelMixture.
+  // Neighbours, then features -> the raw numbers of PixelMixture. The last layer, of at least two,
+  // takes the outputs of the one before it and then the neighbours once more.
   std::vector<DenseSpec> local;
 };
 
@@ -96,10 +97,13 @@ class ItemModel {
   }
   size_t local_stride() const noexcept { return local_.input_stride(); }
   size_t raw_size() const noexcept { return 3 * components_ + 1; }
+  struct LocalScratch {
+    std::vector<int16_t> tops;
+    std::vector<int32_t> sums;
+  };
   // Rows [count][local_stride()] -> raw [count][raw_size()].
-  void RunLocal(const int16_t* rows, size_t count, int16_t* raw, DenseStack::Scratch& scratch) const {
-    local_.Run(rows, count, raw, raw_size(), scratch);
-  }
+  void RunLocal(const int16_t* rows, size_t count, int16_t* raw, DenseStack::Scratch& scratch,
+                LocalScratch& local) const;
   PixelMixture Mixture(const int16_t* raw) const noexcept { return {raw, static_cast<int>(components_)}; }
 
  private:
@@ -123,6 +127,8 @@ class ItemModel {
   DenseStack encoder_;
   DenseStack decoder_;
   DenseStack local_;
+  Dense output_;
+  size_t neighbours_;
 };
 
 }  // namespace node_vae::coder

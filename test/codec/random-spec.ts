@@ -38,7 +38,10 @@ export function randomSpec(seed: number, height = 6, width = 5, channels = 1): I
     neighbours: Int32Array.from(neighbours),
     encoder: [layer(size, hidden, 0, 4095), layer(hidden, 2 * latents, -8000, 8000)],
     decoder: [layer(latents, hidden, 0, 4095), layer(hidden, size * features, -2000, 2000)],
-    local: [layer(neighbours.length / 2 + features, hidden, 0, 4095), layer(hidden, 3 * components + 1, -32768, 32767)],
+    local: [
+      layer(neighbours.length / 2 + features, hidden, 0, 4095),
+      layer(hidden + neighbours.length / 2, 3 * components + 1, -32768, 32767),
+    ],
   };
 }
 

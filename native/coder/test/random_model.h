@@ -45,7 +45,7 @@ class RandomModel {
     spec_.encoder = {Layer(size, hidden, 0, 4095), Layer(hidden, 2 * spec_.latents, -8000, 8000)};
     spec_.decoder = {Layer(spec_.latents, hidden, 0, 4095), Layer(hidden, size * spec_.features, -2000, 2000)};
     spec_.local = {Layer(spec_.neighbours.size() + spec_.features, hidden, 0, 4095), Layer(hidden, hidden, 0, 4095),
-                   Layer(hidden, 3 * spec_.components + 1, -32768, 32767)};
+                   Layer(hidden + spec_.neighbours.size(), 3 * spec_.components + 1, -32768, 32767)};
   }
 
   const ItemModelSpec& spec() const { return spec_; }

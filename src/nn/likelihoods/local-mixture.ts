@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { GraphBuilder, Value } from '../../graph/builder.js';
+import { fanInUniform } from '../initializers.js';
 import { linear } from '../layers.js';
 import type { Scope } from '../scope.js';
 import { defineLikelihood } from './likelihood.js';
@@ -87,6 +88,7 @@ function featureRows(g: GraphBuilder, head: Value, features: number, shape: read
   return g.op('Reshape', [g.op('Transpose', [flat], { perm: [0, 2, 1] }), g.int64s([-1, features])]);
 }
 
+/** The network from a value's neighbours and features to its mixture; without neighbours, as if all were 0. */
 function localNetwork(
   scope: Scope,
   config: LocalMixtureConfig,
@@ -94,24 +96,27 @@ function localNetwork(
   features: Value,
 ): MixtureParts {
   const { g } = scope;
+  const { components, hidden } = config;
+  const raws = 3 * components + 1;
   const count = neighbourhood(config.above, config.beside).length;
-  const { components } = config;
-  const inputs = neighbours ? g.op('Concat', [neighbours, features], { axis: 1 }) : padLeft(g, features, count);
-  let width = count + config.features;
-  const top = config.hidden.reduce((value, outputs, index) => {
-    const layer = linear(scope.at('hidden').at(index), value, width, outputs);
+  const fromNeighbours = (at: Scope, other: Value, outputs: number): Value => {
+    const weight = at.parameter('neighbours', [outputs, count], fanInUniform(count));
+    return neighbours === undefined ? other : g.op('Gemm', [neighbours, weight, other], { transB: 1 });
+  };
+  const first = scope.at('hidden').at(0);
+  let width = hidden[0]!;
+  let top = g.op('Relu', [fromNeighbours(first, linear(first, features, config.features, width), width)]);
+  hidden.slice(1).forEach((outputs, index) => {
+    top = g.op('Relu', [linear(scope.at('hidden').at(index + 1), top, width, outputs)]);
     width = outputs;
-    return g.op('Relu', [layer]);
-  }, inputs);
-  const offsets = g.constant(headOffsets(components), 'float32', [3 * components + 1]);
-  const raw = g.op('Add', [linear(scope.at('output'), top, width, 3 * components + 1), offsets]);
+  });
+  // The last layer also sees the neighbours themselves: means are near them from the first step on.
+  const last = scope.at('output');
+  const raw = fromNeighbours(last, linear(last, top, width, raws), raws);
+  const offset = g.op('Add', [raw, g.constant(headOffsets(components), 'float32', [raws])]);
   const sizes = g.int64s([components, components, components, 1]);
-  const [logits, means, logScales, zero] = g.ops('Split', [raw, sizes], { axis: 1 }, { outputs: 4 });
+  const [logits, means, logScales, zero] = g.ops('Split', [offset, sizes], { axis: 1 }, { outputs: 4 });
   return { logits: logits!, means: means!, logScales: logScales!, zero: zero! };
-}
-
-function padLeft(g: GraphBuilder, x: Value, columns: number): Value {
-  return g.op('Pad', [x, g.int64s([0, columns, 0, 0])]);
 }
 
 /**

@@ -1,0 +1,56 @@
+import type { ModelParts } from '../artifacts/model-io.js';
+import { VaeError } from '../core/errors.js';
+import type { Dataset } from '../data/dataset.js';
+import { Codec } from './codec.js';
+import { quantise } from './quantise.js';
+
+/** More items than this show nothing new about how large activations get. */
+const MOST_CALIBRATION_VALUES = 150_000;
+
+/** What makes a VAE unfit for coding, or undefined for one that is fit. */
+export function codecObstacle({ description }: Pick<ModelParts, 'description'>): string | undefined {
+  const { architecture, likelihood } = description;
+  if (likelihood.type !== 'local-mixture') {
+    return `its likelihood is "${likelihood.type}"; a codec needs { type: "local-mixture" }, whose probabilities are those of bytes`;
+  }
+  if (architecture.type !== 'mlp') {
+    return `its architecture is "${(architecture as { type: string }).type}"; integer networks exist for "mlp"`;
+  }
+  if (architecture.activation !== 'relu') {
+    return `its activation is "${architecture.activation}"; integer networks have "relu"`;
+  }
+  return undefined;
+}
+
+/**
+ * The VAE's networks in integers. `calibration` are 8-bit items like those to be compressed.
+ *
+ * @throws VaeError ERR_VAE_OPTION for a VAE that cannot be a codec, with the reason; ERR_VAE_DATA for
+ *   calibration items that are not bytes.
+ */
+export async function codecFromModel(
+  parts: Pick<ModelParts, 'description' | 'vae' | 'parameters'>,
+  calibration: Dataset,
+  signal?: AbortSignal,
+): Promise<Codec> {
+  const obstacle = codecObstacle(parts);
+  const { architecture, likelihood, latentDim } = parts.description;
+  if (obstacle !== undefined || likelihood.type !== 'local-mixture' || architecture.type !== 'mlp') {
+    throw new VaeError('ERR_VAE_OPTION', `toCodec(): this model cannot be a codec: ${obstacle}.`);
+  }
+  if (calibration.dtype !== 'uint8') {
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `toCodec(): expected 8-bit calibration items, received ${calibration.dtype}. Codecs are for bytes.`,
+    );
+  }
+  const { dataShape } = parts.vae;
+  const size = dataShape.reduce((product, dim) => product * dim, 1);
+  const count = Math.max(1, Math.min(calibration.length, Math.floor(MOST_CALIBRATION_VALUES / size)));
+  // Evenly over the data: the beginning may be all of one kind.
+  const rows = Array.from({ length: count }, (_, index) => Math.floor((index * calibration.length) / count));
+  const items = (await calibration.read(rows, signal)) as Uint8Array;
+  const { parameters } = parts;
+  const { hidden } = architecture;
+  return Codec.make(dataShape, quantise({ parameters, hidden, latentDim, likelihood, dataShape, calibration: items }));
+}
