@@ -1,7 +1,8 @@
 /** Puts the rules of every family into the registry. */
-import { addToRegistry } from '../registry.js';
+import { addToRegistry, type GradientTable } from '../registry.js';
 import { ACTIVATION } from './activation.js';
 import { ARITHMETIC } from './arithmetic.js';
+import { CONVOLUTION } from './convolution.js';
 import { INDEXING } from './indexing.js';
 import { MATMUL } from './matmul.js';
 import { NO_GRADIENT } from './no-gradient.js';
@@ -11,6 +12,19 @@ import { SHAPE } from './shape.js';
 import { SLICING } from './slicing.js';
 import { UNARY } from './unary.js';
 
-const FAMILIES = [ARITHMETIC, UNARY, ACTIVATION, MATMUL, REDUCE, SHAPE, SLICING, INDEXING, NORMALIZATION, NO_GRADIENT];
+/** A new family is one file and one line here. */
+const FAMILIES: readonly GradientTable[] = [
+  ARITHMETIC,
+  UNARY,
+  ACTIVATION,
+  MATMUL,
+  CONVOLUTION,
+  REDUCE,
+  SHAPE,
+  SLICING,
+  INDEXING,
+  NORMALIZATION,
+  NO_GRADIENT,
+];
 
 for (const family of FAMILIES) addToRegistry(family);
