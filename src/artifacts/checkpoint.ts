@@ -12,6 +12,29 @@ import {
   type SafeTensor,
 } from './safetensors.js';
 
+const termsSchema = z.object({ loss: z.number(), reconstruction: z.number(), kl: z.number() });
+
+/** What the fit loop remembers. A number that is not finite stands as null in JSON and is refused. */
+const loopSchema = z.object({
+  epochs: z.array(
+    z.object({
+      kind: z.literal('epoch'),
+      epoch: z.int(),
+      epochs: z.int(),
+      train: termsSchema,
+      validation: termsSchema.optional(),
+      learningRate: z.number(),
+      seconds: z.number(),
+      examplesPerSecond: z.number(),
+    }),
+  ),
+  partial: termsSchema.extend({ seen: z.number() }),
+  rateScale: z.number(),
+  best: z.object({ epoch: z.int(), loss: z.number() }).optional(),
+  /** Of the training data. */
+  fingerprint: z.string(),
+});
+
 /** Where a run stands. Random numbers are drawn by counter, so the seed and the counts are the random state. */
 const progressSchema = z.object({
   /** Optimizer steps taken. */
@@ -25,8 +48,10 @@ const progressSchema = z.object({
   pending: z.int().min(0),
   seed: z.string().regex(/^\d+$/),
   learningRate: z.number(),
-  /** What the fit loop remembers: history, best score, options, fingerprint of the data. */
-  loop: z.record(z.string(), z.unknown()),
+  /** Name of the optimizer whose moments these are; absent before the first fit. */
+  optimizer: z.string().optional(),
+  /** Absent before the first fit. */
+  loop: loopSchema.optional(),
 });
 
 export type CheckpointProgress = z.output<typeof progressSchema>;
@@ -68,7 +93,6 @@ export function freshCheckpoint(
     pending: 0,
     seed: String(seed),
     learningRate: 0,
-    loop: {},
   };
   return { manifest, parameters, slots: {}, states, progress };
 }

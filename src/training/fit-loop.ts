@@ -6,26 +6,10 @@ import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import { batchSizes, epochOrder } from './batch-plan.js';
 import type { ResolvedFitOptions } from './fit-options.js';
+import { epochLoss, type LoopState, noTerms } from './loop-state.js';
 import type { EpochProgress, FitProgress, History, Terms } from './progress.js';
 import { feedRows, type RowFeed } from './row-feed.js';
 import { type ScheduleFunction, type SchedulePoint, scheduleFunction } from './schedules.js';
-
-/** Where a run stands; what a checkpoint must bring back. */
-export interface LoopState {
-  /** Whole epochs done, and examples done of the one under way. */
-  epoch: number;
-  position: number;
-  /** Batches seen: the counter of the random numbers. */
-  microBatch: number;
-  readonly epochs: EpochProgress[];
-  learningRate: number;
-  /** Sums over the examples of the epoch under way. */
-  partial: Record<Term, number> & { seen: number };
-}
-
-export function freshState(): LoopState {
-  return { epoch: 0, position: 0, microBatch: 0, epochs: [], learningRate: 0, partial: noTerms() };
-}
 
 export interface LoopOptions {
   readonly options: ResolvedFitOptions;
@@ -33,11 +17,28 @@ export interface LoopOptions {
   readonly transform: RowTransform;
   readonly state: LoopState;
   emit(progress: FitProgress): void;
+  readonly hooks: LoopHooks;
+}
+
+/** What happens around the steps: checkpoints, keeping the best, going back. */
+export interface LoopHooks {
+  /** Batches that may run before the loop must come back. */
+  batchesLeft(): number;
+  afterRequest(): Promise<void>;
+  /** After an epoch that was the best so far. */
+  improved(): Promise<void>;
+  /** After every epoch. */
+  epochDone(): Promise<void>;
+  /** Goes back to the last good state; false where there is none, or it was tried too often. */
+  rollBack(): boolean;
 }
 
 /** One native call lasts about this long: seldom enough to cost nothing, often enough to follow. */
 const SECONDS_PER_REQUEST = 0.1;
 const MOST_BATCHES_PER_REQUEST = 512;
+
+/** With `skip`, a run that does nothing but skip has diverged. */
+const MOST_SKIPPED_IN_A_ROW = 20;
 
 /** Random counters of validation start here, out of reach of training's. */
 const VALIDATION_COUNTER = 2 ** 44;
@@ -72,6 +73,7 @@ class Run {
   #examples = 0;
   #trainSeconds = 0;
   #batchesPerRequest = 4;
+  #skipped = 0;
 
   constructor(
     session: NativeTrainingSession,
@@ -97,10 +99,16 @@ class Run {
 
   async all(): Promise<History> {
     const { state, options } = this.#loop;
-    while (state.epoch < options.epochs) await this.#epoch();
+    let stoppedEarly = false;
+    while (state.epoch < options.epochs && !stoppedEarly) {
+      await this.#epoch();
+      stoppedEarly = this.#hasStalled() && state.epoch < options.epochs;
+    }
     const seconds = (performance.now() - this.#started) / 1000;
     return {
       epochs: [...state.epochs],
+      bestEpoch: state.best?.epoch ?? 0,
+      stoppedEarly,
       seconds,
       examplesPerSecond: this.#examples / Math.max(this.#trainSeconds, 1e-9),
       breakdown: { ...this.#breakdown },
@@ -133,7 +141,19 @@ class Run {
       examplesPerSecond: (this.#examples - before) / Math.max(trainSeconds, 1e-9),
     };
     state.epochs.push(progress);
+    const loss = epochLoss(progress);
+    if (state.best === undefined || loss < state.best.loss - (options.earlyStopping?.minDelta ?? 0)) {
+      state.best = { epoch: state.epoch, loss };
+      await this.#loop.hooks.improved();
+    }
     emit(progress);
+    await this.#loop.hooks.epochDone();
+  }
+
+  #hasStalled(): boolean {
+    const { state, options } = this.#loop;
+    if (options.earlyStopping === undefined || state.best === undefined) return false;
+    return state.epoch - state.best.epoch >= options.earlyStopping.patience;
   }
 
   /** Trains on the next batches; moves the state past those that were done. */
@@ -144,7 +164,10 @@ class Run {
     const next = order.subarray(state.position + rows, state.position + rows + options.batchSize);
     const indices = await this.#feed.prepare(wanted, next.length > 0 ? next : undefined);
     const points = Array.from(sizes, (_, batch) => this.#point(batch));
-    const learningRates = Float64Array.from(points, (point) => evaluate(this.#learningRate, point, 'learningRate'));
+    const learningRates = Float64Array.from(
+      points,
+      (point) => evaluate(this.#learningRate, point, 'learningRate') * state.rateScale,
+    );
     const klWeights = Float32Array.from(points, (point) => evaluate(this.#klWeight, point, 'klWeight'));
     const started = performance.now();
     const result = await this.#session.train(
@@ -161,8 +184,33 @@ class Run {
     const seconds = (performance.now() - started) / 1000;
     this.#account(result, sizes, seconds);
     if (result.completed > 0) this.#report(result, learningRates, klWeights);
-    if (result.nonFinite !== undefined) throw this.#diverged(result.nonFinite);
+    if (result.nonFinite !== undefined) this.#recover(result.nonFinite, sizes[result.completed] ?? 0);
     options.signal?.throwIfAborted();
+    await this.#loop.hooks.afterRequest();
+  }
+
+  /** Goes on after a step that was not finite, as asked; the session has not applied it. */
+  #recover(nonFinite: NonNullable<TrainResult['nonFinite']>, batchRows: number): void {
+    const { state, options, hooks, emit } = this.#loop;
+    const diverged = this.#diverged(nonFinite);
+    const warn = (remedy: string): void => {
+      const message = `${nonFinite.where} is not finite in epoch ${state.epoch + 1}, batch ${state.microBatch}: ${remedy}.`;
+      emit({ kind: 'warning', epoch: state.epoch + 1, step: state.microBatch, message });
+    };
+    if (options.onNonFinite === 'skip') {
+      this.#skipped += 1;
+      if (this.#skipped > MOST_SKIPPED_IN_A_ROW) throw diverged;
+      warn('the batch was skipped');
+      this.#session.resetGradient();
+      state.position += batchRows;
+      state.microBatch += 1;
+      return;
+    }
+    if (options.onNonFinite === 'rollback' && hooks.rollBack()) {
+      warn(`went back to epoch ${state.epoch + 1}, batch ${state.microBatch}, with half the learning rate`);
+      return;
+    }
+    throw diverged;
   }
 
   #account(result: TrainResult, sizes: Uint32Array, seconds: number): void {
@@ -174,6 +222,7 @@ class Run {
     state.partial.seen += examples;
     state.position += examples;
     state.microBatch += result.completed;
+    if (result.completed > 0) this.#skipped = 0;
     this.#examples += examples;
     this.#trainSeconds += seconds;
     for (const part of ['assemble', 'graph', 'optimizer'] as const) this.#breakdown[part] += result.seconds[part];
@@ -224,7 +273,13 @@ class Run {
       const indices = await feed.prepare(order.subarray(position, end), next.length > 0 ? next : undefined);
       // β is 1 here whatever it is in training: validation is the ELBO, comparable between runs.
       const scalars = { [NAMES.klWeight]: new Float32Array(sizes.length).fill(1) };
-      const request = { indices, batchSizes: sizes, firstMicroBatch: VALIDATION_COUNTER + batch, scalars };
+      const request = {
+        indices,
+        batchSizes: sizes,
+        firstMicroBatch: VALIDATION_COUNTER + batch,
+        scalars,
+        useEma: this.#loop.options.emaDecay !== undefined,
+      };
       const result = await this.#session.evaluate(request, this.#flag);
       this.#loop.options.signal?.throwIfAborted();
       for (const term of TERMS) sums[term] += sum(result[perExample(term)]!);
@@ -236,7 +291,7 @@ class Run {
   }
 
   #requestSize(): number {
-    return Math.min(this.#feed.batchesPerRequest, this.#batchesPerRequest);
+    return Math.min(this.#feed.batchesPerRequest, this.#batchesPerRequest, this.#loop.hooks.batchesLeft());
   }
 
   #point(batch: number): SchedulePoint {
@@ -246,6 +301,7 @@ class Run {
       step: Math.floor((state.microBatch + batch) / options.accumulate),
       steps: Math.ceil((options.epochs * this.#stepsPerEpoch) / options.accumulate),
       epoch: state.epoch + done / this.#rows,
+      losses: state.epochs.map(epochLoss),
     };
   }
 
@@ -263,10 +319,6 @@ function evaluate(schedule: ScheduleFunction, point: SchedulePoint, name: string
   const value = schedule(point);
   if (Number.isFinite(value) && value >= 0) return value;
   throw new VaeError('ERR_VAE_OPTION', `fit(): ${name} gave ${value} at step ${point.step}; expected a number from 0.`);
-}
-
-function noTerms(): Record<Term, number> & { seen: number } {
-  return { loss: 0, reconstruction: 0, kl: 0, seen: 0 };
 }
 
 function meanTerms(sums: Readonly<Record<Term, number>>, count: number): Terms {

@@ -36,6 +36,35 @@ export const fitOptionsSchema = z.strictObject({
   validation: z.unknown().optional(),
   /** Go on from where the model's last training stopped, with its optimizer state. Default false. */
   resume: z.boolean().default(false),
+  /** Write checkpoints into a directory, from which a run that was killed can be resumed. */
+  checkpoint: z
+    .strictObject({
+      directory: z.string().min(1),
+      /** Optimizer steps between two checkpoints. Default: one at the end of every epoch. */
+      everySteps: z.int().positive().optional(),
+      everyMinutes: z.number().positive().optional(),
+      /** How many are kept, the best one apart. Default 3. */
+      keep: z.int().positive().max(10_000).default(3),
+    })
+    .optional(),
+  /** Stop when the validation loss (training loss where there is no validation) no longer falls. */
+  earlyStopping: z
+    .strictObject({
+      /** Epochs without improvement that are waited for. */
+      patience: z.int().positive(),
+      /** A fall by less than this, in nats, is none. Default 0. */
+      minDelta: z.number().min(0).default(0),
+      /** End with the parameters of the best epoch. Default true. */
+      restoreBest: z.boolean().default(true),
+    })
+    .optional(),
+  /** Keep an exponential moving average of the parameters with this decay, and end with it. */
+  emaDecay: z.number().gt(0).lt(1).optional(),
+  /**
+   * What to do about a loss or gradient that is not finite: `stop` with an error; `skip` the batch;
+   * `rollback` to the last good state and go on with half the learning rate. Default `stop`.
+   */
+  onNonFinite: z.enum(['stop', 'skip', 'rollback']).default('stop'),
   /** Seed of the order and the noise. Default: the model's seed. */
   seed: seedSchema.optional(),
   signal: signalSchema.optional(),

@@ -25,18 +25,30 @@ export interface EpochProgress {
   readonly epochs: number;
   /** Means over the epoch's examples as they were seen, while the parameters moved. */
   readonly train: Terms;
-  readonly validation?: Terms;
+  readonly validation?: Terms | undefined;
   readonly learningRate: number;
   readonly seconds: number;
   readonly examplesPerSecond: number;
 }
 
-export type FitProgress = StepProgress | EpochProgress;
+/** Something the run went on after, and that its owner should know. */
+export interface WarningProgress {
+  readonly kind: 'warning';
+  readonly epoch: number;
+  readonly step: number;
+  readonly message: string;
+}
+
+export type FitProgress = StepProgress | EpochProgress | WarningProgress;
 
 /** What a whole run was like. */
 export interface History {
   /** One entry for each epoch, those before a resume included. */
   readonly epochs: readonly EpochProgress[];
+  /** The epoch with the lowest validation loss (training loss where there is no validation). */
+  readonly bestEpoch: number;
+  /** Whether early stopping ended the run before its last epoch. */
+  readonly stoppedEarly: boolean;
   /** Seconds of training in this call, validation included. */
   readonly seconds: number;
   readonly examplesPerSecond: number;

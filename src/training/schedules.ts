@@ -9,6 +9,8 @@ export interface SchedulePoint {
   readonly steps: number;
   /** Epochs done, with the fraction of the one under way. */
   readonly epoch: number;
+  /** Loss of every epoch done: of the validation data, or of the training data where there is none. */
+  readonly losses: readonly number[];
 }
 
 /** The value at a point. */
@@ -100,6 +102,32 @@ const SCHEDULES = {
       ({ from, everyEpochs, factor }) =>
       (_, { epoch }) =>
         from * factor ** Math.floor(epoch / everyEpochs),
+  }),
+  /** Multiplied by `factor` whenever the loss has not fallen by `minDelta` for `patience` epochs. */
+  plateau: define({
+    schema: z.strictObject({
+      type: z.literal('plateau'),
+      from: value,
+      factor: z.number().positive().lt(1).default(0.5),
+      patience: z.int().positive().default(5),
+      minDelta: z.number().min(0).default(0),
+      ...warmUp,
+    }),
+    make:
+      ({ from, factor, patience, minDelta }) =>
+      (_, { losses }) => {
+        let best = Number.POSITIVE_INFINITY;
+        let waited = 0;
+        let reductions = 0;
+        for (const loss of losses) {
+          waited = loss < best - minDelta ? 0 : waited + 1;
+          best = Math.min(best, loss);
+          if (waited < patience) continue;
+          reductions += 1;
+          waited = 0;
+        }
+        return from * factor ** reductions;
+      },
   }),
   /**
    * `cycles` rises from 0 to `value`, each taking `rise` of its cycle and then holding (Fu et al. 2019,

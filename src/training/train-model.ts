@@ -1,7 +1,7 @@
 /** Trains a VAE: artifacts, native session, epochs, and the parameters and checkpoint that come out. */
 import { NAMES } from '../architectures/graphs.js';
 import { BYTE_SCALE } from '../architectures/input.js';
-import { CHECKPOINT_SLOTS, type Checkpoint, type CheckpointSlot } from '../artifacts/checkpoint.js';
+import type { Checkpoint } from '../artifacts/checkpoint.js';
 import type { Artifacts } from '../artifacts/generate.js';
 import { artifactsOf, type ModelParts, type TrainingState } from '../artifacts/model-io.js';
 import type {
@@ -17,9 +17,13 @@ import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import { writeModel } from '../graph/index.js';
 import { checkRowShape } from '../inference/rows.js';
-import { freshState, type LoopState, runEpochs } from './fit-loop.js';
+import { fingerprintOf } from './fingerprint.js';
 import type { ResolvedFitOptions } from './fit-options.js';
+import { freshState } from './loop-state.js';
 import type { FitProgress, History } from './progress.js';
+import { RunDirectory } from './run-directory.js';
+import { restoreSnapshot } from './snapshot.js';
+import { TrainingRun } from './training-run.js';
 
 export interface TrainModelOptions {
   readonly options: ResolvedFitOptions;
@@ -36,23 +40,42 @@ export async function trainModel(parts: ModelParts, request: TrainModelOptions):
   const { options, train, validation } = request;
   checkData(parts, train, 'fit()');
   if (validation !== undefined) checkData(parts, validation, 'fit(), validation');
-  const resumed = options.resume ? parts.training : undefined;
-  const seed = resumed ? BigInt(resumed.checkpoint.progress.seed) : BigInt(options.seed ?? parts.description.seed);
+  const fingerprint = await fingerprintOf(train, options.signal);
   const artifacts = artifactsOf(parts, options.optimizer, options.clipGradientNorm);
-  const session = await openSession(parts, artifacts, request, seed);
-  const state = resumed ? restore(session, resumed, options) : freshState();
+  const { checkpoint: policy } = options;
+  const directory = policy && (await RunDirectory.open(policy.directory, policy.keep));
   try {
-    return await runEpochs(session, train, validation, {
-      options,
-      seed,
-      transform: transformOf(train, options),
-      state,
-      emit: request.emit,
-    });
+    const resumed = options.resume ? await resumable(parts, artifacts, options, directory) : undefined;
+    const seed = BigInt(resumed?.progress.seed ?? options.seed ?? parts.description.seed);
+    const session = await openSession(parts, artifacts, request, seed);
+    try {
+      const state = resumed ? restoreSnapshot(session, resumed, fingerprint) : freshState();
+      const run = new TrainingRun(session, artifacts, request, { state, seed, fingerprint, directory });
+      return await run.complete(transformOf(train, options));
+    } finally {
+      await session.close();
+    }
   } finally {
-    request.keep(snapshot(session, artifacts, options, state, seed));
-    await session.close();
+    await directory?.close();
   }
+}
+
+/** The checkpoint to go on from: the newest of the run's directory, else the model's own. */
+async function resumable(
+  parts: ModelParts,
+  artifacts: Artifacts,
+  options: ResolvedFitOptions,
+  directory: RunDirectory | undefined,
+): Promise<Checkpoint | undefined> {
+  const checkpoint = (await directory?.latest(artifacts.manifest)) ?? parts.training?.checkpoint;
+  const optimizer = checkpoint?.progress.optimizer;
+  if (optimizer !== undefined && optimizer !== options.optimizer.type) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `fit(): cannot resume with optimizer "${options.optimizer.type}", the checkpoint was made with "${optimizer}".`,
+    );
+  }
+  return checkpoint;
 }
 
 function checkData({ vae }: ModelParts, data: Dataset, where: string): void {
@@ -101,6 +124,7 @@ function openSession(
       perExample: artifacts.manifest.perExample,
       optimizer: nativeOptimizer(options.optimizer),
       ...(options.clipGradientNorm === undefined ? {} : { clipGradientNorm: options.clipGradientNorm }),
+      ...(options.emaDecay === undefined ? {} : { emaDecay: options.emaDecay }),
       seed,
     })
     .then((native) => {
@@ -112,61 +136,4 @@ function openSession(
 
 function nativeOptimizer({ learningRate: _, ...optimizer }: ResolvedFitOptions['optimizer']): NativeOptimizer {
   return optimizer;
-}
-
-/** Brings a session and the loop to where an earlier run stopped. */
-function restore(
-  session: NativeTrainingSession,
-  { checkpoint, optimizer }: TrainingState,
-  options: ResolvedFitOptions,
-): LoopState {
-  if (optimizer.type !== options.optimizer.type) {
-    throw new VaeError(
-      'ERR_VAE_OPTION',
-      `fit(): cannot resume with optimizer "${options.optimizer.type}", the model was trained with "${optimizer.type}".`,
-    );
-  }
-  session.setParameters(checkpoint.parameters);
-  session.setStates(checkpoint.states);
-  for (const slot of CHECKPOINT_SLOTS) {
-    const values = checkpoint.slots[slot];
-    if (values) session.setSlot(slot, values);
-  }
-  const { step, microBatch, epoch, position, pending, learningRate, loop } = checkpoint.progress;
-  session.step = step;
-  session.pendingMicroBatches = pending;
-  const { epochs, partial } = loop as unknown as Pick<LoopState, 'epochs' | 'partial'>;
-  return { epoch, position, microBatch, learningRate, epochs: [...epochs], partial: { ...partial } };
-}
-
-function snapshot(
-  session: NativeTrainingSession,
-  { manifest }: Artifacts,
-  options: ResolvedFitOptions,
-  state: LoopState,
-  seed: bigint,
-): TrainingState {
-  const slots: Partial<Record<CheckpointSlot, Float32Array>> = {};
-  for (const slot of CHECKPOINT_SLOTS) {
-    const values = slot === 'accumulator' && session.pendingMicroBatches === 0 ? undefined : session.getSlot(slot);
-    if (values) slots[slot] = values;
-  }
-  const { epoch, position, microBatch, learningRate, epochs, partial } = state;
-  const checkpoint: Checkpoint = {
-    manifest,
-    parameters: session.getParameters(),
-    slots,
-    states: session.getStates(),
-    progress: {
-      step: session.step,
-      microBatch,
-      epoch,
-      position,
-      pending: session.pendingMicroBatches,
-      seed: String(seed),
-      learningRate,
-      loop: { epochs, partial },
-    },
-  };
-  return { optimizer: options.optimizer, clipGradientNorm: options.clipGradientNorm, checkpoint };
 }

@@ -3,9 +3,9 @@ import { parseOptions } from '../../src/core/options.js';
 import { type Schedule, scheduleFunction, scheduleSchema } from '../../src/training/schedules.js';
 
 /** Values at each of the steps of a run of `epochs` epochs. */
-function values(schedule: Schedule, steps = 101, epochs = 10): number[] {
+function values(schedule: Schedule, steps = 101, epochs = 10, losses: number[] = []): number[] {
   const at = scheduleFunction(parseOptions(scheduleSchema, schedule, 'test'));
-  return Array.from({ length: steps }, (_, step) => at({ step, steps, epoch: (step / steps) * epochs }));
+  return Array.from({ length: steps }, (_, step) => at({ step, steps, epoch: (step / steps) * epochs, losses }));
 }
 
 describe('schedules', () => {
@@ -56,6 +56,14 @@ describe('schedules', () => {
     expect(warm.slice(0, 10).map((value) => Math.round(value * 10))).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
     expect(warm[10]).toBeCloseTo(1, 12);
     expect(warm[100]).toBeCloseTo(0, 12);
+  });
+
+  test('plateau falls when the loss does not', () => {
+    const rateAfter = (losses: number[]) => values({ type: 'plateau', from: 1, patience: 2 }, 1, 1, losses)[0];
+    expect(rateAfter([5, 4, 3, 2, 1])).toBe(1);
+    expect(rateAfter([5, 4, 4])).toBe(1);
+    expect(rateAfter([5, 4, 4, 4])).toBe(0.5);
+    expect(rateAfter([5, 4, 4, 4, 3, 3, 3])).toBe(0.25);
   });
 
   test('a function is asked as it is', () => {

@@ -1,0 +1,113 @@
+/** One run: the loop with its checkpoints, its best state, and what it leaves behind. */
+import type { Checkpoint } from '../artifacts/checkpoint.js';
+import type { Artifacts } from '../artifacts/generate.js';
+import type { NativeTrainingSession, RowTransform } from '../binding/addon.js';
+import { Checkpointer } from './checkpointer.js';
+import { type LoopHooks, runEpochs } from './fit-loop.js';
+import type { LoopState } from './loop-state.js';
+import type { History } from './progress.js';
+import type { RunDirectory } from './run-directory.js';
+import { restoreSnapshot, takeSnapshot } from './snapshot.js';
+import type { TrainModelOptions } from './train-model.js';
+
+/** A run that has to go back this often will not get better by halving its rate once more. */
+const MOST_ROLLBACKS = 8;
+
+export interface RunStart {
+  readonly state: LoopState;
+  readonly seed: bigint;
+  readonly fingerprint: string;
+  readonly directory: RunDirectory | undefined;
+}
+
+export class TrainingRun {
+  readonly #session: NativeTrainingSession;
+  readonly #artifacts: Artifacts;
+  readonly #request: TrainModelOptions;
+  readonly #start: RunStart;
+  readonly #state: LoopState;
+  readonly #checkpointer: Checkpointer | undefined;
+  /** Where a rollback goes to: the end of the last epoch. */
+  #lastGood: Checkpoint | undefined;
+  #best: Checkpoint | undefined;
+  #rollbacks = 0;
+
+  constructor(session: NativeTrainingSession, artifacts: Artifacts, request: TrainModelOptions, start: RunStart) {
+    this.#session = session;
+    this.#artifacts = artifacts;
+    this.#request = request;
+    this.#start = start;
+    this.#state = start.state;
+    const { checkpoint: policy, accumulate } = request.options;
+    if (policy !== undefined && start.directory !== undefined) {
+      const everyBatches = policy.everySteps === undefined ? undefined : policy.everySteps * accumulate;
+      const timing = { everyBatches, everyMinutes: policy.everyMinutes };
+      this.#checkpointer = new Checkpointer(start.directory, timing, start.state, () => this.#snapshot());
+    }
+  }
+
+  /** Runs to the end and hands over where training stands, in whatever way it ends. */
+  async complete(transform: RowTransform): Promise<History> {
+    const { options, train, validation, emit } = this.#request;
+    const { seed, directory } = this.#start;
+    if (options.onNonFinite === 'rollback') this.#lastGood = this.#snapshot();
+    // A resumed run compares with the best state of the run before it.
+    if (this.#keepsBest && this.#state.best) this.#best = await directory?.best(this.#artifacts.manifest);
+    try {
+      const loop = { options, seed, transform, state: this.#state, emit, hooks: this.#hooks() };
+      return await runEpochs(this.#session, train, validation, loop);
+    } finally {
+      const last = this.#snapshot();
+      const kept = this.#keepsBest ? (this.#best ?? last) : last;
+      this.#request.keep({
+        optimizer: options.optimizer,
+        clipGradientNorm: options.clipGradientNorm,
+        checkpoint: kept,
+      });
+      await this.#checkpointer?.finish(this.#state);
+    }
+  }
+
+  get #keepsBest(): boolean {
+    return this.#request.options.earlyStopping?.restoreBest ?? false;
+  }
+
+  #hooks(): LoopHooks {
+    const everyEpoch = this.#policyIsEpochs;
+    return {
+      batchesLeft: () => this.#checkpointer?.batchesLeft(this.#state) ?? Number.POSITIVE_INFINITY,
+      afterRequest: async () => this.#checkpointer?.afterRequest(this.#state),
+      improved: async () => {
+        if (!this.#keepsBest && this.#checkpointer === undefined) return;
+        const checkpoint = this.#snapshot();
+        if (this.#keepsBest) this.#best = checkpoint;
+        await this.#checkpointer?.improved(checkpoint);
+      },
+      epochDone: async () => {
+        if (this.#request.options.onNonFinite === 'rollback') this.#lastGood = this.#snapshot();
+        if (everyEpoch) await this.#checkpointer?.save(this.#state);
+      },
+      rollBack: () => this.#rollBack(),
+    };
+  }
+
+  get #policyIsEpochs(): boolean {
+    const { checkpoint } = this.#request.options;
+    return checkpoint !== undefined && checkpoint.everySteps === undefined && checkpoint.everyMinutes === undefined;
+  }
+
+  #rollBack(): boolean {
+    if (this.#lastGood === undefined || this.#rollbacks >= MOST_ROLLBACKS) return false;
+    this.#rollbacks += 1;
+    const rateScale = this.#state.rateScale / 2;
+    this.#session.resetGradient();
+    Object.assign(this.#state, restoreSnapshot(this.#session, this.#lastGood, this.#start.fingerprint), { rateScale });
+    return true;
+  }
+
+  #snapshot(): Checkpoint {
+    const { seed, fingerprint } = this.#start;
+    const optimizer = this.#request.options.optimizer.type;
+    return takeSnapshot(this.#session, this.#artifacts.manifest, this.#state, { seed, fingerprint, optimizer });
+  }
+}
