@@ -1,191 +1,130 @@
 /** The Vae class: ties network, parameters, training and inference together. */
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
-import {
-  buildDecoder,
-  buildEncoder,
-  buildObjective,
-  describeParameters,
-  NAMES,
-  perExample,
-} from './architectures/graphs.js';
-import { type ArchitectureConfig, type ArchitectureInput, architectureSchema } from './architectures/index.js';
-import { type InputOptions, type InputSpec, inputSchema } from './architectures/input.js';
-import type { ParameterStore } from './architectures/parameters.js';
+import { describeParameters } from './architectures/graphs.js';
 import { initialiseParameters } from './artifacts/initialize.js';
+import { locateModel } from './artifacts/locate.js';
 import { loadModel, type ModelParts, networkOf, saveModel } from './artifacts/model-io.js';
-import { findModel } from './artifacts/model-source.js';
-import type { SessionOptions } from './binding/addon.js';
 import { STREAMS } from './binding/streams.js';
 import type { Codec } from './codec/codec.js';
 import { codecFromModel } from './codec/from-vae.js';
 import { Lifetime } from './core/disposal.js';
 import { VaeError } from './core/errors.js';
 import { parseOptions } from './core/options.js';
-import { type Seed, seedSchema } from './core/seed.js';
+import type { Seed } from './core/seed.js';
 import { floatTensor, type TensorLike } from './core/tensor.js';
 import { type DatasetInput, toDataset } from './data/to-dataset.js';
-import { type Model, writeModel } from './graph/index.js';
+import { Engine } from './inference/engine.js';
 import { normalRows } from './inference/noise.js';
-import { type BatchInput, type RowReader, readRows } from './inference/rows.js';
-import { GraphSession, type RunOptions } from './inference/session.js';
-import { SessionPool } from './inference/session-pool.js';
-import { type LikelihoodConfig, type LikelihoodInput, likelihoodSchema } from './nn/likelihoods/index.js';
+import { type OnnxPair, openDiffusion, openPair } from './inference/open-imported.js';
+import { recipeNetworks } from './inference/recipe.js';
+import type { BatchInput } from './inference/rows.js';
 import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
 import { trainModel } from './training/train-model.js';
+import {
+  type CallOptions,
+  createSchema,
+  type DecodeOptions,
+  type DrawOptions,
+  decodeSchema,
+  drawSchema,
+  type EncodeOptions,
+  type Encoding,
+  encodeSchema,
+  type ImportedArchitecture,
+  loadSchema,
+  NO_OPTIONS,
+  parseCall,
+  type ReconstructOptions,
+  reconstructSchema,
+  type SampleOptions,
+  type Scores,
+  sampleSchema,
+  saveSchema,
+  sourceSchema,
+  type VaeInfo,
+  type VaeOptions,
+  type VaeSessionOptions,
+} from './vae-options.js';
 
-const sessionShape = {
-  /** Threads inside one operator; 0 lets ONNX Runtime choose (one per physical core). Default 0. */
-  threads: z.int().min(0).max(1024).default(0),
-  /** Where networks run. Default `cpu`. */
-  provider: z.enum(['cpu']).default('cpu'),
-};
-
-const createSchema = z.strictObject({
-  architecture: architectureSchema.default(() => architectureSchema.parse('mlp')),
-  input: inputSchema,
-  latentDim: z
-    .int()
-    .positive()
-    .max(1 << 16),
-  likelihood: likelihoodSchema.default(() => likelihoodSchema.parse('bernoulli')),
-  seed: seedSchema.default(0),
-  ...sessionShape,
-});
-
-const loadSchema = z.strictObject(sessionShape);
-const saveSchema = z.strictObject({
-  /** Also write the training artifacts, so that training can go on. Default false. */
-  training: z.boolean().default(false),
-});
-const signalShape = {
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
-};
-const runSchema = z.strictObject(signalShape);
-const drawSchema = z.strictObject({ ...signalShape, seed: seedSchema.optional() });
-const reconstructSchema = z.strictObject({
-  ...signalShape,
-  seed: seedSchema.optional(),
-  /** Decode a draw from the posterior rather than its mean. Default false. */
-  sample: z.boolean().default(false),
-});
-const sampleSchema = z.strictObject({
-  ...signalShape,
-  seed: seedSchema.optional(),
-  /** Standard deviation of the latents drawn; the prior's is 1. Default 1. */
-  temperature: z.number().min(0).max(100).default(1),
-});
-
-export interface VaeSessionOptions {
-  readonly threads?: number;
-  readonly provider?: 'cpu';
-}
-
-export interface VaeOptions extends VaeSessionOptions {
-  /** Name of an architecture, or `{ type, ...options }`. Default `mlp`. */
-  readonly architecture?: ArchitectureInput;
-  /** What one example is. */
-  readonly input: InputOptions;
-  /** Number of latent dimensions. */
-  readonly latentDim: number;
-  /** Name of a likelihood, or `{ type, ...options }`. Default `bernoulli`. */
-  readonly likelihood?: LikelihoodInput;
-  /** Seed of the initial weights and, where fit() is given none, of training. Default 0. */
-  readonly seed?: Seed;
-}
-
-export interface Encoding {
-  /** Mean of q(z|x), float32 [N, latentDim]. */
-  readonly mean: Tensor;
-  /** Natural logarithm of the variance of q(z|x), float32 [N, latentDim]. */
-  readonly logVariance: Tensor;
-}
-
-/** One value for each example, in nats. */
-export interface Scores {
-  /** Evidence lower bound, a lower bound of log p(x): −(reconstruction + kl). */
-  readonly elbo: Float32Array;
-  /** −log p(x|z) at one draw of z from the posterior. */
-  readonly reconstruction: Float32Array;
-  /** KL divergence of the posterior from the prior. */
-  readonly kl: Float32Array;
-}
-
-export interface DrawOptions extends RunOptions {
-  /** Default: a new draw with every call, the same sequence for the same model seed. */
-  readonly seed?: Seed;
-}
-
-export interface ReconstructOptions extends DrawOptions {
-  readonly sample?: boolean;
-}
-
-export interface SampleOptions extends DrawOptions {
-  readonly temperature?: number;
-}
-
-/** What a model is, as its config.json has it. */
-export interface VaeInfo {
-  readonly architecture: ArchitectureConfig;
-  readonly input: InputSpec;
-  readonly latentDim: number;
-  readonly likelihood: LikelihoodConfig;
-  readonly seed: bigint;
-  readonly parameterCount: number;
-  readonly parameters: readonly { readonly name: string; readonly dims: readonly number[] }[];
-  /** Whole epochs of training this model can go on from; undefined where it cannot. */
-  readonly trainedEpochs: number | undefined;
-}
+/** Where a Vae comes from: a model whose recipe is known, or files of someone else's making. */
+type Origin = { readonly parts: ModelParts } | { readonly imported: ImportedArchitecture };
 
 /**
  * A variational autoencoder (Kingma and Welling 2014; Rezende et al. 2014): trains, encodes, decodes,
  * samples and scores. Everything that takes time runs off the JavaScript thread.
  */
 export class Vae {
-  #parts: ModelParts;
-  readonly #sessionOptions: SessionOptions;
+  #origin: Origin;
+  #engine: Engine;
   readonly #lifetime = new Lifetime('Vae');
-  readonly #sessions: SessionPool<SessionKind>;
   #fitting = false;
   #draws = 0;
 
-  private constructor(parts: ModelParts, sessionOptions: SessionOptions) {
-    this.#parts = parts;
-    this.#sessionOptions = sessionOptions;
-    this.#sessions = new SessionPool((kind) => {
-      const model = SESSION_GRAPHS[kind](this.#parts.vae, this.#parts.parameters);
-      return GraphSession.open(writeModel(model), `Vae's ${kind}`, sessionOptions);
-    });
+  private constructor(origin: Origin, engine: Engine) {
+    this.#origin = origin;
+    this.#engine = engine;
   }
 
   /**
    * Makes an untrained model.
    *
    * @throws VaeError ERR_VAE_OPTION for options that are unknown, out of range or do not fit together;
-   *   ERR_VAE_BINDING where the addon or ONNX Runtime cannot be loaded.
+   *   ERR_VAE_BINDING where the addon, ONNX Runtime or the provider cannot be loaded.
    */
   static async create(options: VaeOptions): Promise<Vae> {
-    const { threads, provider: _, seed, ...model } = parseOptions(createSchema, options, 'Vae.create()');
+    const { threads, provider, tiling, seed, ...model } = parseOptions(createSchema, options, 'Vae.create()');
     const vae = networkOf(model);
     const parameters = initialiseParameters(describeParameters(vae), BigInt(seed));
     const description = { ...model, seed: String(seed), parameterCount: parameters.count };
-    return new Vae({ description, vae, parameters, training: undefined }, { intraOpThreads: threads });
+    const engine = await Engine.open(recipeNetworks(vae, parameters), { threads, provider, tiling });
+    return new Vae({ parts: { description, vae, parameters, training: undefined } }, engine);
   }
 
   /**
-   * Opens a model directory, or a model of this package by its name, such as `mnist-mlp`.
+   * Opens a model directory; a model of this package by its name, such as `mnist-mlp`; two ONNX files of
+   * anyone's making, `{ encoder, decoder }`; or a folder with vae_encoder/model.onnx,
+   * vae_decoder/model.onnx and config.json, as Hugging Face's exporter writes it for the autoencoder of a
+   * diffusion model. Latents of the last are scaled and shifted as its config says, so that
+   * decode(encode(x)) is right and other tools of that model can take them.
    *
    * @throws VaeError ERR_VAE_IO where there is none, ERR_VAE_FORMAT where a file is missing, truncated,
-   *   altered or written by a newer version.
+   *   altered or written by a newer version, ERR_VAE_GRAPH where two graphs are not the two halves of a
+   *   VAE, ERR_VAE_BINDING where the provider is not there.
    */
-  static async load(source: string, options: VaeSessionOptions = {}): Promise<Vae> {
-    const { threads } = parseOptions(loadSchema, options, 'Vae.load()');
-    return new Vae(await loadModel(await findModel(source)), { intraOpThreads: threads });
+  static async load(source: string | OnnxPair, options: VaeSessionOptions = {}): Promise<Vae> {
+    const setting = parseOptions(loadSchema, options, 'Vae.load()');
+    const from = parseOptions(sourceSchema, source, 'Vae.load(), source');
+    if (typeof from !== 'string') {
+      const { encoder, decoder } = from;
+      const engine = await openPair({ ...from, outputs: from.outputs }, setting);
+      return new Vae({ imported: { type: 'imported', encoder, decoder } }, engine);
+    }
+    const found = await locateModel(from);
+    if (found.kind === 'diffusion') {
+      const { encoder, decoder } = found;
+      return new Vae({ imported: { type: 'imported', encoder, decoder } }, await openDiffusion(found, setting));
+    }
+    const parts = await loadModel(found.directory);
+    return new Vae({ parts }, await Engine.open(recipeNetworks(parts.vae, parts.parameters), setting));
   }
 
   get info(): VaeInfo {
-    const { description, parameters, training } = this.#parts;
+    if ('imported' in this.#origin) {
+      const { dataShape, latentShape } = this.#engine.networks;
+      return {
+        architecture: this.#origin.imported,
+        input: { kind: 'tensor', shape: dataShape },
+        latentDim: latentShape.includes(-1) ? latentShape[0]! : latentShape.reduce((count, dim) => count * dim, 1),
+        likelihood: { type: 'gaussian', variance: 1 },
+        seed: 0n,
+        parameterCount: 0,
+        parameters: [],
+        trainedEpochs: undefined,
+      };
+    }
+    const { description, parameters, training } = this.#origin.parts;
     const { architecture, input, latentDim, likelihood, seed, parameterCount } = description;
     return {
       architecture,
@@ -199,14 +138,24 @@ export class Vae {
     };
   }
 
-  /** Shape of one example, channels first. */
+  /** Shape of one example, channels first; −1 on an axis that may have any size. */
   get dataShape(): readonly number[] {
-    return this.#parts.vae.dataShape;
+    return this.#engine.networks.dataShape;
+  }
+
+  /** Shape of one latent: [latentDim], or with spatial axes; −1 on an axis that may have any size. */
+  get latentShape(): readonly number[] {
+    return this.#engine.networks.latentShape;
+  }
+
+  /** The execution provider that networks run on, such as `cpu` or `cuda`. */
+  get provider(): string {
+    return this.#engine.provider;
   }
 
   /** A copy of one parameter's values, float32, row-major. */
   parameter(name: string): Float32Array {
-    const { parameters } = this.#parts;
+    const { parameters } = this.#recipe('parameter()');
     const spec = parameters.specs.find((candidate) => candidate.name === name);
     if (spec === undefined) {
       const known = parameters.specs.map((candidate) => candidate.name).join(', ');
@@ -229,6 +178,7 @@ export class Vae {
     return new FitRun((emit) =>
       this.#lifetime.run(async () => {
         const resolved = parseOptions(fitOptionsSchema, options, 'fit()');
+        const parts = this.#recipe('fit()');
         if (this.#fitting) {
           throw new VaeError(
             'ERR_VAE_BUSY',
@@ -246,23 +196,23 @@ export class Vae {
             options.validation === undefined
               ? undefined
               : await toDataset(options.validation, named('fit(), validation'));
-          return await trainModel(this.#parts, {
+          return await trainModel(parts, {
             options: resolved,
             train,
             validation,
-            session: this.#sessionOptions,
+            session: this.#engine.sessionOptions,
             emit: (progress) => {
               resolved.onProgress?.(progress);
               emit(progress);
             },
             keep: (training) => {
-              const parameters = this.#parts.parameters.with(training.checkpoint.parameters);
-              this.#parts = { ...this.#parts, parameters, training };
+              const parameters = parts.parameters.with(training.checkpoint.parameters);
+              this.#origin = { parts: { ...parts, parameters, training } };
             },
           });
         } finally {
           this.#fitting = false;
-          await this.#sessions.refresh();
+          await this.#renewEngine();
         }
       }),
     );
@@ -271,45 +221,47 @@ export class Vae {
   /**
    * The posterior of each example.
    *
-   * @param batch float32 (or uint8, as fractions of 255) [N, ...data] or flattened [N, size]; borrowed
-   *   until the promise settles.
+   * @param batch float32 (or uint8, as the range of the data says: fractions of 255, or −1 to 1 for
+   *   diffusion models) [N, ...data] or flattened [N, size]. Contiguous float32 is used where it lies:
+   *   borrowed, neither to be changed nor transferred until the promise settles.
+   * @returns float32 [N, ...latent]; arrays of the caller's own where `into` names them. An encoder that
+   *   gives a latent instead of a distribution has it as the mean, with a log-variance of −30.
    */
-  encode(batch: BatchInput, options: RunOptions = {}): Promise<Encoding> {
+  encode(batch: BatchInput, options: EncodeOptions = NO_OPTIONS): Promise<Encoding> {
     return this.#lifetime.run(async () => {
-      const { signal } = parseOptions(runSchema, options, 'encode()');
-      return this.#encodeRows(readRows(batch, this.dataShape, 'encode()', signal), signal);
+      const { into, ...call } = parseCall(encodeSchema, options, 'encode()');
+      const { mean, logVariance, dims } = await this.#engine.encode(batch, call, 'encode()', into);
+      return { mean: floatTensor(mean, dims), logVariance: floatTensor(logVariance, dims) };
     });
   }
 
   /**
    * The mean of p(x|z) for each latent.
    *
-   * @param latents float32 [N, latentDim]; borrowed until the promise settles.
-   * @returns float32 [N, ...data].
+   * @param latents float32 [N, ...latent]; borrowed as encode() borrows its batch.
+   * @returns float32 [N, ...data]; over the caller's own array where `into` names it.
    */
-  decode(latents: TensorLike, options: RunOptions = {}): Promise<Tensor> {
+  decode(latents: TensorLike, options: DecodeOptions = NO_OPTIONS): Promise<Tensor> {
     return this.#lifetime.run(async () => {
-      const { signal } = parseOptions(runSchema, options, 'decode()');
-      const reader = readRows(latents, this.#parts.vae.network.latentShape, 'decode()', signal);
-      return this.#decodeRows(reader, signal);
+      const { into, ...call } = parseCall(decodeSchema, options, 'decode()');
+      const { data, dims } = await this.#engine.decode(latents, call, 'decode()', into);
+      return floatTensor(data, dims);
     });
   }
 
   /** Encodes and decodes: from the posterior's mean, or from a draw with `{ sample: true }`. */
-  reconstruct(batch: BatchInput, options: ReconstructOptions = {}): Promise<Tensor> {
+  reconstruct(batch: BatchInput, options: ReconstructOptions = NO_OPTIONS): Promise<Tensor> {
     return this.#lifetime.run(async () => {
-      const { signal, sample, seed } = parseOptions(reconstructSchema, options, 'reconstruct()');
-      const reader = readRows(batch, this.dataShape, 'reconstruct()', signal);
-      const { mean, logVariance } = await this.#encodeRows(reader, signal);
-      const latents = mean.data as Float32Array;
+      const { sample, seed, into, ...call } = parseCall(reconstructSchema, options, 'reconstruct()');
+      const { mean, logVariance, dims } = await this.#engine.encode(batch, call, 'reconstruct()');
       if (sample) {
-        const spread = logVariance.data as Float32Array;
-        const noise = normalRows(mean.dims[0]!, mean.dims.slice(1), ...this.#draw(seed, STREAMS.reconstruction));
-        for (let index = 0; index < latents.length; index += 1) {
-          latents[index] = latents[index]! + Math.exp(0.5 * spread[index]!) * (noise.data as Float32Array)[index]!;
+        const noise = normalRows(dims[0]!, dims.slice(1), ...this.#draw(seed, STREAMS.reconstruction));
+        for (let index = 0; index < mean.length; index += 1) {
+          mean[index] = mean[index]! + Math.exp(0.5 * logVariance[index]!) * (noise.data as Float32Array)[index]!;
         }
       }
-      return this.#decodeRows(readRows(mean, mean.dims.slice(1), 'reconstruct()', signal), signal);
+      const decoded = await this.#engine.decode({ data: mean, shape: dims }, call, 'reconstruct()', into);
+      return floatTensor(decoded.data, decoded.dims);
     });
   }
 
@@ -317,13 +269,19 @@ export class Vae {
   sample(count: number, options: SampleOptions = {}): Promise<Tensor> {
     return this.#lifetime.run(async () => {
       parseOptions(z.int().positive(), count, 'sample(), count');
-      const { signal, seed, temperature } = parseOptions(sampleSchema, options, 'sample()');
-      const shape = this.#parts.vae.network.latentShape;
+      const { seed, temperature, ...call } = parseOptions(sampleSchema, options, 'sample()');
+      const shape = this.latentShape;
+      if (shape.includes(-1)) {
+        throw new VaeError(
+          'ERR_VAE_OPTION',
+          `sample(): this model's latents [${shape.join(', ')}] may have any size; draw one of the size you want and decode() it.`,
+        );
+      }
       const noise = normalRows(count, shape, ...this.#draw(seed, STREAMS.sampling));
       const values = noise.data as Float32Array;
       if (temperature !== 1) for (let index = 0; index < values.length; index += 1) values[index]! *= temperature;
-      const reader = readRows({ data: values, shape: noise.dims }, shape, 'sample()', signal);
-      return this.#decodeRows(reader, signal);
+      const decoded = await this.#engine.decode({ data: values, shape: noise.dims }, call, 'sample()');
+      return floatTensor(decoded.data, decoded.dims);
     });
   }
 
@@ -331,31 +289,14 @@ export class Vae {
    * The evidence lower bound of each example and its terms, in nats, at one draw from the posterior.
    * The same seed (default: the model's) gives the same scores.
    */
-  score(batch: BatchInput, options: DrawOptions = {}): Promise<Scores> {
+  score(batch: BatchInput, options: DrawOptions = NO_OPTIONS): Promise<Scores> {
     return this.#lifetime.run(async () => {
-      const { signal, seed = BigInt(this.#parts.description.seed) } = parseOptions(drawSchema, options, 'score()');
-      const { latentShape } = this.#parts.vae.network;
-      const reader = readRows(batch, this.dataShape, 'score()', signal);
-      const one = { dtype: 'float32' as const, dims: [], data: Float32Array.of(1) };
-      const [reconstruction, kl] = await this.#sessions.use('objective', (session) =>
-        session.runRows(
-          reader.rows,
-          async (from, to) => ({
-            [NAMES.input]: await reader.read(from, to),
-            [NAMES.epsilon]: normalRows(to - from, latentShape, BigInt(seed), STREAMS.scoreNoise, from),
-            [NAMES.klWeight]: one,
-          }),
-          [
-            { name: perExample('reconstruction'), rowShape: [] },
-            { name: perExample('kl'), rowShape: [] },
-          ],
-          { signal },
-        ),
-      );
+      const { seed = this.#seed, ...call } = parseCall(drawSchema, options, 'score()');
+      const { reconstruction, kl } = await this.#engine.score(batch, BigInt(seed), call, 'score()');
       return {
-        elbo: reconstruction!.map((value, row) => -(value + kl![row]!)),
-        reconstruction: reconstruction!,
-        kl: kl!,
+        elbo: reconstruction.map((value, row) => -(value + kl[row]!)),
+        reconstruction,
+        kl,
       };
     });
   }
@@ -373,7 +314,7 @@ export class Vae {
       const { signal } = options;
       const rowShape = this.dataShape;
       const data = await toDataset(calibration, { where: 'toCodec()', rowShape, ...(signal && { signal }) });
-      return codecFromModel(this.#parts, data, signal);
+      return codecFromModel(this.#recipe('toCodec()'), data, signal);
     });
   }
 
@@ -387,61 +328,46 @@ export class Vae {
   async save(directory: string, options: { readonly training?: boolean } = {}): Promise<void> {
     return this.#lifetime.run(async () => {
       const { training } = parseOptions(saveSchema, options, 'save()');
-      await saveModel(directory, this.#parts, training);
+      await saveModel(directory, this.#recipe('save()'), training);
     });
   }
 
   /** Idempotent; waits for work in flight, a running fit() included (abort its signal to end it sooner). */
   close(): Promise<void> {
-    return this.#lifetime.close(() => this.#sessions.refresh());
+    return this.#lifetime.close(() => this.#engine.close());
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }
 
-  async #encodeRows(reader: RowReader, signal: AbortSignal | undefined): Promise<Encoding> {
-    const { latentShape } = this.#parts.vae.network;
-    const [mean, logVariance] = await this.#sessions.use('encoder', (session) =>
-      session.runRows(
-        reader.rows,
-        async (from, to) => ({ [NAMES.input]: await reader.read(from, to) }),
-        [
-          { name: NAMES.mean, rowShape: latentShape },
-          { name: NAMES.logVariance, rowShape: latentShape },
-        ],
-        { signal },
-      ),
-    );
-    const dims = [reader.rows, ...latentShape];
-    return { mean: floatTensor(mean!, dims), logVariance: floatTensor(logVariance!, dims) };
+  get #seed(): bigint {
+    return 'parts' in this.#origin ? BigInt(this.#origin.parts.description.seed) : 0n;
   }
 
-  async #decodeRows(reader: RowReader, signal: AbortSignal | undefined): Promise<Tensor> {
-    const rowShape = this.dataShape;
-    const [output] = await this.#sessions.use('decoder', (session) =>
-      session.runRows(
-        reader.rows,
-        async (from, to) => ({ [NAMES.latent]: await reader.read(from, to) }),
-        [{ name: NAMES.output, rowShape }],
-        { signal },
-      ),
+  /** What only a model made by this package has. */
+  #recipe(where: string): ModelParts {
+    if ('parts' in this.#origin) return this.#origin.parts;
+    const { encoder, decoder } = this.#origin.imported;
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `${where}: this model was imported from ${encoder} and ${decoder}; it can encode, decode, reconstruct, sample ` +
+        'and score, but it has no parameters that this package knows. Make a model with Vae.create() for that.',
     );
-    return floatTensor(output!, [reader.rows, ...rowShape]);
+  }
+
+  /** Sessions of the present parameters from here on; work under way ends with those it began with. */
+  async #renewEngine(): Promise<void> {
+    const { vae, parameters } = this.#recipe('fit()');
+    const old = this.#engine;
+    this.#engine = old.with(recipeNetworks(vae, parameters));
+    await old.close();
   }
 
   /** Seed, stream and counter of one draw: the caller's seed, or the next of the model's own sequence. */
   #draw(seed: Seed | undefined, stream: number): [seed: bigint, stream: number, counter: number] {
     if (seed !== undefined) return [BigInt(seed), stream, 0];
     this.#draws += 1;
-    return [BigInt(this.#parts.description.seed), stream, this.#draws];
+    return [this.#seed, stream, this.#draws];
   }
 }
-
-type SessionKind = 'encoder' | 'decoder' | 'objective';
-
-const SESSION_GRAPHS: Readonly<Record<SessionKind, (vae: ModelParts['vae'], parameters: ParameterStore) => Model>> = {
-  encoder: (vae, parameters) => buildEncoder(vae, parameters.asInitializers),
-  decoder: (vae, parameters) => buildDecoder(vae, parameters.asInitializers),
-  objective: (vae, parameters) => buildObjective(vae, parameters.asInitializers),
-};

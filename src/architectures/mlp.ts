@@ -3,8 +3,9 @@ import { elementCount } from '../core/dtype.js';
 import type { Value } from '../graph/builder.js';
 import { ACTIVATION_NAMES, activate } from '../nn/activations.js';
 import { linear } from '../nn/layers.js';
+import { flattenRows } from '../nn/reduce.js';
 import type { Scope } from '../nn/scope.js';
-import { defineArchitecture } from './architecture.js';
+import { defineArchitecture, headShape } from './architecture.js';
 
 /** Fully connected encoder and decoder, the decoder mirroring the encoder. */
 export const mlp = defineArchitecture({
@@ -15,7 +16,7 @@ export const mlp = defineArchitecture({
     hidden: z.array(z.int().positive()).min(1).default([400]),
     activation: z.enum(ACTIVATION_NAMES).default('relu'),
   }),
-  build: ({ hidden, activation }, { dataShape, latentDim, heads }) => {
+  build: ({ hidden, activation }, { dataShape, latentDim, heads, conditionDim }) => {
     const dataSize = elementCount(dataShape);
 
     const stack = (scope: Scope, x: Value, inputs: number, widths: readonly number[]): Value =>
@@ -23,25 +24,24 @@ export const mlp = defineArchitecture({
         const from = index === 0 ? inputs : widths[index - 1]!;
         return activate(scope.g, linear(scope.at('hidden').at(index), value, from, width), activation);
       }, x);
+    const withCondition = ({ g }: Scope, x: Value, condition: Value | undefined): Value =>
+      condition === undefined ? x : g.op('Concat', [x, condition], { axis: 1 });
 
     return {
       latentShape: [latentDim],
-      encode(scope, x) {
-        const flat = dataShape.length === 1 ? x : scope.g.op('Flatten', [x], { axis: 1 });
-        const top = stack(scope, flat, dataSize, hidden);
+      encode(scope, x, names, condition) {
+        const flat = withCondition(scope, flattenRows(scope.g, x), condition);
+        const top = stack(scope, flat, dataSize + conditionDim, hidden);
         const width = hidden[hidden.length - 1]!;
-        return {
-          mean: linear(scope.at('mean'), top, width, latentDim),
-          logVariance: linear(scope.at('log_variance'), top, width, latentDim),
-        };
+        return names.map((name) => linear(scope.at(name), top, width, latentDim));
       },
-      decode(scope, z) {
+      decode(scope, z, condition) {
         const widths = [...hidden].reverse();
-        const top = stack(scope, z, latentDim, widths);
+        const top = stack(scope, withCondition(scope, z, condition), latentDim + conditionDim, widths);
         const width = widths[widths.length - 1]!;
-        return heads.map(({ name, perValue }) => {
-          const flat = linear(scope.at(name), top, width, dataSize * perValue);
-          const shape = perValue === 1 ? dataShape : [perValue, ...dataShape];
+        return heads.map((head) => {
+          const flat = linear(scope.at(head.name), top, width, dataSize * head.perValue);
+          const shape = headShape(head, dataShape);
           return shape.length === 1 ? flat : scope.g.op('Reshape', [flat, scope.g.int64s([-1, ...shape])]);
         });
       },

@@ -52,9 +52,20 @@ export class ParameterStore {
     };
   }
 
-  /** The same parameters with other values, borrowed. */
-  with(values: Float32Array): ParameterStore {
-    return new ParameterStore(this.specs, values);
+  /**
+   * The same parameters with other values: those of the trainable ones in their order, and those of
+   * the states by name. Borrowed where there are no states.
+   */
+  with(trained: Float32Array, states: Readonly<Record<string, Float32Array>> = {}): ParameterStore {
+    if (this.specs.every(({ trainable }) => trainable)) return new ParameterStore(this.specs, trained);
+    const next = new ParameterStore(this.specs);
+    let at = 0;
+    for (const spec of this.specs) {
+      const view = next.view(spec);
+      view.set(spec.trainable ? trained.subarray(at, at + view.length) : states[spec.name]!);
+      if (spec.trainable) at += view.length;
+    }
+    return next;
   }
 
   /** Parameters become constants of the graph. */

@@ -1,10 +1,8 @@
 /** config.json of a model directory: what the model is, and the checksums of its files. */
 import { z } from 'zod';
-import { architectureSchema } from '../architectures/index.js';
-import { inputSchema } from '../architectures/input.js';
+import { recipeShape } from '../architectures/vae-network.js';
 import { VaeError } from '../core/errors.js';
 import { describeIssue } from '../core/options.js';
-import { likelihoodSchema } from '../nn/likelihoods/index.js';
 
 export const MODEL_FORMAT = 'node-vae.model';
 export const MODEL_VERSION = 1;
@@ -17,10 +15,8 @@ const fileSchema = z.strictObject({
 const configSchema = z.strictObject({
   format: z.literal(MODEL_FORMAT),
   version: z.literal(MODEL_VERSION),
-  architecture: architectureSchema,
-  input: inputSchema,
+  ...recipeShape,
   latentDim: z.int().positive(),
-  likelihood: likelihoodSchema,
   /** Seed of the initial weights and of training, in decimal. */
   seed: z.string().regex(/^\d{1,20}$/),
   parameterCount: z.int().min(0),

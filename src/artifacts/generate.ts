@@ -37,6 +37,13 @@ export interface GenerateOptions {
   readonly noDecay?: readonly string[];
   /** States carried by the graph: initializer to the output with its next value. */
   readonly states?: Readonly<Record<string, string>>;
+  /** Values of the graph that count as constants: no gradient flows back through them. */
+  readonly stopped?: readonly string[];
+  /**
+   * The graph that is evaluated, with the same initializers and the outputs `loss`, `scalars` and
+   * `perExample`. Default: the model itself.
+   */
+  readonly evaluation?: Model;
   readonly optimizer: OptimizerConfig;
   readonly clipGradientNorm?: number;
 }
@@ -59,16 +66,20 @@ export interface Artifacts {
  *   ERR_VAE_UNSUPPORTED_OPERATOR where an operator on the way has no gradient rule.
  */
 export function generateArtifacts(options: GenerateOptions): Artifacts {
-  const { model, loss = 'loss', scalars = [], perExample = [], states = {} } = options;
+  const { model, evaluation = model, loss = 'loss', scalars = [], perExample = [], states = {} } = options;
   const names = options.trainable ?? defaultTrainable(model, states);
   const values = names.map((name) => parameterOf(model, name));
   const reported = [loss, ...scalars.filter((name) => name !== loss)];
 
-  const { model: evalModel } = withParametersAsInputs(model, names, states);
+  const { model: evalModel } = withParametersAsInputs(evaluation, names, states);
   keepOutputs(evalModel, [...reported, ...perExample]);
 
   const { builder } = withParametersAsInputs(model, names, states);
-  const { gradients, unused } = differentiate(builder, { loss, parameters: names });
+  const { gradients, unused } = differentiate(builder, {
+    loss,
+    parameters: names,
+    stopped: options.stopped ?? [],
+  });
   const trainingModel = builder.model;
   const kept = [...reported, ...Object.values(states)];
   builder.graph.outputs = kept.map((name) => builder.value(name));
@@ -122,9 +133,11 @@ function withParametersAsInputs(
 ): { builder: GraphBuilder; model: Model } {
   const promoted = new Set([...names, ...Object.keys(states)]);
   const initializers = new Map([...model.graph.initializers].filter(([name]) => !promoted.has(name)));
+  // A graph for evaluation need not hold all that the training graph does.
+  const held = [...promoted].filter((name) => model.graph.initializers.has(name));
   const inputs = [
     ...model.graph.inputs,
-    ...[...promoted].map((name) => ({ name, dtype: 'float32' as const, shape: parameterOf(model, name).dims })),
+    ...held.map((name) => ({ name, dtype: 'float32' as const, shape: parameterOf(model, name).dims })),
   ];
   const builder = GraphBuilder.from({
     ...model,

@@ -20,8 +20,13 @@ export function initialiseParameters(specs: readonly ParameterSpec[], seed: bigi
         break;
       case 'normal':
         random.fillNormal(view, seed, STREAMS.initialWeights, BigInt(index));
-        for (let i = 0; i < view.length; i += 1) view[i] = view[i]! * initializer.std;
+        for (let i = 0; i < view.length; i += 1) view[i] = view[i]! * initializer.std + (initializer.mean ?? 0);
         break;
+      case 'copy': {
+        const { of } = initializer;
+        view.set(store.view(specs.find(({ name }) => name === of)!));
+        break;
+      }
     }
   });
   return store;

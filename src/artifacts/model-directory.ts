@@ -9,6 +9,8 @@ import { MODEL_FORMAT, MODEL_VERSION, type ModelConfig, parseConfig } from './co
 export const CONFIG_FILE = 'config.json';
 export const ENCODER_FILE = 'encoder.onnx';
 export const DECODER_FILE = 'decoder.onnx';
+/** Draws from the prior, where it is not the standard normal. */
+export const PRIOR_FILE = 'prior.onnx';
 /** Parameters that neither graph holds, such as a learned variance. */
 export const EXTRA_PARAMETERS_FILE = 'parameters.safetensors';
 /** Training artifacts lie in a folder of their own. */

@@ -4,18 +4,18 @@ import {
   buildDecoder,
   buildEncoder,
   buildObjective,
+  buildPrior,
+  buildTraining,
   describeParameters,
   perExample,
   TERMS,
   type VaeNetwork,
 } from '../architectures/graphs.js';
-import { buildNetwork } from '../architectures/index.js';
-import { dataShapeOf } from '../architectures/input.js';
 import { ParameterStore } from '../architectures/parameters.js';
+import { makeVaeNetwork } from '../architectures/vae-network.js';
 import { VaeError } from '../core/errors.js';
 import { float32Of } from '../graph/constants.js';
 import { type Constant, type Model, readModel, writeModel } from '../graph/index.js';
-import { makeLikelihood } from '../nn/likelihoods/index.js';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
 import { ARTIFACT_FILES, type Artifacts, generateArtifacts } from './generate.js';
 import { readManifest } from './manifest.js';
@@ -25,6 +25,7 @@ import {
   EXTRA_PARAMETERS_FILE,
   type ModelDescription,
   type ModelFile,
+  PRIOR_FILE,
   readConfig,
   readModelFile,
   TRAINING_FOLDER,
@@ -48,28 +49,24 @@ export interface ModelParts {
   readonly training: TrainingState | undefined;
 }
 
-/** The recipe of a described model. */
-export function networkOf(
-  description: Pick<ModelDescription, 'architecture' | 'input' | 'latentDim' | 'likelihood'>,
-): VaeNetwork {
-  const likelihood = makeLikelihood(description.likelihood);
-  const dataShape = dataShapeOf(description.input);
-  const context = { dataShape, latentDim: description.latentDim, heads: likelihood.heads };
-  return { network: buildNetwork(description.architecture, context), likelihood, dataShape };
-}
-
 /** Training artifacts of a VAE with its present parameters. */
 export function artifactsOf(
   { vae, parameters }: Pick<ModelParts, 'vae' | 'parameters'>,
   optimizer: OptimizerConfig,
   clipGradientNorm: number | undefined,
 ): Artifacts {
+  const { model, states, stopped } = buildTraining(vae, parameters.asInitializers);
+  const trainable = parameters.specs.filter((spec) => spec.trainable);
   return generateArtifacts({
-    model: buildObjective(vae, parameters.asInitializers),
+    model,
+    // Whatever a model is trained for, it is judged by the bound.
+    evaluation: buildObjective(vae, parameters.asInitializers),
     scalars: TERMS,
     perExample: TERMS.map(perExample),
-    trainable: parameters.specs.map(({ name }) => name),
-    noDecay: parameters.specs.filter(({ decay }) => !decay).map(({ name }) => name),
+    trainable: trainable.map(({ name }) => name),
+    noDecay: trainable.filter(({ decay }) => !decay).map(({ name }) => name),
+    states,
+    stopped,
     optimizer,
     ...(clipGradientNorm === undefined ? {} : { clipGradientNorm }),
   });
@@ -86,6 +83,9 @@ export async function saveModel(directory: string, parts: ModelParts, withTraini
     { name: ENCODER_FILE, chunks: [writeModel(encoder)] },
     { name: DECODER_FILE, chunks: [writeModel(decoder)] },
   ];
+  if (vae.network.priorNoise !== undefined) {
+    files.push({ name: PRIOR_FILE, chunks: [writeModel(buildPrior(vae, parameters.asInitializers))] });
+  }
   const held = (name: string): boolean => [encoder, decoder].some(({ graph }) => graph.initializers.has(name));
   const extra = parameters.specs.filter(({ name }) => !held(name));
   if (extra.length > 0) {
@@ -122,7 +122,7 @@ function trainingFiles(parts: ModelParts, training: TrainingState | undefined): 
 export async function loadModel(directory: string): Promise<ModelParts> {
   const { format: _format, version: _version, files, ...description } = await readConfig(directory);
   const config = { format: _format, version: _version, files, ...description };
-  const vae = networkOf(description);
+  const vae = makeVaeNetwork(description);
   const constants = new Map<string, Constant>();
   for (const name of [ENCODER_FILE, DECODER_FILE]) {
     const model = readModel(await readModelFile(directory, config, name));

@@ -9,7 +9,7 @@ const MOST_CALIBRATION_VALUES = 150_000;
 
 /** What makes a VAE unfit for coding, or undefined for one that is fit. */
 export function codecObstacle({ description }: Pick<ModelParts, 'description'>): string | undefined {
-  const { architecture, likelihood } = description;
+  const { architecture, likelihood, posterior, prior, condition } = description;
   if (likelihood.type !== 'local-mixture') {
     return `its likelihood is "${likelihood.type}"; a codec needs { type: "local-mixture" }, whose probabilities are those of bytes`;
   }
@@ -19,6 +19,9 @@ export function codecObstacle({ description }: Pick<ModelParts, 'description'>):
   if (architecture.activation !== 'relu') {
     return `its activation is "${architecture.activation}"; integer networks have "relu"`;
   }
+  if (posterior.type !== 'gaussian') return `its posterior is "${posterior.type}"; bits-back coding needs "gaussian"`;
+  if (prior.type !== 'standard') return `its prior is "${prior.type}"; the coder has the tables of "standard"`;
+  if (condition !== undefined) return 'it is conditional, and an archive holds no labels';
   return undefined;
 }
 

@@ -17,6 +17,8 @@ export interface DifferentiateOptions {
   readonly loss: Value | string;
   /** With respect to what: float values (inputs, initializers or results of nodes), or their names. */
   readonly parameters: readonly (Value | string)[];
+  /** Names of values that count as constants: no gradient flows back through them. */
+  readonly stopped?: readonly string[];
 }
 
 export interface Differentiated {
@@ -49,8 +51,9 @@ export function differentiate(builder: GraphBuilder, options: DifferentiateOptio
   const parameters = options.parameters.map((parameter) => resolve(builder, parameter, 'Parameter'));
   const names = parameters.map(({ name }) => name);
   forgetShapeTensors(builder);
-  let state: DifferentiationState = { builder, reached: reachedFrom(builder, names), scalars: new Map() };
-  if (expandForward(state, loss.name)) state = { ...state, reached: reachedFrom(builder, names) };
+  const stopped = new Set(options.stopped);
+  let state: DifferentiationState = { builder, reached: reachedFrom(builder, names, stopped), scalars: new Map() };
+  if (expandForward(state, loss.name)) state = { ...state, reached: reachedFrom(builder, names, stopped) };
 
   const backward = new BackwardPass(state);
   backward.contribute(loss, seedOf(state, loss));

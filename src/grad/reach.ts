@@ -4,15 +4,22 @@ import type { Graph, Node } from '../graph/ir.js';
 import { gradientEntry } from './registry.js';
 import { isDifferentiable } from './shapes.js';
 
-/** Values that depend on a parameter by way of float values and operators that let gradients through. */
-export function reachedFrom(builder: GraphBuilder, parameters: Iterable<string>): Set<string> {
+/**
+ * Values that depend on a parameter by way of float values and operators that let gradients through;
+ * `stopped` ones are taken for constants.
+ */
+export function reachedFrom(
+  builder: GraphBuilder,
+  parameters: Iterable<string>,
+  stopped: ReadonlySet<string> = new Set(),
+): Set<string> {
   const reached = new Set(parameters);
   for (const node of builder.graph.nodes) {
     if (!readNames(node).some((name) => reached.has(name))) continue;
     if (gradientEntry(node.op, node.domain)?.kind === 'none') continue;
     for (const name of node.outputs) {
       const type = builder.graph.types.get(name);
-      if (type !== undefined && isDifferentiable(type.dtype)) reached.add(name);
+      if (type !== undefined && isDifferentiable(type.dtype) && !stopped.has(name)) reached.add(name);
     }
   }
   return reached;

@@ -2,7 +2,9 @@
 export type Initializer =
   | { readonly kind: 'constant'; readonly value: number }
   | { readonly kind: 'uniform'; readonly bound: number }
-  | { readonly kind: 'normal'; readonly std: number };
+  | { readonly kind: 'normal'; readonly std: number; readonly mean?: number }
+  /** The first values of another array of the same shape that comes before it. */
+  | { readonly kind: 'copy'; readonly of: string };
 
 export const ZEROS: Initializer = { kind: 'constant', value: 0 };
 export const ONES: Initializer = { kind: 'constant', value: 1 };

@@ -38,7 +38,7 @@ function build(seed: number, spread = 0.6) {
     const features = g.input('features', 'float32', ['N', config.features, ...shape]);
     const likelihood = makeLikelihood(config);
     g.output('nll', likelihood.negativeLog(new Scope(g, source), x, [features]));
-    g.output('mean', likelihood.mean(new Scope(g, source, '', new Map()), [features]));
+    g.output('mean', likelihood.mean(new Scope(g, source), [features]));
     return g;
   };
   make((spec, g) => {

@@ -1,9 +1,9 @@
 /** The VAE that a golden file describes, with the golden weights. */
 import { describeParameters, type VaeNetwork } from '../../src/architectures/graphs.js';
-import { buildNetwork } from '../../src/architectures/index.js';
 import { ParameterStore } from '../../src/architectures/parameters.js';
+import { makeVaeNetwork } from '../../src/architectures/vae-network.js';
 import type { ActivationName } from '../../src/nn/activations.js';
-import { type LikelihoodConfig, makeLikelihood } from '../../src/nn/likelihoods/index.js';
+import type { LikelihoodConfig } from '../../src/nn/likelihoods/index.js';
 import type { GoldenNet, GoldenTensor } from '../golden/load.js';
 
 const LIKELIHOODS: Readonly<Record<GoldenNet['likelihood'], LikelihoodConfig>> = {
@@ -16,13 +16,15 @@ export function goldenVae(
   net: GoldenNet,
   weights: Readonly<Record<string, GoldenTensor>>,
 ): { vae: VaeNetwork; parameters: ParameterStore } {
-  const likelihood = makeLikelihood(LIKELIHOODS[net.likelihood]);
-  const dataShape = [net.inputDim];
-  const network = buildNetwork(
-    { type: 'mlp', hidden: [...net.hidden], activation: net.activation as ActivationName },
-    { dataShape, latentDim: net.latentDim, heads: likelihood.heads },
-  );
-  const vae = { network, likelihood, dataShape };
+  const vae = makeVaeNetwork({
+    architecture: { type: 'mlp', hidden: [...net.hidden], activation: net.activation as ActivationName },
+    input: { kind: 'vector', length: net.inputDim },
+    latentDim: net.latentDim,
+    likelihood: LIKELIHOODS[net.likelihood],
+    posterior: { type: 'gaussian' },
+    prior: { type: 'standard' },
+    objective: { type: 'elbo' },
+  });
   const parameters = new ParameterStore(describeParameters(vae));
   for (const spec of parameters.specs) {
     const weight = weights[spec.name];
