@@ -110,6 +110,16 @@ export function float32Of(constant: Constant): Float32Array {
   return Float32Array.from(numbersOf(constant));
 }
 
+/**
+ * An attribute's number as a 64-bit integer. Attributes are held as numbers; what lies beyond 2^53 is
+ * only ever the largest or the smallest integer, which stand for "to the end".
+ */
+export function int64Of(value: number): bigint {
+  if (value >= 2 ** 63) return 2n ** 63n - 1n;
+  if (value <= -(2 ** 63)) return -(2n ** 63n);
+  return BigInt(value);
+}
+
 /** Whether both hold the same type, shape and bytes. Reads external data. */
 export function constantsEqual(left: Constant, right: Constant): boolean {
   if (left === right) return true;

@@ -92,6 +92,12 @@ export function ceilDivide(left: Dim | undefined, right: Dim | undefined): Dim |
   return floorDivide(addDims(left, subtractDims(right, 1)), right);
 }
 
+/** The text that arithmetic here gives an equal length; texts that are no polynomial stay as they are. */
+export function canonicalDim(dim: Dim): Dim {
+  const polynomial = polynomialOf(dim);
+  return polynomial === undefined ? dim : toDim(polynomial);
+}
+
 /** A length as a non-negative number, or its symbol; undefined for what cannot be a length. */
 export function asLength(dim: Dim | undefined): Dim | undefined {
   if (typeof dim === 'number') return Number.isSafeInteger(dim) && dim >= 0 ? dim : undefined;
@@ -108,11 +114,14 @@ function combine(
   const result = b && operation(a, b);
   if (result === undefined || result.size > MAX_TERMS) return undefined;
   for (const term of result.values()) if (!Number.isSafeInteger(term.factor)) return undefined;
-  const constant = result.get('');
-  if (result.size === 0) return 0;
-  if (result.size === 1 && constant) return constant.factor;
-  const text = render(result);
-  return text.length > MAX_TEXT ? undefined : text;
+  const dim = toDim(result);
+  return typeof dim === 'string' && dim.length > MAX_TEXT ? undefined : dim;
+}
+
+function toDim(polynomial: Polynomial): Dim {
+  const constant = polynomial.get('');
+  if (polynomial.size === 0) return 0;
+  return polynomial.size === 1 && constant ? constant.factor : render(polynomial);
 }
 
 function multiply(a: Polynomial, b: Polynomial): Polynomial | undefined {

@@ -1,6 +1,6 @@
 /** Operators that make tensors from nothing: constants, ranges, random numbers, windows. */
 import type { DataType } from '../../core/dtype.js';
-import { constantOf, numbersOf } from '../constants.js';
+import { constantOf, int64Of, numbersOf } from '../constants.js';
 import { subtractDims } from '../infer/dims.js';
 import { knownElementsOf, MAX_KNOWN_ELEMENTS } from '../infer/known-elements.js';
 import type { Constant } from '../ir.js';
@@ -31,9 +31,9 @@ export function constantOfNode(attributes: InferenceContext['node']['attributes'
       case 'floats':
         return constantOf(attribute.value, 'float32');
       case 'int':
-        return constantOf([attribute.value], 'int64', []);
+        return constantOf([int64Of(attribute.value)], 'int64', []);
       case 'ints':
-        return constantOf(attribute.value, 'int64');
+        return constantOf(attribute.value.map(int64Of), 'int64');
       case 'string':
         return constantOf([attribute.value], 'string', []);
       case 'strings':

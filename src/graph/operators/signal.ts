@@ -1,8 +1,8 @@
 /** Fourier transforms and what goes with them. */
-import { addDims, asLength, floorDivide, subtractDims } from '../infer/dims.js';
+import { addDims, asLength, floorDivide, multiplyDims, subtractDims } from '../infer/dims.js';
 import type { Dim } from '../ir.js';
 import type { InferenceContext, OperatorDefinition } from './definition.js';
-import { define, expectRank, expectType, int, tensor } from './helpers.js';
+import { define, expectRank, expectType, freshShape, int, tensor } from './helpers.js';
 
 /** Number of frequencies of a transform of this length. */
 function frequencies(length: Dim | undefined, onesided: boolean): Dim | undefined {
@@ -12,14 +12,22 @@ function frequencies(length: Dim | undefined, onesided: boolean): Dim | undefine
 function fourier(context: InferenceContext, axis: number | undefined): ReturnType<OperatorDefinition['infer']> {
   const dtype = expectType(context, 0, 'float');
   const shape = expectRank(context, 0, 2, Number.POSITIVE_INFINITY);
-  if (shape === undefined || axis === undefined) return [tensor(dtype, undefined)];
-  const along = context.axis(axis, shape.length);
-  const length = context.given(1) ? context.elements(1)?.[0] : shape[along];
-  const onesided = context.int('onesided') !== 0 && context.int('inverse') === 0;
-  const result = [...shape];
-  result[along] = asLength(frequencies(length, onesided)) ?? context.freshDim();
+  if (shape === undefined) return [tensor(dtype, undefined)];
+  const onesided = context.int('onesided') !== 0;
+  const inverse = context.int('inverse') !== 0;
   // The inverse of a half spectrum is real; everything else is complex, as pairs.
-  result[result.length - 1] = context.int('onesided') !== 0 && context.int('inverse') !== 0 ? 1 : 2;
+  const parts = onesided && inverse ? 1 : 2;
+  if (axis === undefined) return [tensor(dtype, [...freshShape(context, shape.length - 1), parts])];
+  const along = context.axis(axis, shape.length);
+  const result = [...shape];
+  const given = context.given(1) ? context.elements(1)?.[0] : undefined;
+  let length = context.given(1) ? given : shape[along];
+  if (onesided) {
+    if (!inverse) length = frequencies(length, true);
+    else if (!context.given(1)) length = multiplyDims(subtractDims(length, 1), 2);
+  }
+  result[along] = asLength(length) ?? context.freshDim();
+  result[result.length - 1] = parts;
   return [tensor(dtype, result)];
 }
 

@@ -20,7 +20,7 @@ import {
 import { standardDomain } from './read.js';
 
 /** Functions that call functions multiply; nothing real comes near this. */
-const MAX_NODES = 1_000_000;
+const MAX_NODES = 250_000;
 const MAX_DEPTH = 64;
 
 /** Replaces every call of a model-local function by the function's nodes, in place. */

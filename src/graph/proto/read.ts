@@ -2,6 +2,7 @@
 import { fromBinary } from '@bufbuild/protobuf';
 import { VaeError } from '../../core/errors.js';
 import { printable } from '../external-data.js';
+import { asLength, canonicalDim } from '../infer/dims.js';
 import type { Attribute, Constant, Dim, Graph, Model, Node, TensorType, ValueInfo } from '../ir.js';
 import { inlineFunctions } from './functions.js';
 import {
@@ -197,7 +198,10 @@ class GraphReader {
       if (dim.value.case === 'dimValue') {
         // Some exporters write -1 for a length that is not known.
         if (dim.value.value >= 0n) return integer(dim.value.value, `${place}: the length of axis ${axis}`);
-      } else if (dim.value.case === 'dimParam' && isSymbol(dim.value.value)) return dim.value.value;
+      } else if (dim.value.case === 'dimParam' && isSymbol(dim.value.value)) {
+        const length = asLength(canonicalDim(dim.value.value));
+        if (length !== undefined) return length;
+      }
       return `${proto.name}_dim${axis}`;
     });
     const type = { dtype, shape };

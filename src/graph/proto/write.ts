@@ -1,7 +1,7 @@
 /** Writes models as ONNX files. */
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { VaeError } from '../../core/errors.js';
-import { constantBytes } from '../constants.js';
+import { constantBytes, int64Of } from '../constants.js';
 import type { Attribute, Constant, Graph, Model, Node, TensorType } from '../ir.js';
 import { dataTypeCode } from './data-types.js';
 import {
@@ -112,7 +112,7 @@ function attributeMessage(
 ): MessageInitShape<typeof AttributeProtoSchema> {
   switch (attribute.kind) {
     case 'int':
-      return { name, type: AttributeType.INT, i: int64(attribute.value) };
+      return { name, type: AttributeType.INT, i: int64Of(attribute.value) };
     case 'float':
       return { name, type: AttributeType.FLOAT, f: attribute.value };
     case 'string':
@@ -122,7 +122,7 @@ function attributeMessage(
     case 'graph':
       return { name, type: AttributeType.GRAPH, g: graphMessage(attribute.value, placeOf) };
     case 'ints':
-      return { name, type: AttributeType.INTS, ints: attribute.value.map(int64) };
+      return { name, type: AttributeType.INTS, ints: attribute.value.map(int64Of) };
     case 'floats':
       return { name, type: AttributeType.FLOATS, floats: [...attribute.value] };
     case 'strings':
@@ -164,11 +164,4 @@ function valueMessage(name: string, type: TensorType): MessageInitShape<typeof V
       },
     },
   };
-}
-
-/** Attributes are held as numbers; what lies beyond 2^53 is only ever the largest or smallest integer. */
-function int64(value: number): bigint {
-  if (value >= 2 ** 63) return 2n ** 63n - 1n;
-  if (value <= -(2 ** 63)) return -(2n ** 63n);
-  return BigInt(value);
 }
