@@ -18,7 +18,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   const Napi::Function abort_flag = AbortFlag::Define(env);
   state->inference_session_class = Napi::Persistent(InferenceSessionWrap::Define(env));
 
-  exports.Set("setErrorFactory", Napi::Function::New(env, SetErrorFactory, "setErrorFactory"));
+  exports.Set("configure", Napi::Function::New(env, Configure, "configure"));
+  exports.Set("pollCompletions", Napi::Function::New(env, PollCompletions, "pollCompletions"));
   exports.Set("loadRuntime", Napi::Function::New(env, LoadRuntimeFrom, "loadRuntime"));
   exports.Set("createInferenceSession",
               Napi::Function::New(env, InferenceSessionWrap::Create, "createInferenceSession"));

@@ -16,6 +16,22 @@ inline void Check(napi_env env, napi_status status) {
   if (status != napi_ok) ThrowNodeApiError(env, status);
 }
 
+// Runs the body of a callback that returns a promise; what it throws rejects the promise.
+template <typename Body>
+Napi::Value GuardPromise(Napi::Env env, const Body& body) {
+  std::exception_ptr error;
+  try {
+    return Napi::Value(env, body());
+  } catch (...) {
+    error = std::current_exception();
+  }
+  napi_deferred deferred;
+  napi_value promise;
+  Check(env, napi_create_promise(env, &deferred, &promise));
+  Check(env, napi_reject_deferred(env, deferred, ToJsError(env, error)));
+  return Napi::Value(env, promise);
+}
+
 // Runs a callback's body and turns native errors into JavaScript exceptions.
 template <typename Body>
 auto Guard(Napi::Env env, const Body& body) -> decltype(body()) {

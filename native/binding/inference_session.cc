@@ -1,6 +1,6 @@
 #include "binding/inference_session.h"
 
-#include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "binding/abort_flag.h"
@@ -13,11 +13,18 @@ namespace {
 
 size_t CountOf(const std::vector<int64_t>& dims) noexcept { return static_cast<size_t>(ElementCount(dims)); }
 
-napi_value TensorObject(napi_env env, const ElementType& type, const std::vector<int64_t>& dims, napi_value data) {
+// { dtype, dims, data } of an output; `array` is the caller's where there is one, or null.
+napi_value ToTensor(napi_env env, const ElementType& type, const InferenceOutput& output, napi_value array) {
+  if (array == nullptr) {
+    void* data = nullptr;
+    const size_t count = CountOf(output.actual_dims);
+    array = NewArray(env, type, count, &data);
+    if (count > 0) std::memcpy(data, output.value.GetTensorRawData(), count * type.bytes);
+  }
   auto object = Napi::Object::New(env);
   object.Set("dtype", type.name);
-  object.Set("dims", Napi::Value(env, FromDims(env, dims)));
-  object.Set("data", Napi::Value(env, data));
+  object.Set("dims", Napi::Value(env, FromDims(env, output.actual_dims)));
+  object.Set("data", Napi::Value(env, array));
   return object;
 }
 
@@ -53,16 +60,15 @@ class InferenceSessionWrap::LoadJob : public Job {
 
 Napi::Value InferenceSessionWrap::Create(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  return Guard(env, [&] {
+  return GuardPromise(env, [&] {
     LoadedRuntime();
     const auto options = info[1].IsObject() ? info[1].As<Napi::Object>() : Napi::Object::New(env);
     auto job = std::make_unique<LoadJob>(info[0], ToSessionConfig(env, options));
-    return Napi::Value(env, AddonState::Of(env).loads.Submit(std::move(job)));
+    return AddonState::Of(env).loads.Submit(std::move(job));
   });
 }
 
 void InferenceSessionWrap::Open(Napi::Env env, std::shared_ptr<InferenceSession> session, int64_t bytes, bool spin) {
-  varies_.assign(session->session().outputs().size(), false);
   spin_ = spin;
   handle_.Open(env, std::move(session), bytes);
 }
@@ -89,9 +95,6 @@ class InferenceSessionWrap::RunJob : public Job {
  private:
   void PrepareInput(napi_env env, const ValueInfo& info, int index, napi_value tensor);
   void PrepareOutput(napi_env env, napi_value wanted);
-  // Makes the results now where their shapes are known from an earlier run, so that ONNX Runtime
-  // writes straight into them.
-  void Predict(napi_env env);
   const ElementType& TypeOf(const InferenceOutput& output) const {
     return *session_.outputs()[static_cast<size_t>(output.index)].type;
   }
@@ -107,7 +110,7 @@ class InferenceSessionWrap::RunJob : public Job {
   std::shared_ptr<AbortState> abort_;
   InferenceRequest request_;
   std::vector<uint32_t> array_at_;  // by output: where its caller's array is held; 0 when there is none
-  // [results, every array in use]: one reference keeps them all. A handle: valid in Prepare() only.
+  // Every array in use, from 1 on: one reference keeps them all. A handle: valid in Prepare() only.
   napi_value holder_ = nullptr;
   uint32_t held_ = 1;
   Kept kept_;
@@ -141,7 +144,6 @@ void InferenceSessionWrap::RunJob::Prepare(napi_env env, napi_value feeds, napi_
     Check(env, napi_get_element(env, outputs, i, &wanted));
     PrepareOutput(env, wanted);
   }
-  Predict(env);
   kept_.Hold(env, holder_);
 }
 
@@ -204,93 +206,171 @@ void InferenceSessionWrap::RunJob::PrepareOutput(napi_env env, napi_value wanted
   array_at_.push_back(at);
 }
 
-void InferenceSessionWrap::RunJob::Predict(napi_env env) {
-  const KnownShapes* known = wrap_.FindShapes(request_);
-  napi_value results;
-  Check(env, napi_create_array_with_length(env, request_.outputs.size(), &results));
-  for (uint32_t i = 0; i < request_.outputs.size(); ++i) {
-    InferenceOutput& output = request_.outputs[i];
-    const auto index = static_cast<size_t>(output.index);
-    napi_value array = nullptr;
-    if (array_at_[i] != 0) Check(env, napi_get_element(env, holder_, array_at_[i], &array));
-    if (!output.bind && known != nullptr && known->seen[index] && !wrap_.varies_[index]) {
-      const ElementType& type = TypeOf(output);
-      const size_t bytes = CountOf(known->outputs[index]) * type.bytes;
-      if (array == nullptr && bytes > 0) {
-        array = NewArray(env, type, bytes / type.bytes, &output.into);
-        output.into_bytes = bytes;
-        output.replaceable = true;
-      }
-      output.bind = bytes > 0 && output.into_bytes == bytes;
-      if (output.bind) output.dims = known->outputs[index];
-    }
-    if (output.bind) {
-      Check(env, napi_set_element(env, results, i, TensorObject(env, TypeOf(output), output.dims, array)));
-    }
-  }
-  Check(env, napi_set_element(env, holder_, 0, results));
-}
-
 napi_value InferenceSessionWrap::RunJob::Result(napi_env env) {
   napi_value holder = kept_.Value(env);
   napi_value results;
-  Check(env, napi_get_element(env, holder, 0, &results));
-  bool learn = false;
+  Check(env, napi_create_array_with_length(env, request_.outputs.size(), &results));
   for (uint32_t i = 0; i < request_.outputs.size(); ++i) {
     const InferenceOutput& output = request_.outputs[i];
-    if (output.bind && !request_.mispredicted) continue;
-    learn = true;
-    const ElementType& type = TypeOf(output);
-    napi_value array;
-    if (array_at_[i] != 0) {
-      Check(env, napi_get_element(env, holder, array_at_[i], &array));
-    } else {
-      void* data = nullptr;
-      const size_t count = CountOf(output.actual_dims);
-      array = NewArray(env, type, count, &data);
-      if (count > 0) std::memcpy(data, output.value.GetTensorRawData(), count * type.bytes);
-    }
-    Check(env, napi_set_element(env, results, i, TensorObject(env, type, output.actual_dims, array)));
+    napi_value array = nullptr;
+    if (array_at_[i] != 0) Check(env, napi_get_element(env, holder, array_at_[i], &array));
+    Check(env, napi_set_element(env, results, i, ToTensor(env, TypeOf(output), output, array)));
   }
-  if (learn) wrap_.Learn(request_);
   return results;
-}
-
-InferenceSessionWrap::KnownShapes* InferenceSessionWrap::FindShapes(const InferenceRequest& request) {
-  for (KnownShapes& known : known_) {
-    bool same = true;
-    for (size_t i = 0; same && i < request.inputs.size(); ++i) same = known.inputs[i] == request.inputs[i].dims;
-    if (same) return &known;
-  }
-  return nullptr;
-}
-
-void InferenceSessionWrap::Learn(const InferenceRequest& request) {
-  KnownShapes* known = FindShapes(request);
-  if (known == nullptr) {
-    if (known_.size() >= kMaxKnown) known_.erase(known_.begin());
-    KnownShapes fresh;
-    for (const InferenceInput& input : request.inputs) fresh.inputs.push_back(input.dims);
-    fresh.outputs.resize(varies_.size());
-    fresh.seen.resize(varies_.size());
-    known_.push_back(std::move(fresh));
-    known = &known_.back();
-  }
-  for (const InferenceOutput& output : request.outputs) {
-    const auto index = static_cast<size_t>(output.index);
-    if (known->seen[index] && known->outputs[index] != output.actual_dims) varies_[index] = true;
-    known->seen[index] = true;
-    known->outputs[index] = output.actual_dims;
-  }
 }
 
 Napi::Value InferenceSessionWrap::Run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
-  return Guard(env, [&] {
+  return GuardPromise(env, [&] {
     auto job = std::make_unique<RunJob>(*this);
     job->Prepare(env, info[0], info[1], info[2]);
     handle_.Begin(*this);
-    return Napi::Value(env, AddonState::Of(env).runs.Submit(std::move(job)));
+    return AddonState::Of(env).runs.Submit(std::move(job));
+  });
+}
+
+// --- Running with shapes known ------------------------------------------------------------------
+
+class InferenceSessionWrap::PreparedJob : public Job {
+ public:
+  PreparedJob(InferenceSessionWrap& wrap, std::shared_ptr<Plan> plan)
+      : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap), plan_(std::move(plan)) {}
+
+  // False when the arrays do not fit; nothing is held then.
+  bool Prepare(napi_env env, napi_value holder, uint32_t caller_owned, napi_value abort);
+
+  void Work(WorkerSlot& slot) override {
+    const auto start = std::chrono::steady_clock::now();
+    native_->Run(request_, slot.run_options, abort_.get());
+    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  }
+  napi_value Result(napi_env env) override;
+  void Release(napi_env env) noexcept override {
+    kept_.Drop(env);
+    native_.reset();
+    wrap_.handle_.End(wrap_, env);
+  }
+  bool spin() const noexcept override { return wrap_.spin_; }
+  double expected_seconds() const noexcept override { return wrap_.spin_ ? plan_->seconds : 0; }
+
+ private:
+  // The memory of element `at` of the holder; false when that is not an array of this many elements
+  // of this type.
+  static bool Borrow(napi_env env, napi_value holder, size_t at, const ValueInfo& info, size_t count, void** data);
+
+  std::shared_ptr<InferenceSession> native_;
+  Session& session_;
+  InferenceSessionWrap& wrap_;
+  std::shared_ptr<Plan> plan_;
+  InferenceRequest request_;
+  std::shared_ptr<AbortState> abort_;
+  Kept kept_;
+  double seconds_ = 0;
+};
+
+bool InferenceSessionWrap::PreparedJob::Borrow(napi_env env, napi_value holder, size_t at, const ValueInfo& info,
+                                               size_t count, void** data) {
+  napi_value array;
+  Check(env, napi_get_element(env, holder, static_cast<uint32_t>(at), &array));
+  bool is_array = false;
+  Check(env, napi_is_typedarray(env, array, &is_array));
+  if (!is_array) return false;
+  napi_typedarray_type kind;
+  size_t length = 0;
+  Check(env, napi_get_typedarray_info(env, array, &kind, &length, data, nullptr, nullptr));
+  return length == count && Holds(kind, *info.type);
+}
+
+bool InferenceSessionWrap::PreparedJob::Prepare(napi_env env, napi_value holder, uint32_t caller_owned,
+                                                napi_value abort) {
+  abort_ = AbortFlag::From(env, abort);
+  size_t at = 0;
+  request_.inputs.resize(plan_->inputs.size());
+  for (size_t i = 0; i < plan_->inputs.size(); ++i) {
+    const Plan::Tensor& tensor = plan_->inputs[i];
+    const ValueInfo& info = session_.inputs()[static_cast<size_t>(tensor.index)];
+    InferenceInput& input = request_.inputs[i];
+    if (!Borrow(env, holder, at++, info, tensor.count, &input.data)) return false;
+    input.index = tensor.index;
+    input.bytes = tensor.count * info.type->bytes;
+    input.dims = tensor.dims;
+  }
+  request_.outputs.resize(plan_->outputs.size());
+  for (size_t i = 0; i < plan_->outputs.size(); ++i) {
+    const Plan::Tensor& tensor = plan_->outputs[i];
+    const ValueInfo& info = session_.outputs()[static_cast<size_t>(tensor.index)];
+    InferenceOutput& output = request_.outputs[i];
+    if (!Borrow(env, holder, at++, info, tensor.count, &output.into)) return false;
+    output.index = tensor.index;
+    output.into_bytes = tensor.count * info.type->bytes;
+    output.dims = tensor.dims;
+    output.bind = true;
+    output.replaceable = (caller_owned >> i & 1u) == 0;
+  }
+  kept_.Hold(env, holder);
+  return true;
+}
+
+napi_value InferenceSessionWrap::PreparedJob::Result(napi_env env) {
+  napi_value holder = kept_.Value(env);
+  const auto inputs = static_cast<uint32_t>(request_.inputs.size());
+  const auto outputs = static_cast<uint32_t>(request_.outputs.size());
+  // A running mean that follows changes within a few runs.
+  plan_->seconds = plan_->seconds == 0 ? seconds_ : 0.8 * plan_->seconds + 0.2 * seconds_;
+  napi_value results;
+  Check(env, napi_get_element(env, holder, inputs + outputs, &results));
+  if (!request_.mispredicted) return results;
+  plan_->retired = true;
+  for (uint32_t i = 0; i < outputs; ++i) {
+    const InferenceOutput& output = request_.outputs[i];
+    const ElementType& type = *session_.outputs()[static_cast<size_t>(output.index)].type;
+    napi_value array = nullptr;
+    if (!output.replaceable) Check(env, napi_get_element(env, holder, inputs + i, &array));
+    Check(env, napi_set_element(env, results, i, ToTensor(env, type, output, array)));
+  }
+  return results;
+}
+
+void InferenceSessionWrap::Prepare(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Guard(env, [&] {
+    Session& session = handle_.native()->session();
+    const uint32_t slot = info[0].As<Napi::Number>().Uint32Value();
+    const auto input_dims = info[1].As<Napi::Array>();
+    const auto names = info[2].As<Napi::Array>();
+    const auto output_dims = info[3].As<Napi::Array>();
+    if (slot > 255 || names.Length() > 32 || output_dims.Length() != names.Length() ||
+        input_dims.Length() != session.inputs().size()) {
+      throw Error(code::kOption, "prepare(): arguments do not belong together.");
+    }
+    auto plan = std::make_shared<Plan>();
+    for (uint32_t i = 0; i < input_dims.Length(); ++i) {
+      const std::vector<int64_t> dims = ToDims(env, input_dims.Get(i), "prepare(inputDims)");
+      plan->inputs.push_back({static_cast<int>(i), dims, CountOf(dims)});
+    }
+    for (uint32_t i = 0; i < names.Length(); ++i) {
+      const int index = session.FindOutput(ToString(env, names.Get(i), "prepare(outputNames)"));
+      if (index < 0) throw Error(code::kOption, "prepare(): no such output.");
+      const std::vector<int64_t> dims = ToDims(env, output_dims.Get(i), "prepare(outputDims)");
+      plan->outputs.push_back({index, dims, CountOf(dims)});
+    }
+    if (plans_.size() <= slot) plans_.resize(slot + 1);
+    plans_[slot] = std::move(plan);
+  });
+}
+
+Napi::Value InferenceSessionWrap::RunPrepared(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return GuardPromise(env, [&]() -> napi_value {
+    uint32_t slot = 0;
+    uint32_t caller_owned = 0;
+    Check(env, napi_get_value_uint32(env, info[0], &slot));
+    Check(env, napi_get_value_uint32(env, info[2], &caller_owned));
+    if (slot >= plans_.size() || plans_[slot] == nullptr || plans_[slot]->retired) return env.Undefined();
+    auto job = std::make_unique<PreparedJob>(*this, plans_[slot]);
+    if (!job->Prepare(env, info[1], caller_owned, info[3])) return env.Undefined();
+    handle_.Begin(*this);
+    return AddonState::Of(env).runs.Submit(std::move(job));
   });
 }
 
@@ -301,6 +381,8 @@ Napi::Function InferenceSessionWrap::Define(Napi::Env env) {
                      {InstanceAccessor<&InferenceSessionWrap::Inputs>("inputs"),
                       InstanceAccessor<&InferenceSessionWrap::Outputs>("outputs"),
                       InstanceMethod<&InferenceSessionWrap::Run>("run"),
+                      InstanceMethod<&InferenceSessionWrap::Prepare>("prepare"),
+                      InstanceMethod<&InferenceSessionWrap::RunPrepared>("runPrepared"),
                       InstanceMethod<&InferenceSessionWrap::EndProfiling>("endProfiling"),
                       InstanceMethod<&InferenceSessionWrap::Close>("close")});
 }

@@ -10,6 +10,8 @@
 
 namespace node_vae {
 
+// Two ways to run: run() takes and checks everything; runPrepared() takes only arrays, for shapes that
+// an earlier run has shown (src/binding/inference-session.ts decides).
 class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
  public:
   static Napi::Function Define(Napi::Env env);
@@ -21,29 +23,38 @@ class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
  private:
   class LoadJob;
   class RunJob;
+  class PreparedJob;
 
-  // Output shapes seen for given input shapes: they let the results be allocated before the run.
-  struct KnownShapes {
-    std::vector<std::vector<int64_t>> inputs;
-    std::vector<std::vector<int64_t>> outputs;  // by output index, where seen
-    std::vector<bool> seen;
+  // Shapes of a run.
+  struct Plan {
+    struct Tensor {
+      int index = 0;  // among the model's inputs or outputs
+      std::vector<int64_t> dims;
+      size_t count = 0;
+    };
+    std::vector<Tensor> inputs;
+    std::vector<Tensor> outputs;
+    double seconds = 0;          // how long its runs take
+    // Its outputs came out with other shapes once: not to be relied on.
+    bool retired = false;
   };
-  static constexpr size_t kMaxKnown = 32;
 
   void Open(Napi::Env env, std::shared_ptr<InferenceSession> session, int64_t bytes, bool spin);
   Napi::Value Inputs(const Napi::CallbackInfo& info);
   Napi::Value Outputs(const Napi::CallbackInfo& info);
+  // run(feeds, outputs, abort)
   Napi::Value Run(const Napi::CallbackInfo& info);
+  // prepare(slot, inputDims, outputNames, outputDims)
+  void Prepare(const Napi::CallbackInfo& info);
+  // runPrepared(slot, [...inputs, ...outputs, results], callerOwned, abort): a promise of `results`, or
+  // undefined when the arrays do not fit the plan
+  Napi::Value RunPrepared(const Napi::CallbackInfo& info);
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  KnownShapes* FindShapes(const InferenceRequest& request);
-  void Learn(const InferenceRequest& request);
-
   SessionHandle<InferenceSession> handle_;
   bool spin_ = true;
-  std::vector<KnownShapes> known_;
-  std::vector<bool> varies_;  // outputs whose shape does not follow from the inputs' shapes
+  std::vector<std::shared_ptr<Plan>> plans_;
 };
 
 }  // namespace node_vae

@@ -9,11 +9,23 @@
 
 namespace node_vae {
 
-void SetErrorFactory(const Napi::CallbackInfo& info) {
-  Guard(info.Env(), [&] {
-    if (!info[0].IsFunction()) throw Error(code::kOption, "setErrorFactory(factory): expected a function.");
-    AddonState::Of(info.Env()).error_factory = Napi::Persistent(info[0].As<Napi::Function>());
+void Configure(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  Guard(env, [&] {
+    if (!info[0].IsFunction()) throw Error(code::kOption, "configure(makeError): expected a function.");
+    const ArrayView request = ViewArray(env, info[1], "configure(pollRequest)");
+    if (request.type != napi_int32_array || request.count != 1) {
+      throw Error(code::kOption, "configure(pollRequest): expected an Int32Array of one element.");
+    }
+    AddonState& state = AddonState::Of(env);
+    state.error_factory = Napi::Persistent(info[0].As<Napi::Function>());
+    state.poll_request = Napi::Persistent(info[1].As<Napi::Object>());
+    state.completions.SetPollRequest(static_cast<int32_t*>(request.data));
   });
+}
+
+Napi::Value PollCompletions(const Napi::CallbackInfo& info) {
+  return Napi::Boolean::New(info.Env(), AddonState::Of(info.Env()).completions.Poll());
 }
 
 Napi::Value LoadRuntimeFrom(const Napi::CallbackInfo& info) {

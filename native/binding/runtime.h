@@ -4,8 +4,10 @@
 
 namespace node_vae {
 
-// setErrorFactory(factory)
-void SetErrorFactory(const Napi::CallbackInfo& info);
+// configure(makeError, pollRequest)
+void Configure(const Napi::CallbackInfo& info);
+// pollCompletions(): boolean
+Napi::Value PollCompletions(const Napi::CallbackInfo& info);
 // loadRuntime(path): RuntimeInfo
 Napi::Value LoadRuntimeFrom(const Napi::CallbackInfo& info);
 // nativeBytes(): number

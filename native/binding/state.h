@@ -23,6 +23,7 @@ class AddonState {
   Workers codings;
 
   Napi::FunctionReference error_factory;
+  Napi::ObjectReference poll_request;
   Napi::FunctionReference inference_session_class;
   Napi::FunctionReference training_session_class;
   Napi::FunctionReference item_codec_class;

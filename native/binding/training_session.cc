@@ -50,9 +50,9 @@ class TrainingSessionWrap::CreateJob : public Job {
 };
 
 Napi::Value TrainingSessionWrap::Create(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] {
+  return GuardPromise(info.Env(), [&] {
     LoadedRuntime();
-    return Napi::Value(info.Env(), AddonState::Of(info.Env()).loads.Submit(std::make_unique<CreateJob>(info)));
+    return AddonState::Of(info.Env()).loads.Submit(std::make_unique<CreateJob>(info));
   });
 }
 
@@ -133,9 +133,8 @@ class TrainingSessionWrap::TrainJob : public SessionJob {
 
 template <bool kStep>
 Napi::Value TrainingSessionWrap::Train(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] {
-    return Napi::Value(info.Env(), Submit(info.Env(), std::make_unique<TrainJob>(*this, info, kStep)));
-  });
+  return GuardPromise(info.Env(),
+                      [&] { return Submit(info.Env(), std::make_unique<TrainJob>(*this, info, kStep)); });
 }
 
 class TrainingSessionWrap::EvalJob : public SessionJob {
@@ -165,9 +164,7 @@ class TrainingSessionWrap::EvalJob : public SessionJob {
 };
 
 Napi::Value TrainingSessionWrap::Evaluate(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] {
-    return Napi::Value(info.Env(), Submit(info.Env(), std::make_unique<EvalJob>(*this, info)));
-  });
+  return GuardPromise(info.Env(), [&] { return Submit(info.Env(), std::make_unique<EvalJob>(*this, info)); });
 }
 
 class TrainingSessionWrap::StepJob : public SessionJob {
@@ -190,10 +187,9 @@ class TrainingSessionWrap::StepJob : public SessionJob {
 };
 
 Napi::Value TrainingSessionWrap::OptimizerStep(const Napi::CallbackInfo& info) {
-  return Guard(info.Env(), [&] {
+  return GuardPromise(info.Env(), [&] {
     if (!info[0].IsNumber()) throw Error(code::kOption, "optimizerStep(learningRate): expected a number.");
-    auto job = std::make_unique<StepJob>(*this, info[0].As<Napi::Number>().DoubleValue());
-    return Napi::Value(info.Env(), Submit(info.Env(), std::move(job)));
+    return Submit(info.Env(), std::make_unique<StepJob>(*this, info[0].As<Napi::Number>().DoubleValue()));
   });
 }
 

@@ -1,5 +1,6 @@
 #include "binding/workers.h"
 
+#include <algorithm>
 #include <chrono>
 
 #include "binding/errors.h"
@@ -10,6 +11,11 @@ namespace {
 
 // Long enough to catch the next call of a loop that awaits each one, short enough not to matter.
 constexpr auto kSpin = std::chrono::microseconds(100);
+
+// Runs longer than this gain little from polling, and need the processor themselves.
+constexpr double kPollSeconds = 50e-6;
+// How long Poll() may hold up the event loop at a time.
+constexpr auto kPollSlice = std::chrono::microseconds(10);
 
 }  // namespace
 
@@ -24,7 +30,26 @@ napi_value Completions::Expect(Job& job) {
   napi_value promise;
   Check(env_, napi_create_promise(env_, &job.deferred, &promise));
   if (expected_++ == 0) Check(env_, napi_ref_threadsafe_function(env_, wake_));
+  const double seconds = job.expected_seconds();
+  if (expected_ == 1 && seconds > 0 && seconds < kPollSeconds && poll_request_ != nullptr) {
+    poll_until_ = std::chrono::steady_clock::now() + std::chrono::microseconds(static_cast<int>(2e6 * seconds) + 20);
+    if (!polling_.exchange(true)) *poll_request_ = 1;
+  }
   return promise;
+}
+
+bool Completions::Poll() {
+  const auto now = std::chrono::steady_clock::now();
+  const auto slice_end = std::min(now + kPollSlice, poll_until_);
+  while (!ready_.load(std::memory_order_acquire) && std::chrono::steady_clock::now() < slice_end) {
+    for (int i = 0; i < 8; ++i) SpinPause();
+  }
+  if (ready_.load(std::memory_order_acquire)) Drain();
+  if (expected_ > 0 && !stopped_ && now < poll_until_) return true;
+  // From here on Post() wakes this thread; what it posted before it could know is taken now.
+  polling_.store(false);
+  if (ready_.load()) Drain();
+  return false;
 }
 
 void Completions::Post(std::unique_ptr<Job> job) {
@@ -33,8 +58,9 @@ void Completions::Post(std::unique_ptr<Job> job) {
     std::lock_guard lock(mutex_);
     first = done_.empty();
     done_.push_back(std::move(job));
+    ready_.store(true);
   }
-  if (first) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+  if (first && !polling_.load()) napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
 void Completions::OnWake(napi_env env, napi_value, void* context, void*) {
@@ -47,6 +73,7 @@ void Completions::Drain() {
   {
     std::lock_guard lock(mutex_);
     done.swap(done_);
+    ready_.store(false);
   }
   for (const auto& job : done) {
     if (stopped_) return;

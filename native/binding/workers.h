@@ -1,6 +1,8 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
+#include <cstdint>
 #include <condition_variable>
 #include <deque>
 #include <exception>
@@ -34,12 +36,18 @@ class Job {
   virtual void Release(napi_env) noexcept {}
   // Whether the worker may spin for a while afterwards, expecting more of the like.
   virtual bool spin() const noexcept { return false; }
+  // How long Work() will take, in seconds, if it is expected to be so short that the JavaScript thread
+  // should look out for its end rather than sleep; else 0.
+  virtual double expected_seconds() const noexcept { return 0; }
 
   napi_deferred deferred = nullptr;
   std::exception_ptr error;
 };
 
-// Brings finished jobs back to the JavaScript thread of one Node environment.
+// Brings finished jobs back to the JavaScript thread of one Node environment. Usually it is woken
+// through Node's event loop, which takes longer than a small model's run. So for a job that says how
+// short it is, when it is the only one, the thread is asked to poll: src/binding/poll.ts calls Poll()
+// once in every turn of the event loop, which meanwhile goes on serving everything else.
 class Completions {
  public:
   explicit Completions(napi_env env);
@@ -50,6 +58,10 @@ class Completions {
   napi_value Expect(Job& job);
   // Any thread.
   void Post(std::unique_ptr<Job> job);
+  // JavaScript thread: looks for finished jobs; whether to call again in the next turn.
+  bool Poll();
+  // JavaScript thread: one int32 that lives as long as the environment. Set to 1 to ask for polling.
+  void SetPollRequest(int32_t* request) noexcept { poll_request_ = request; }
   // JavaScript thread, when the environment goes: nothing is settled from here on.
   void Stop() noexcept { stopped_ = true; }
 
@@ -62,6 +74,10 @@ class Completions {
   napi_threadsafe_function wake_ = nullptr;
   size_t expected_ = 0;  // JavaScript thread
   bool stopped_ = false;  // JavaScript thread
+  int32_t* poll_request_ = nullptr;  // JavaScript thread
+  std::chrono::steady_clock::time_point poll_until_;  // JavaScript thread
+  std::atomic<bool> polling_{false};  // set: Post() need not wake the JavaScript thread
+  std::atomic<bool> ready_{false};    // done_ is not empty
   std::mutex mutex_;
   std::vector<std::unique_ptr<Job>> done_;  // guarded by mutex_
 };

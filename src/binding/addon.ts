@@ -257,8 +257,6 @@ export interface NativeRandom {
 }
 
 export interface Addon {
-  /** Called once by src/binding/index.ts. `ortCode` is ONNX Runtime's status code where it gave one. */
-  setErrorFactory(factory: (code: string, message: string, ortCode?: number) => Error): void;
   /** Opens the library once per process; a second, different path is an error that says so. */
   loadRuntime(libraryPath: string): RuntimeInfo;
   createInferenceSession(model: string | Uint8Array, options: SessionOptions): Promise<NativeInferenceSession>;

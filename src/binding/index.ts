@@ -7,8 +7,11 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VaeError } from '../core/errors.js';
 import type { Addon, RuntimeInfo } from './addon.js';
+import { InferenceSession } from './inference-session.js';
 import { findOnnxRuntime } from './library.js';
 import { makeNativeError } from './native-errors.js';
+import { pollRequest } from './poll.js';
+import type { RawAddon } from './raw-addon.js';
 
 export { type AbortLink, linkAbort } from './abort.js';
 export type * from './addon.js';
@@ -27,12 +30,12 @@ let runtime: RuntimeInfo | undefined;
 export function loadAddon(): Addon {
   if (addon !== undefined) return addon;
   const native = loadNative();
-  native.setErrorFactory(makeNativeError);
+  native.configure(makeNativeError, pollRequest);
   addon = {
     ...native,
     async createInferenceSession(model, options) {
       loadRuntime();
-      return native.createInferenceSession(model, options);
+      return new InferenceSession(native, await native.createInferenceSession(model, options));
     },
     async createTrainingSession(config) {
       loadRuntime();
@@ -56,10 +59,10 @@ export function loadRuntime(): RuntimeInfo {
   return runtime;
 }
 
-function loadNative(): Addon {
+function loadNative(): RawAddon {
   const require = createRequire(import.meta.url);
   try {
-    const nodeGypBuild = require('node-gyp-build') as (folder: string) => Addon;
+    const nodeGypBuild = require('node-gyp-build') as (folder: string) => RawAddon;
     return nodeGypBuild(PACKAGE_ROOT);
   } catch (cause) {
     const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
