@@ -1,0 +1,13 @@
+/** Pictures and pages from plain arrays. */
+export { type Figure, type Layout, NARROW, WIDE } from './figure.js';
+export { type LatentScatterOptions, latentScatter } from './figures/latent-scatter.js';
+export { priorSamples, reconstructions } from './figures/pictures.js';
+export {
+  type EpochTerms,
+  type LossTerms,
+  type TrainingCurvesOptions,
+  trainingCurves,
+} from './figures/training-curves.js';
+export { type GridOptions, imageGrid, imageToPng } from './images/png.js';
+export type { Highlight } from './page.js';
+export { figureToPng, figureToSvg, type Report, type WrittenReport, writeReport } from './write-report.js';
