@@ -8,13 +8,21 @@ import { batchSizes, epochOrder } from './batch-plan.js';
 import type { ResolvedFitOptions } from './fit-options.js';
 import { epochLoss, type LoopState, noTerms } from './loop-state.js';
 import type { EpochProgress, FitProgress, History, Terms } from './progress.js';
-import { feedRows, type RowFeed } from './row-feed.js';
+import { feedRows, type RowFeed, type RowNames } from './row-feed.js';
 import { type ScheduleFunction, type SchedulePoint, scheduleFunction } from './schedules.js';
 
-export interface LoopOptions {
+/** What goes into the graphs besides noise and schedules. */
+export interface LoopInputs {
+  readonly transform: RowTransform;
+  /** The graph's inputs that are fed from the data. */
+  readonly names: RowNames;
+  /** Scalar inputs that stay the same. */
+  readonly constants: Readonly<Record<string, number>>;
+}
+
+export interface LoopOptions extends LoopInputs {
   readonly options: ResolvedFitOptions;
   readonly seed: bigint;
-  readonly transform: RowTransform;
   readonly state: LoopState;
   emit(progress: FitProgress): void;
   readonly hooks: LoopHooks;
@@ -90,9 +98,9 @@ class Run {
     const { signal, learningRate, optimizer, klWeight } = loop.options;
     this.#learningRate = scheduleFunction(learningRate ?? optimizer.learningRate);
     this.#klWeight = scheduleFunction(klWeight);
-    this.#feed = feedRows(session, NAMES.input, train, loop.transform, signal);
+    this.#feed = feedRows(session, loop.names, train, loop.transform, signal);
     this.#validation = validation && {
-      feed: feedRows(session, NAMES.input, validation, loop.transform, signal),
+      feed: feedRows(session, loop.names, validation, loop.transform, signal),
       rows: validation.length,
     };
   }
@@ -175,7 +183,7 @@ class Run {
         indices,
         batchSizes: sizes,
         firstMicroBatch: state.microBatch,
-        scalars: { [NAMES.klWeight]: klWeights },
+        scalars: { [NAMES.klWeight]: klWeights, ...this.#constants(sizes.length) },
         learningRates,
         accumulate: options.accumulate,
       },
@@ -272,7 +280,10 @@ class Run {
       const next = order.subarray(end, end + VALIDATION_BATCH);
       const indices = await feed.prepare(order.subarray(position, end), next.length > 0 ? next : undefined);
       // β is 1 here whatever it is in training: validation is the ELBO, comparable between runs.
-      const scalars = { [NAMES.klWeight]: new Float32Array(sizes.length).fill(1) };
+      const scalars = {
+        [NAMES.klWeight]: new Float32Array(sizes.length).fill(1),
+        ...this.#constants(sizes.length),
+      };
       const request = {
         indices,
         batchSizes: sizes,
@@ -288,6 +299,13 @@ class Run {
     }
     this.#breakdown.validation += (performance.now() - started) / 1000;
     return meanTerms(sums, rows);
+  }
+
+  #constants(batches: number): Record<string, Float32Array> {
+    const { constants } = this.#loop;
+    return Object.fromEntries(
+      Object.entries(constants).map(([name, value]) => [name, new Float32Array(batches).fill(value)]),
+    );
   }
 
   #requestSize(): number {

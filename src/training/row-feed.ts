@@ -3,6 +3,15 @@ import type { NativeTrainingSession, RowTransform } from '../binding/addon.js';
 import type { Dataset } from '../data/dataset.js';
 import type { RowArray } from '../data/values.js';
 
+/** The graph's inputs that are fed from a dataset. */
+export interface RowNames {
+  readonly rows: string;
+  /** Input for the labels, int64 [N], where the model has one. */
+  readonly labels?: string | undefined;
+}
+
+const AS_THEY_ARE: RowTransform = { scale: 1, offset: 0, binarise: 'none' };
+
 export interface RowFeed {
   /** Most batches that one request may hold. */
   readonly batchesPerRequest: number;
@@ -15,27 +24,32 @@ export interface RowFeed {
 
 export function feedRows(
   session: NativeTrainingSession,
-  name: string,
+  names: RowNames,
   data: Dataset,
   transform: RowTransform,
   signal?: AbortSignal,
 ): RowFeed {
   const indexed = data.indexed;
   const memory = data.memory ?? indexed?.memory;
-  if (memory !== undefined) return lendMemory(session, name, data, memory, indexed?.rows, transform);
-  return readAhead(session, name, data, transform, signal);
+  if (memory !== undefined) return lendMemory(session, names, data, memory, indexed?.rows, transform);
+  return readAhead(session, names, data, transform, signal);
 }
 
 function lendMemory(
   session: NativeTrainingSession,
-  name: string,
+  names: RowNames,
   data: Dataset,
   memory: RowArray,
   selected: Uint32Array | undefined,
   transform: RowTransform,
 ): RowFeed {
   const rowSize = data.rowShape.reduce((product, dim) => product * dim, 1);
-  const attach = (): void => session.attachRows(name, memory, memory.length / rowSize, transform);
+  const count = memory.length / rowSize;
+  const labels = names.labels === undefined ? undefined : storedLabels(data, count, selected);
+  const attach = (): void => {
+    session.attachRows(names.rows, memory, count, transform);
+    if (labels) session.attachRows(names.labels!, labels, count, AS_THEY_ARE);
+  };
   return {
     batchesPerRequest: Number.POSITIVE_INFINITY,
     async prepare(rows) {
@@ -46,9 +60,17 @@ function lendMemory(
   };
 }
 
+/** The label of each row of the memory that a dataset lies in. */
+function storedLabels(data: Dataset, count: number, selected: Uint32Array | undefined): BigInt64Array {
+  const { values } = data.labels!;
+  const stored = new BigInt64Array(count);
+  for (let row = 0; row < values.length; row += 1) stored[selected?.[row] ?? row] = BigInt(values[row]!);
+  return stored;
+}
+
 function readAhead(
   session: NativeTrainingSession,
-  name: string,
+  names: RowNames,
   data: Dataset,
   transform: RowTransform,
   signal: AbortSignal | undefined,
@@ -66,7 +88,11 @@ function readAhead(
       const current = ahead !== undefined && sameRows(ahead.rows, rows) ? ahead.data : read(rows);
       const values = await current;
       ahead = next === undefined ? undefined : { rows: next, data: read(next) };
-      session.attachRows(name, values, rows.length, transform);
+      session.attachRows(names.rows, values, rows.length, transform);
+      if (names.labels !== undefined) {
+        const labels = BigInt64Array.from(rows, (row) => BigInt(data.labels!.values[row]!));
+        session.attachRows(names.labels, labels, rows.length, AS_THEY_ARE);
+      }
       return Uint32Array.from(rows, (_, index) => index);
     },
   };

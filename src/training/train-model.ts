@@ -18,6 +18,7 @@ import type { Dataset } from '../data/dataset.js';
 import { writeModel } from '../graph/index.js';
 import { checkRowShape } from '../inference/rows.js';
 import { fingerprintOf } from './fingerprint.js';
+import type { LoopInputs } from './fit-loop.js';
 import type { ResolvedFitOptions } from './fit-options.js';
 import { freshState } from './loop-state.js';
 import type { FitProgress, History } from './progress.js';
@@ -51,7 +52,7 @@ export async function trainModel(parts: ModelParts, request: TrainModelOptions):
     try {
       const state = resumed ? restoreSnapshot(session, resumed, fingerprint) : freshState();
       const run = new TrainingRun(session, artifacts, request, { state, seed, fingerprint, directory });
-      return await run.complete(transformOf(train, options));
+      return await run.complete(loopInputs(parts, artifacts, train, options));
     } finally {
       await session.close();
     }
@@ -80,6 +81,7 @@ async function resumable(
 
 function checkData({ vae }: ModelParts, data: Dataset, where: string): void {
   checkRowShape(data.rowShape, vae.dataShape, where);
+  if (vae.condition !== undefined) checkLabels(data, vae.condition.classes, where);
   if (vae.likelihood.domain !== 'unit' || data.dtype === 'uint8') return;
   const values = data.memory ?? data.indexed?.memory;
   const outside = values?.findIndex((value: number) => !(value >= 0 && value <= 1)) ?? -1;
@@ -89,6 +91,31 @@ function checkData({ vae }: ModelParts, data: Dataset, where: string): void {
     `${where}: this likelihood is defined on values from 0 to 1, but the data holds ${values![outside]}. ` +
       'Scale the data, pass 8-bit values, or use the gaussian likelihood.',
   );
+}
+
+function checkLabels({ labels }: Dataset, classes: number, where: string): void {
+  if (labels === undefined) {
+    throw new VaeError('ERR_VAE_DATA', `${where}: this model is conditional and needs labels, and the data has none.`);
+  }
+  const bad = labels.values.findIndex((label) => label < 0 || label >= classes);
+  if (bad < 0) return;
+  throw new VaeError(
+    'ERR_VAE_DATA',
+    `${where}: the label of row ${bad} is ${labels.values[bad]}; this model knows classes 0 to ${classes - 1}.`,
+  );
+}
+
+function loopInputs(
+  { vae }: ModelParts,
+  artifacts: Artifacts,
+  train: Dataset,
+  options: ResolvedFitOptions,
+): LoopInputs {
+  return {
+    transform: transformOf(train, options),
+    names: { rows: NAMES.input, labels: vae.condition && NAMES.label },
+    constants: inputsOf(artifacts).has(NAMES.datasetSize) ? { [NAMES.datasetSize]: train.length } : {},
+  };
 }
 
 function transformOf(data: Dataset, options: ResolvedFitOptions): RowTransform {
@@ -101,11 +128,18 @@ function openSession(
   { options, session }: TrainModelOptions,
   seed: bigint,
 ): Promise<NativeTrainingSession> {
-  const feeds: FeedSource[] = [
+  const { latentShape } = vae.network;
+  const noise = { kind: 'normal', stream: STREAMS.trainingNoise } as const;
+  const known: FeedSource[] = [
     { kind: 'rows', name: NAMES.input, dims: vae.dataShape, dtype: 'float32' },
-    { kind: 'normal', name: NAMES.epsilon, dims: vae.network.latentShape, stream: STREAMS.trainingNoise },
+    { kind: 'rows', name: NAMES.label, dims: [], dtype: 'int64' },
+    { ...noise, name: NAMES.epsilon, dims: latentShape },
+    { ...noise, name: NAMES.epsilons, dims: [vae.objective.samples, ...latentShape] },
     { kind: 'scalar', name: NAMES.klWeight },
+    { kind: 'scalar', name: NAMES.datasetSize },
   ];
+  const wanted = inputsOf(artifacts);
+  const feeds = known.filter(({ name }) => wanted.has(name));
   return loadAddon()
     .createTrainingSession({
       ...session,
@@ -132,6 +166,11 @@ function openSession(
       native.setStates(artifacts.checkpoint.states);
       return native;
     });
+}
+
+/** Names of what the training graph or the evaluated one takes. */
+function inputsOf({ trainingModel, evalModel }: Artifacts): Set<string> {
+  return new Set([trainingModel, evalModel].flatMap(({ graph }) => graph.inputs.map(({ name }) => name)));
 }
 
 function nativeOptimizer({ learningRate: _, ...optimizer }: ResolvedFitOptions['optimizer']): NativeOptimizer {

@@ -1,9 +1,9 @@
 /** One run: the loop with its checkpoints, its best state, and what it leaves behind. */
 import type { Checkpoint } from '../artifacts/checkpoint.js';
 import type { Artifacts } from '../artifacts/generate.js';
-import type { NativeTrainingSession, RowTransform } from '../binding/addon.js';
+import type { NativeTrainingSession } from '../binding/addon.js';
 import { Checkpointer } from './checkpointer.js';
-import { type LoopHooks, runEpochs } from './fit-loop.js';
+import { type LoopHooks, type LoopInputs, runEpochs } from './fit-loop.js';
 import type { LoopState } from './loop-state.js';
 import type { History } from './progress.js';
 import type { RunDirectory } from './run-directory.js';
@@ -47,14 +47,14 @@ export class TrainingRun {
   }
 
   /** Runs to the end and hands over where training stands, in whatever way it ends. */
-  async complete(transform: RowTransform): Promise<History> {
+  async complete(inputs: LoopInputs): Promise<History> {
     const { options, train, validation, emit } = this.#request;
     const { seed, directory } = this.#start;
     if (options.onNonFinite === 'rollback') this.#lastGood = this.#snapshot();
     // A resumed run compares with the best state of the run before it.
     if (this.#keepsBest && this.#state.best) this.#best = await directory?.best(this.#artifacts.manifest);
     try {
-      const loop = { options, seed, transform, state: this.#state, emit, hooks: this.#hooks() };
+      const loop = { options, seed, ...inputs, state: this.#state, emit, hooks: this.#hooks() };
       return await runEpochs(this.#session, train, validation, loop);
     } finally {
       const last = this.#snapshot();
