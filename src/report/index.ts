@@ -1,5 +1,5 @@
 /** Pictures and pages from plain arrays. */
-export { type Figure, type Layout, NARROW, WIDE } from './figure.js';
+export type { Figure, Layout } from './figure.js';
 export { type LatentScatterOptions, latentScatter } from './figures/latent-scatter.js';
 export { priorSamples, reconstructions } from './figures/pictures.js';
 export {

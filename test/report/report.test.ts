@@ -4,16 +4,15 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { escapeXml } from '../../src/report/drawing/xml.js';
+import { NARROW, WIDE } from '../../src/report/figure.js';
 import {
   figureToPng,
   figureToSvg,
   imageGrid,
   latentScatter,
-  NARROW,
   priorSamples,
   reconstructions,
   trainingCurves,
-  WIDE,
   writeReport,
 } from '../../src/report/index.js';
 import { projectToPlane } from '../../src/report/principal-axes.js';
