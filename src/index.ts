@@ -7,19 +7,29 @@ export { VaeError, type VaeErrorCode } from './core/errors.js';
 export type { Seed } from './core/seed.js';
 export type { ArrayWithShape, TensorLike } from './core/tensor.js';
 export * from './data/index.js';
+export type { OnnxPair } from './inference/open-imported.js';
+export type { ProviderInput, ProviderName } from './inference/providers.js';
+export type { BatchInput } from './inference/rows.js';
+export type { TilingInput } from './inference/tiling.js';
 export { LIKELIHOOD_NAMES, type LikelihoodInput } from './nn/likelihoods/index.js';
+export * from './report/index.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
 export type { EpochProgress, FitProgress, History, StepProgress, Terms } from './training/progress.js';
 export type { Schedule, ScheduleFunction, SchedulePoint } from './training/schedules.js';
-export {
-  type DrawOptions,
-  type Encoding,
-  type ReconstructOptions,
-  type SampleOptions,
-  type Scores,
-  Vae,
-  type VaeInfo,
-  type VaeOptions,
-  type VaeSessionOptions,
-} from './vae.js';
+export { Vae } from './vae.js';
+export type {
+  CallOptions,
+  DecodeOptions,
+  DrawOptions,
+  EncodeOptions,
+  Encoding,
+  ImportedArchitecture,
+  ImportedInput,
+  ReconstructOptions,
+  SampleOptions,
+  Scores,
+  VaeInfo,
+  VaeOptions,
+  VaeSessionOptions,
+} from './vae-options.js';

@@ -2,9 +2,10 @@
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
 import { describeParameters } from './architectures/graphs.js';
+import { latentDimOf, makeVaeNetwork } from './architectures/vae-network.js';
 import { initialiseParameters } from './artifacts/initialize.js';
 import { locateModel } from './artifacts/locate.js';
-import { loadModel, type ModelParts, networkOf, saveModel } from './artifacts/model-io.js';
+import { loadModel, type ModelParts, saveModel } from './artifacts/model-io.js';
 import { STREAMS } from './binding/streams.js';
 import type { Codec } from './codec/codec.js';
 import { codecFromModel } from './codec/from-vae.js';
@@ -23,7 +24,6 @@ import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
 import { trainModel } from './training/train-model.js';
 import {
-  type CallOptions,
   createSchema,
   type DecodeOptions,
   type DrawOptions,
@@ -75,9 +75,10 @@ export class Vae {
    */
   static async create(options: VaeOptions): Promise<Vae> {
     const { threads, provider, tiling, seed, ...model } = parseOptions(createSchema, options, 'Vae.create()');
-    const vae = networkOf(model);
+    const vae = makeVaeNetwork(model);
     const parameters = initialiseParameters(describeParameters(vae), BigInt(seed));
-    const description = { ...model, seed: String(seed), parameterCount: parameters.count };
+    const latentDim = latentDimOf(model);
+    const description = { ...model, latentDim, seed: String(seed), parameterCount: parameters.count };
     const engine = await Engine.open(recipeNetworks(vae, parameters), { threads, provider, tiling });
     return new Vae({ parts: { description, vae, parameters, training: undefined } }, engine);
   }
@@ -98,7 +99,7 @@ export class Vae {
     const from = parseOptions(sourceSchema, source, 'Vae.load(), source');
     if (typeof from !== 'string') {
       const { encoder, decoder } = from;
-      const engine = await openPair({ ...from, outputs: from.outputs }, setting);
+      const engine = await openPair(from, setting);
       return new Vae({ imported: { type: 'imported', encoder, decoder } }, engine);
     }
     const found = await locateModel(from);
@@ -206,7 +207,7 @@ export class Vae {
               emit(progress);
             },
             keep: (training) => {
-              const parameters = parts.parameters.with(training.checkpoint.parameters);
+              const parameters = parts.parameters.with(training.checkpoint.parameters, training.checkpoint.states);
               this.#origin = { parts: { ...parts, parameters, training } };
             },
           });

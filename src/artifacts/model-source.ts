@@ -17,7 +17,7 @@ export async function findModel(source: string): Promise<string> {
   if (typeof source !== 'string' || source === '') {
     throw new VaeError('ERR_VAE_OPTION', 'Vae.load(): expected the path of a model directory or the name of a model.');
   }
-  if (await isModel(source)) return source;
+  if (await isModelDirectory(source)) return source;
   const names = await shippedModels();
   if (names.includes(source)) return join(SHIPPED_MODELS, source);
   if (await isDirectory(source)) {
@@ -35,11 +35,11 @@ export async function findModel(source: string): Promise<string> {
 /** Names of the models that come with the package. */
 export async function shippedModels(): Promise<string[]> {
   const entries = await readdir(SHIPPED_MODELS).catch(() => [] as string[]);
-  const found = await Promise.all(entries.map((name) => isModel(join(SHIPPED_MODELS, name))));
+  const found = await Promise.all(entries.map((name) => isModelDirectory(join(SHIPPED_MODELS, name))));
   return entries.filter((_, index) => found[index]).sort();
 }
 
-async function isModel(directory: string): Promise<boolean> {
+export async function isModelDirectory(directory: string): Promise<boolean> {
   return (await stat(join(directory, CONFIG_FILE)).catch(() => undefined))?.isFile() ?? false;
 }
 

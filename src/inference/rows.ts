@@ -7,26 +7,47 @@ import { firstNonFinite } from '../core/finite.js';
 import { describeValue } from '../core/options.js';
 import { asDense, isTensorLike, type TensorLike } from '../core/tensor.js';
 import { Dataset } from '../data/dataset.js';
+import type { ByteRange } from './networks.js';
 
 /** What encode, reconstruct and score take: a batch of examples, or a whole dataset. */
 export type BatchInput = TensorLike | Dataset;
 
 export interface RowReader {
   readonly rows: number;
+  /** Shape of one row. */
+  readonly rowShape: readonly number[];
   /** Rows `from` to `to` as float32 [to − from, ...shape]: borrowed where they lie in memory as float32. */
   read(from: number, to: number): NativeTensor | Promise<NativeTensor>;
+  /** One row as it is stored. */
+  stored(row: number): TypedArray | Promise<TypedArray>;
+  /** Copies part of what `stored` gave as float32: `count` elements from `at`, into `into` from `to`. */
+  convert(stored: TypedArray, at: number, count: number, into: Float32Array, to: number): void;
+}
+
+export interface RowOptions {
+  /** How 8-bit values are read. Default: as fractions of 255. */
+  readonly bytes?: ByteRange;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** 8-bit values as fractions of 255. */
-const BYTE_VALUES = Float32Array.from({ length: 256 }, (_, byte) => Math.fround(byte * BYTE_SCALE));
+export const FRACTIONS: ByteRange = { scale: BYTE_SCALE, offset: 0 };
 
 /**
  * Checks the shape of a batch and gives its rows piece by piece.
  *
+ * @param shape of one row, −1 on an axis of any size.
  * @throws VaeError ERR_VAE_SHAPE where rows have another shape, ERR_VAE_DATA for NaN, infinity or no rows.
  */
-export function readRows(input: BatchInput, shape: readonly number[], where: string, signal?: AbortSignal): RowReader {
-  if (input instanceof Dataset) return readDataset(input, shape, where, signal);
+export function readRows(
+  input: BatchInput,
+  shape: readonly number[],
+  where: string,
+  { bytes = FRACTIONS, signal }: RowOptions = {},
+): RowReader {
+  const convert: RowReader['convert'] = (stored, at, count, into, to) =>
+    copyAsFloats(stored, at, count, into, to, byteTable(bytes), where);
+  if (input instanceof Dataset) return readDataset(input, shape, where, bytes, convert, signal);
   if (!isTensorLike(input)) {
     throw new VaeError(
       'ERR_VAE_SHAPE',
@@ -35,60 +56,119 @@ export function readRows(input: BatchInput, shape: readonly number[], where: str
   }
   const { data, dims } = asDense(input, where);
   const rows = dims[0] ?? 0;
-  checkRowShape(dims.slice(1), shape, where);
+  const rowShape = checkRowShape(dims.slice(1), shape, where);
   if (rows === 0) throw new VaeError('ERR_VAE_DATA', `${where}: the batch is empty.`);
-  const width = elementCount(shape);
+  const width = elementCount(rowShape);
   return {
     rows,
-    read: (from, to) => toFloat32(data.subarray(from * width, to * width), from, to, shape, where),
+    rowShape,
+    read: (from, to) => toFloat32(data.subarray(from * width, to * width), from, to, rowShape, bytes, where),
+    stored: (row) => data.subarray(row * width, (row + 1) * width),
+    convert,
   };
 }
 
-function readDataset(data: Dataset, shape: readonly number[], where: string, signal?: AbortSignal): RowReader {
-  checkRowShape(data.rowShape, shape, where);
+function readDataset(
+  data: Dataset,
+  shape: readonly number[],
+  where: string,
+  bytes: ByteRange,
+  convert: RowReader['convert'],
+  signal: AbortSignal | undefined,
+): RowReader {
+  const rowShape = checkRowShape(data.rowShape, shape, where);
   return {
     rows: data.length,
+    rowShape,
     async read(from, to) {
       const wanted = Uint32Array.from({ length: to - from }, (_, index) => from + index);
-      return toFloat32(await data.read(wanted, signal), from, to, shape, where);
+      return toFloat32(await data.read(wanted, signal), from, to, rowShape, bytes, where);
     },
+    stored: (row) => data.read([row], signal),
+    convert,
   };
 }
 
-/** Rows may come flattened; any other shape is refused. */
-export function checkRowShape(received: readonly number[], expected: readonly number[], where: string): void {
-  const same = received.length === expected.length && received.every((dim, axis) => dim === expected[axis]);
-  const flat = received.length === 1 && received[0] === elementCount(expected);
-  if (same || flat) return;
+/**
+ * Rows may come flattened where their shape is fixed; any other shape is refused.
+ *
+ * @returns the shape of a row.
+ */
+export function checkRowShape(
+  received: readonly number[],
+  expected: readonly number[],
+  where: string,
+): readonly number[] {
+  if (received.length === expected.length) {
+    const fits = received.every((dim, axis) => (expected[axis] === -1 ? dim > 0 : dim === expected[axis]));
+    if (fits) return received;
+  } else if (received.length === 1 && !expected.includes(-1) && received[0] === elementCount(expected)) {
+    return expected;
+  }
+  const names = expected.map((dim) => (dim === -1 ? 'any' : dim)).join(', ');
   throw new VaeError(
     'ERR_VAE_SHAPE',
-    `${where}: expected shape [N, ${expected.join(', ')}], received [N${received.map((dim) => `, ${dim}`).join('')}].`,
+    `${where}: expected shape [N, ${names}], received [N${received.map((dim) => `, ${dim}`).join('')}].`,
   );
 }
 
-function toFloat32(data: TypedArray, from: number, to: number, shape: readonly number[], where: string): NativeTensor {
-  const values = floatValues(data, where);
-  const bad = firstNonFinite(values);
-  if (bad >= 0) {
-    const row = from + Math.floor(bad / elementCount(shape));
-    throw new VaeError(
-      'ERR_VAE_DATA',
-      `${where}: row ${row} holds ${values[bad]}; every value must be a finite number.`,
-    );
+function toFloat32(
+  data: TypedArray,
+  from: number,
+  to: number,
+  shape: readonly number[],
+  bytes: ByteRange,
+  where: string,
+): NativeTensor {
+  let values: Float32Array;
+  if (data instanceof Float32Array) {
+    values = data;
+  } else {
+    values = new Float32Array(data.length);
+    copyAsFloats(data, 0, data.length, values, 0, byteTable(bytes), where);
   }
+  if (!(data instanceof Uint8Array)) checkFinite(values, from, elementCount(shape), where);
   return { dtype: 'float32', dims: [to - from, ...shape], data: values };
 }
 
-function floatValues(data: TypedArray, where: string): Float32Array {
-  if (data instanceof Float32Array) return data;
-  if (data instanceof Uint8Array || data instanceof Uint8ClampedArray) {
-    const out = new Float32Array(data.length);
-    for (let index = 0; index < out.length; index += 1) out[index] = BYTE_VALUES[data[index]!]!;
-    return out;
+/** @throws VaeError ERR_VAE_DATA naming the row that holds NaN or infinity. */
+export function checkFinite(values: Float32Array, firstRow: number, width: number, where: string): void {
+  const bad = firstNonFinite(values);
+  if (bad < 0) return;
+  const row = firstRow + Math.floor(bad / width);
+  throw new VaeError('ERR_VAE_DATA', `${where}: row ${row} holds ${values[bad]}; every value must be a finite number.`);
+}
+
+const tables = new Map<string, Float32Array>();
+
+/** What each byte stands for; made once for each range. */
+function byteTable({ scale, offset }: ByteRange): Float32Array {
+  const key = `${scale},${offset}`;
+  let table = tables.get(key);
+  if (table === undefined) {
+    table = Float32Array.from({ length: 256 }, (_, byte) => Math.fround(byte * scale + offset));
+    tables.set(key, table);
   }
-  if (data instanceof Float64Array) return Float32Array.from(data);
-  throw new VaeError(
-    'ERR_VAE_SHAPE',
-    `${where}: expected float32, float64 or uint8 values, received ${data.constructor.name}; convert it first.`,
-  );
+  return table;
+}
+
+function copyAsFloats(
+  from: TypedArray,
+  at: number,
+  count: number,
+  into: Float32Array,
+  to: number,
+  table: Float32Array,
+  where: string,
+): void {
+  if (from instanceof Float32Array || from instanceof Float64Array) {
+    into.set(count === from.length ? from : from.subarray(at, at + count), to);
+  } else if (from instanceof Uint8Array || from instanceof Uint8ClampedArray) {
+    for (let index = 0; index < count; index += 1) into[to + index] = table[from[at + index]!]!;
+  } else {
+    throw new VaeError(
+      'ERR_VAE_SHAPE',
+      `${where}: expected float32, float64 or uint8 values, received ${from.constructor.name}; convert it first.`,
+    );
+  }
 }

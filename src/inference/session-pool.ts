@@ -3,19 +3,30 @@ import type { GraphSession } from './session.js';
 interface Entry {
   readonly session: Promise<GraphSession>;
   users: number;
-  stale: boolean;
 }
 
 /**
- * Sessions opened when first needed and kept. `refresh` lets go of all of them, because the
- * parameters changed: work under way ends with the session it began with, later work opens anew.
+ * Sessions opened when first needed and kept, shared by every owner that holds the pool. Work under
+ * way ends with the session it began with; the last owner to let go closes them all.
  */
 export class SessionPool<Kind extends string> {
   readonly #open: (kind: Kind) => Promise<GraphSession>;
-  #entries = new Map<Kind, Entry>();
+  readonly #entries = new Map<Kind, Entry>();
+  #owners = 1;
 
   constructor(open: (kind: Kind) => Promise<GraphSession>) {
     this.#open = open;
+  }
+
+  /** One more owner: it calls release() once. */
+  retain(): this {
+    this.#owners += 1;
+    return this;
+  }
+
+  /** Puts a session in that is open already. */
+  add(kind: Kind, session: GraphSession): void {
+    this.#entries.set(kind, { session: Promise.resolve(session), users: 0 });
   }
 
   async use<T>(kind: Kind, work: (session: GraphSession) => Promise<T>): Promise<T> {
@@ -25,21 +36,29 @@ export class SessionPool<Kind extends string> {
       return await work(await entry.session);
     } finally {
       entry.users -= 1;
-      if (entry.stale && entry.users === 0) await close(entry);
+      if (this.#owners === 0 && entry.users === 0) await close(entry);
     }
   }
 
-  async refresh(): Promise<void> {
-    const entries = [...this.#entries.values()];
-    this.#entries = new Map();
-    for (const entry of entries) entry.stale = true;
-    await Promise.all(entries.filter((entry) => entry.users === 0).map(close));
+  /** Sessions open at this moment. */
+  async opened(): Promise<Map<Kind, GraphSession>> {
+    const entries = await Promise.all(
+      [...this.#entries].map(async ([kind, { session }]) => [kind, await session] as const),
+    );
+    return new Map(entries);
+  }
+
+  /** Lets go. Resolves once sessions that nobody uses any more are closed. */
+  async release(): Promise<void> {
+    this.#owners -= 1;
+    if (this.#owners > 0) return;
+    await Promise.all([...this.#entries.values()].filter(({ users }) => users === 0).map(close));
   }
 
   #entry(kind: Kind): Entry {
     const known = this.#entries.get(kind);
     if (known !== undefined) return known;
-    const entry: Entry = { session: this.#open(kind), users: 0, stale: false };
+    const entry: Entry = { session: this.#open(kind), users: 0 };
     this.#entries.set(kind, entry);
     // One that failed to open is tried again by whoever comes next.
     entry.session.catch(() => {

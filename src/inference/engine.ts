@@ -1,0 +1,160 @@
+/** The networks of one model with their sessions: what encode, decode and score of the Vae class run on. */
+import type { NativeAbortFlag, SessionOptions } from '../binding/addon.js';
+import { withAbort } from '../binding/with-abort.js';
+import type { TensorLike } from '../core/tensor.js';
+import type { Networks, SessionKind } from './networks.js';
+import { type ChosenProvider, chooseProvider, type ProviderInput } from './providers.js';
+import { type BatchInput, readRows } from './rows.js';
+import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './run-networks.js';
+import { type ScoreRows, scoreByNetworks, scoreByObjective } from './score.js';
+import type { GraphSession } from './session.js';
+import { SessionPool } from './session-pool.js';
+import { type TilingInput, tiledNetworks } from './tiling.js';
+
+export interface EngineOptions {
+  readonly threads: number;
+  readonly provider: ProviderInput;
+  /** How batches are tiled where a call does not say. */
+  readonly tiling?: TilingInput | undefined;
+}
+
+export interface CallOptions {
+  readonly signal?: AbortSignal | undefined;
+  readonly tiling?: TilingInput | undefined;
+  /** Rows of one run at most. */
+  readonly maxRows?: number | undefined;
+}
+
+/** Opens a network, in the setting of an engine. */
+type Open = (kind: SessionKind, options: SessionOptions) => Promise<GraphSession>;
+
+export class Engine {
+  readonly networks: Networks;
+  readonly #options: EngineOptions;
+  readonly #choice: ChosenProvider;
+  readonly #pool: SessionPool<SessionKind>;
+
+  private constructor(
+    networks: Networks,
+    options: EngineOptions,
+    choice: ChosenProvider,
+    pool: SessionPool<SessionKind> = new SessionPool((kind) =>
+      networks.open(kind, sessionOptions(options.threads, choice)),
+    ),
+  ) {
+    this.networks = networks;
+    this.#options = options;
+    this.#choice = choice;
+    this.#pool = pool;
+  }
+
+  /**
+   * @throws VaeError ERR_VAE_BINDING where the provider is not there.
+   */
+  static async open(networks: Networks, options: EngineOptions): Promise<Engine> {
+    // The processor is always there: its sessions are opened when first needed.
+    if (options.provider === 'cpu') return new Engine(networks, options, { name: 'cpu', providers: [] });
+    return Engine.study(networks.open, options, () => Promise.resolve(networks));
+  }
+
+  /** Opens networks that are only known once a session of them is there: `describe` studies it. */
+  static async study(
+    open: Open,
+    options: EngineOptions,
+    describe: (encoder: GraphSession, opened: SessionOptions) => Promise<Networks>,
+  ): Promise<Engine> {
+    const { choice, opened } = await chooseProvider(options.provider, (candidate) =>
+      open('encoder', sessionOptions(options.threads, candidate)),
+    );
+    try {
+      const networks = await describe(opened, sessionOptions(options.threads, choice));
+      const engine = new Engine(networks, options, choice);
+      engine.#pool.add('encoder', opened);
+      return engine;
+    } catch (error) {
+      await opened.close();
+      throw error;
+    }
+  }
+
+  /** Name of the execution provider in use. */
+  get provider(): string {
+    return this.#choice.name;
+  }
+
+  get sessionOptions(): SessionOptions {
+    return sessionOptions(this.#options.threads, this.#choice);
+  }
+
+  /** Another owner of the same sessions and weights. */
+  share(): Engine {
+    return new Engine(this.networks, this.#options, this.#choice, this.#pool.retain());
+  }
+
+  /** An engine of its own for other networks, in the same setting. */
+  with(networks: Networks): Engine {
+    return new Engine(networks, this.#options, this.#choice);
+  }
+
+  /** Closes the sessions once their last owner has let go. */
+  close(): Promise<void> {
+    return this.#pool.release();
+  }
+
+  encode(batch: BatchInput, call: CallOptions, where: string, target?: EncodeTarget): Promise<PosteriorRows> {
+    const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
+    const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
+    const reader = readRows(batch, networks.dataShape, where, { bytes: networks.bytes, signal });
+    return this.#run('encoder', signal, (session, flag) =>
+      encodeRows({ networks, session, reader, flag, tiling, maxRows, where }, target),
+    );
+  }
+
+  decode(
+    latents: TensorLike,
+    call: CallOptions,
+    where: string,
+    target?: Float32Array,
+  ): Promise<{ data: Float32Array; dims: readonly number[] }> {
+    const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
+    const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
+    const reader = readRows(latents, networks.latentShape, where, { signal });
+    return this.#run('decoder', signal, (session, flag) =>
+      decodeRows({ networks, session, reader, flag, tiling, maxRows, where }, target),
+    );
+  }
+
+  /** At one draw from the posterior of each row, the same for the same seed. */
+  score(batch: BatchInput, seed: bigint, call: CallOptions, where: string): Promise<ScoreRows> {
+    const { signal, tiling: wanted = this.#options.tiling } = call;
+    const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
+    const reader = readRows(batch, networks.dataShape, where, { bytes: networks.bytes, signal });
+    if (networks.hasObjective) {
+      return this.#run('objective', signal, (session, flag) => scoreByObjective(session, networks, reader, seed, flag));
+    }
+    return this.#run('encoder', signal, (encoder, flag) =>
+      this.#pool.use('decoder', (decoder) =>
+        scoreByNetworks(networks, encoder, decoder, reader, { seed, flag, tiling, where }),
+      ),
+    );
+  }
+
+  /** Calls `work` with every session that is open. */
+  async eachSession(work: (kind: SessionKind, session: GraphSession) => void): Promise<void> {
+    for (const [kind, session] of await this.#pool.opened()) work(kind, session);
+  }
+
+  #run<T>(
+    kind: SessionKind,
+    signal: AbortSignal | undefined,
+    work: (session: GraphSession, flag: NativeAbortFlag | undefined) => Promise<T>,
+  ): Promise<T> {
+    return this.#pool.use(kind, (session) =>
+      signal === undefined ? work(session, undefined) : withAbort(signal, (flag) => work(session, flag)),
+    );
+  }
+}
+
+function sessionOptions(threads: number, { providers }: ChosenProvider): SessionOptions {
+  return { intraOpThreads: threads, ...(providers.length > 0 && { providers }) };
+}

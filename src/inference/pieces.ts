@@ -1,0 +1,93 @@
+/** Rows through one network: pieces of bounded size, half precision, graphs of a fixed batch. */
+import type { NativeAbortFlag, NativeTensor } from '../binding/addon.js';
+import { elementCount } from '../core/dtype.js';
+import { VaeError } from '../core/errors.js';
+import { float16ToFloat32, float32ToFloat16 } from './half.js';
+import type { FloatType } from './networks.js';
+import type { GraphSession } from './session.js';
+
+/** Rows of one run: enough to keep the processor busy, few enough to stay near the cache. */
+const MOST_ROWS = 1024;
+const MOST_ELEMENTS = 1 << 20;
+
+/** How many rows one run takes. */
+export function rowsPerRun(batch: number | undefined, ...rowShapes: readonly (readonly number[])[]): number {
+  if (batch !== undefined) return batch;
+  const widest = Math.max(...rowShapes.map(elementCount));
+  return Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_ELEMENTS / widest)));
+}
+
+export interface PieceOutput {
+  readonly name: string;
+  readonly rowShape: readonly number[];
+  /** float32 [rows, ...rowShape]. */
+  readonly into: Float32Array;
+}
+
+export interface Port {
+  readonly input: string;
+  readonly dtype: FloatType;
+  readonly batch: number | undefined;
+}
+
+/**
+ * One run of a network on `rows` (float32 [n, ...]), in the type and batch that it was exported for:
+ * a fixed batch is filled up by repeating the last row, and what comes of that is dropped.
+ */
+export async function runPiece(
+  session: GraphSession,
+  port: Port,
+  rows: NativeTensor,
+  outputs: readonly PieceOutput[],
+  flag: NativeAbortFlag | undefined,
+): Promise<void> {
+  const count = rows.dims[0]!;
+  const batch = port.batch ?? count;
+  if (port.dtype === 'float32' && batch === count) {
+    const wanted = outputs.map(({ name, rowShape, into }) => ({ name, into, dims: [count, ...rowShape] }));
+    await session.run({ [port.input]: rows }, wanted, flag);
+    return;
+  }
+  const feed = { dtype: port.dtype, dims: [batch, ...rows.dims.slice(1)], data: fill(rows, port.dtype, batch) };
+  const results = await session.run(
+    { [port.input]: feed },
+    outputs.map(({ name, rowShape }) => ({ name, dims: [batch, ...rowShape] })),
+    flag,
+  );
+  outputs.forEach(({ into, name, rowShape }, index) => {
+    const { data, dims } = results[index]!;
+    if (data.length !== batch * elementCount(rowShape)) {
+      throw new VaeError(
+        'ERR_VAE_SHAPE',
+        `The network's output '${name}' came out with shape [${dims.join(', ')}], expected [${[batch, ...rowShape].join(', ')}].`,
+      );
+    }
+    if (data instanceof Uint16Array) float16ToFloat32(data.subarray(0, into.length), into);
+    else into.set((data as Float32Array).subarray(0, into.length));
+  });
+}
+
+function fill({ data, dims }: NativeTensor, dtype: FloatType, batch: number): Float32Array | Uint16Array {
+  const values = data as Float32Array;
+  const width = values.length / dims[0]!;
+  const out = dtype === 'float16' ? new Uint16Array(batch * width) : new Float32Array(batch * width);
+  if (out instanceof Uint16Array) float32ToFloat16(values, out);
+  else out.set(values);
+  for (let row = dims[0]!; row < batch; row += 1) out.copyWithin(row * width, values.length - width, values.length);
+  return out;
+}
+
+/** @throws VaeError ERR_VAE_DATA where there is not that much memory. */
+export function allocate(rows: number, rowShape: readonly number[], where: string): Float32Array<ArrayBuffer> {
+  try {
+    return new Float32Array(rows * elementCount(rowShape));
+  } catch (cause) {
+    const gigabytes = ((rows * elementCount(rowShape) * 4) / 2 ** 30).toFixed(1);
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${where}: the result [${[rows, ...rowShape].join(', ')}] needs ${gigabytes} GiB, more than there is. ` +
+        'Give fewer rows at a time, or use a stream.',
+      { cause },
+    );
+  }
+}

@@ -1,0 +1,245 @@
+/** Encoding and decoding of rows by the two networks of a VAE, whatever their outputs look like. */
+import type { NativeAbortFlag } from '../binding/addon.js';
+import { elementCount } from '../core/dtype.js';
+import { VaeError } from '../core/errors.js';
+import { dataShapeFor, type LatentScaling, latentShapeFor, type Networks, POINT_LOG_VARIANCE } from './networks.js';
+import { allocate, type PieceOutput, rowsPerRun, runPiece } from './pieces.js';
+import type { RowReader } from './rows.js';
+import { runTiled } from './run-tiled.js';
+import type { GraphSession } from './session.js';
+import type { Tiling } from './tiling.js';
+
+export interface Work {
+  readonly networks: Networks;
+  readonly session: GraphSession;
+  readonly reader: RowReader;
+  readonly flag?: NativeAbortFlag | undefined;
+  readonly tiling?: Tiling | undefined;
+  /** Rows of one run at most. */
+  readonly maxRows?: number | undefined;
+  /** The call, for error messages. */
+  readonly where: string;
+}
+
+export interface PosteriorRows {
+  readonly mean: Float32Array;
+  readonly logVariance: Float32Array;
+  /** [rows, ...latent] */
+  readonly dims: readonly number[];
+}
+
+/** Arrays of the caller to write into; each must have the right length. */
+export interface EncodeTarget {
+  readonly mean?: Float32Array | undefined;
+  readonly logVariance?: Float32Array | undefined;
+}
+
+export async function encodeRows(work: Work, target: EncodeTarget = {}): Promise<PosteriorRows> {
+  const { networks, reader, where } = work;
+  const latentShape = latentShapeFor(networks, reader.rowShape, where);
+  const mean = claim(target.mean, 'into.mean', reader.rows, latentShape, where);
+  const logVariance = claim(target.logVariance, 'into.logVariance', reader.rows, latentShape, where);
+  const raw = rawPosterior(networks, latentShape);
+  const { scaling, logVarianceRange } = networks;
+  const direct = networks.encoder.posterior.kind === 'pair' && scaling === undefined && logVarianceRange === undefined;
+  const size = elementCount(latentShape);
+  if (direct) {
+    const targets = [mean, logVariance];
+    await eachPiece(work, true, raw, (from, to) => targets.map((all) => all.subarray(from * size, to * size)));
+  } else {
+    const scratch: Float32Array[] = [];
+    await eachPiece(
+      work,
+      true,
+      raw,
+      (from, to) =>
+        raw.map(({ rowShape }, index) => {
+          const length = (to - from) * elementCount(rowShape);
+          if (scratch[index] === undefined || scratch[index].length < length) scratch[index] = new Float32Array(length);
+          return scratch[index].subarray(0, length);
+        }),
+      (from, to, values) => {
+        const part = (all: Float32Array) => all.subarray(from * size, to * size);
+        splitPosterior(networks, values, size, part(mean), part(logVariance));
+      },
+    );
+  }
+  return { mean, logVariance, dims: [reader.rows, ...latentShape] };
+}
+
+export async function decodeRows(
+  work: Work,
+  target?: Float32Array,
+): Promise<{ data: Float32Array; dims: readonly number[] }> {
+  const { networks, reader, where } = work;
+  const dataShape = dataShapeFor(networks, reader.rowShape);
+  const data = claim(target, 'into', reader.rows, dataShape, where);
+  const size = elementCount(dataShape);
+  const raw = [{ name: networks.decoder.output, rowShape: dataShape }];
+  const { scaling } = networks;
+  const scaled = scaling === undefined ? work : { ...work, reader: unscaled(reader, scaling) };
+  await eachPiece(scaled, false, raw, (from, to) => [data.subarray(from * size, to * size)]);
+  return { data, dims: [reader.rows, ...dataShape] };
+}
+
+type RawOutput = Pick<PieceOutput, 'name' | 'rowShape'>;
+
+/** What the encoder's graph gives for one row. */
+function rawPosterior(networks: Networks, latentShape: readonly number[]): RawOutput[] {
+  const { posterior } = networks.encoder;
+  switch (posterior.kind) {
+    case 'pair':
+      return [posterior.mean, posterior.logVariance].map((name) => ({ name, rowShape: latentShape }));
+    case 'moments':
+      return [{ name: posterior.name, rowShape: [2 * latentShape[0]!, ...latentShape.slice(1)] }];
+    case 'point':
+      return [{ name: posterior.name, rowShape: latentShape }];
+  }
+}
+
+/** Runs all rows, in pieces or in tiles; `targets` says where a piece goes, `done` takes it when it is there. */
+async function eachPiece(
+  work: Work,
+  encodes: boolean,
+  raw: readonly RawOutput[],
+  targets: (from: number, to: number) => readonly Float32Array[],
+  done?: (from: number, to: number, values: readonly Float32Array[]) => void,
+): Promise<void> {
+  const { networks, session, reader, flag, tiling, where } = work;
+  const port = encodes ? networks.encoder : networks.decoder;
+  const whole = (from: number, to: number): PieceOutput[] => {
+    const into = targets(from, to);
+    return raw.map((output, index) => ({ ...output, into: into[index]! }));
+  };
+  if (tiling !== undefined && networks.downsampling !== undefined) {
+    const run = { session, port, reader, tiling, downsampling: networks.downsampling, encodes, flag, where };
+    for (let row = 0; row < reader.rows; row += 1) {
+      const outputs = whole(row, row + 1);
+      await runTiled(run, row, outputs);
+      done?.(
+        row,
+        row + 1,
+        outputs.map(({ into }) => into),
+      );
+    }
+    return;
+  }
+  const most = rowsPerRun(port.batch, reader.rowShape, ...raw.map(({ rowShape }) => rowShape));
+  const step = port.batch ?? Math.min(most, work.maxRows ?? most);
+  let next: ReturnType<RowReader['read']> = reader.read(0, Math.min(reader.rows, step));
+  for (let from = 0; from < reader.rows; from += step) {
+    const to = Math.min(reader.rows, from + step);
+    const rows = next instanceof Promise ? await next : next;
+    const outputs = whole(from, to);
+    const running = runPiece(session, port, rows, outputs, flag);
+    // The next rows are read and converted while these run.
+    if (to < reader.rows) next = readAhead(reader, to, Math.min(reader.rows, to + step));
+    await running;
+    done?.(
+      from,
+      to,
+      outputs.map(({ into }) => into),
+    );
+  }
+}
+
+/** A failure to read counts when the rows are wanted, not before. */
+function readAhead(reader: RowReader, from: number, to: number): ReturnType<RowReader['read']> {
+  try {
+    const rows = reader.read(from, to);
+    if (rows instanceof Promise) rows.catch(() => undefined);
+    return rows;
+  } catch (error) {
+    const failed = Promise.reject(error);
+    failed.catch(() => undefined);
+    return failed;
+  }
+}
+
+/** The graph's outputs as mean and log-variance of latents as users see them. */
+function splitPosterior(
+  { encoder, scaling, logVarianceRange, latentShape }: Networks,
+  raw: readonly Float32Array[],
+  size: number,
+  mean: Float32Array,
+  logVariance: Float32Array,
+): void {
+  const { kind } = encoder.posterior;
+  const first = raw[0]!;
+  if (kind === 'moments') {
+    for (let row = 0, at = 0; row < mean.length; row += size, at += 2 * size) {
+      mean.set(first.subarray(at, at + size), row);
+      logVariance.set(first.subarray(at + size, at + 2 * size), row);
+    }
+  } else {
+    mean.set(first);
+    if (kind === 'pair') logVariance.set(raw[1]!);
+    else logVariance.fill(POINT_LOG_VARIANCE);
+  }
+  if (logVarianceRange !== undefined) {
+    const [low, high] = logVarianceRange;
+    for (let index = 0; index < logVariance.length; index += 1) {
+      logVariance[index] = Math.min(high, Math.max(low, logVariance[index]!));
+    }
+  }
+  if (scaling === undefined) return;
+  eachChannel(scaling, latentShape[0]!, size, mean.length, (from, to, scale, shift) => {
+    const widening = 2 * Math.log(scale);
+    for (let index = from; index < to; index += 1) {
+      mean[index] = (mean[index]! - shift) * scale;
+      logVariance[index] = logVariance[index]! + widening;
+    }
+  });
+}
+
+/** Latents as the decoder's graph wants them. */
+function unscaled(reader: RowReader, scaling: LatentScaling): RowReader {
+  const size = elementCount(reader.rowShape);
+  const channels = reader.rowShape[0]!;
+  const undo = (values: Float32Array): Float32Array => {
+    const out = new Float32Array(values.length);
+    eachChannel(scaling, channels, size, values.length, (from, to, scale, shift) => {
+      for (let index = from; index < to; index += 1) out[index] = values[index]! / scale + shift;
+    });
+    return out;
+  };
+  return {
+    ...reader,
+    async read(from, to) {
+      const rows = await reader.read(from, to);
+      return { ...rows, data: undo(rows.data as Float32Array) };
+    },
+    async stored(row) {
+      return undo((await reader.read(row, row + 1)).data as Float32Array);
+    },
+  };
+}
+
+function eachChannel(
+  { scale, shift }: LatentScaling,
+  channels: number,
+  rowSize: number,
+  length: number,
+  change: (from: number, to: number, scale: number, shift: number) => void,
+): void {
+  const width = rowSize / channels;
+  for (let from = 0, channel = 0; from < length; from += width, channel = (channel + 1) % channels) {
+    change(from, from + width, scale[scale.length === 1 ? 0 : channel]!, shift[shift.length === 1 ? 0 : channel]!);
+  }
+}
+
+function claim(
+  given: Float32Array | undefined,
+  name: string,
+  rows: number,
+  shape: readonly number[],
+  where: string,
+): Float32Array {
+  if (given === undefined) return allocate(rows, shape, where);
+  const expected = rows * elementCount(shape);
+  if (given.length === expected) return given;
+  throw new VaeError(
+    'ERR_VAE_SHAPE',
+    `${where}, ${name}: expected a Float32Array of ${expected} for [${[rows, ...shape].join(', ')}], received one of ${given.length}.`,
+  );
+}
