@@ -7,16 +7,8 @@ import { cpus } from 'node:os';
 import { dirname, join, relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Presets, SingleBar } from 'cli-progress';
-import {
-  latentScatter,
-  priorSamples,
-  readIdx,
-  reconstructions,
-  trainingCurves,
-  Vae,
-  VaeError,
-  writeReport,
-} from 'node-vae';
+import { readIdx, Vae, VaeError } from 'node-vae';
+import { latentScatter, priorSamples, reconstructions, trainingCurves, writeReport } from 'node-vae/report';
 
 const { values: options } = parseArgs({
   options: {

@@ -12,7 +12,6 @@ export type { ProviderInput, ProviderName } from './inference/providers.js';
 export type { BatchInput } from './inference/rows.js';
 export type { TilingInput } from './inference/tiling.js';
 export { LIKELIHOOD_NAMES, type LikelihoodInput } from './nn/likelihoods/index.js';
-export * from './report/index.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
 export type { EpochProgress, FitProgress, History, StepProgress, Terms } from './training/progress.js';
@@ -32,4 +31,5 @@ export type {
   VaeInfo,
   VaeOptions,
   VaeSessionOptions,
+  WarmUpOptions,
 } from './vae-options.js';
