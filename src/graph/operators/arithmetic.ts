@@ -15,9 +15,10 @@ export function asType(value: number, dtype: DataType): number | undefined {
     case 'bool':
       return value === 0 ? 0 : 1;
     case 'int64':
-      return Number.isSafeInteger(value) ? value : undefined;
+      // Integers have no minus zero.
+      return Number.isSafeInteger(value) ? value + 0 : undefined;
     case 'int32':
-      return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? value : undefined;
+      return Number.isInteger(value) && Math.abs(value) < 2 ** 31 ? value + 0 : undefined;
     default:
       return undefined;
   }

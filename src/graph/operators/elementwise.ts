@@ -107,7 +107,8 @@ function extreme(choose: (left: number, right: number) => number): Definition['p
 function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;
-  return rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+  const rounded = rest > 0.5 || (rest === 0.5 && floor % 2 !== 0) ? floor + 1 : floor;
+  return rounded === 0 && value < 0 ? -0 : rounded;
 }
 
 export const ELEMENTWISE: readonly OperatorDefinition[] = [

@@ -6,41 +6,33 @@ import { renameNode } from './rename.js';
 export function removeIdentities(model: Model): number {
   const { graph } = model;
   const outputs = new Set(graph.outputs.map(({ name }) => name));
-  const made = new Set(graph.nodes.flatMap((node) => node.outputs));
-  const replaced = new Map<string, string>();
-  const resolve = (name: string): string => replaced.get(name) ?? name;
-  // A value that a node makes takes the output's name, and so needs no Identity to have it.
+  const made = new Set(graph.nodes.filter((node) => !isIdentity(node)).flatMap((node) => node.outputs));
+  // The value at the beginning of each chain of Identity nodes.
+  const roots = new Map<string, string>();
+  // Values that take the name of an output, and so need no Identity to have it.
+  const renamed = new Map<string, string>();
   for (const node of graph.nodes) {
-    const [source] = node.inputs;
     const [target] = node.outputs;
-    if (!isIdentity(node) || source === undefined || !target || !outputs.has(target)) continue;
-    if (made.has(source) && !outputs.has(source) && !replaced.has(source)) replaced.set(source, target);
+    if (!isIdentity(node) || !target) continue;
+    const root = roots.get(node.inputs[0]!) ?? node.inputs[0]!;
+    roots.set(target, root);
+    if (outputs.has(target) && made.has(root) && !outputs.has(root) && !renamed.has(root)) renamed.set(root, target);
   }
-  const kept: Node[] = [];
-  let removed = 0;
-  for (const node of graph.nodes) {
-    if (isIdentity(node)) {
-      const source = resolve(node.inputs[0]!);
-      const [target] = node.outputs;
-      if (source === resolve(target!)) {
-        removed += 1;
-        continue;
-      }
-      if (!outputs.has(target!)) {
-        replaced.set(target!, source);
-        removed += 1;
-        continue;
-      }
-    }
-    kept.push(node);
-  }
+  const resolve = (name: string): string => {
+    const root = roots.get(name) ?? name;
+    return renamed.get(root) ?? root;
+  };
+  const kept = graph.nodes.filter((node) => {
+    const [target] = node.outputs;
+    return !isIdentity(node) || !target || (outputs.has(target) && resolve(target) !== target);
+  });
+  const removed = graph.nodes.length - kept.length;
   if (removed === 0) return 0;
-  graph.nodes = kept.map((node) => renameNode(node, resolve));
-  for (const [from, to] of replaced) {
-    const type = graph.types.get(from);
-    if (type !== undefined && !graph.types.has(to)) graph.types.set(to, type);
-    graph.types.delete(from);
-  }
+  graph.nodes = kept.map((node) => {
+    if (!isIdentity(node)) return renameNode(node, resolve);
+    return { ...node, inputs: node.inputs.map(resolve) };
+  });
+  for (const name of [...roots.keys(), ...renamed.keys()]) if (!outputs.has(name)) graph.types.delete(name);
   return removed;
 }
 
