@@ -1,0 +1,41 @@
+/** Small models by recipe, with parameters from a formula, and batches for them. */
+import { describeParameters, type VaeNetwork } from '../../src/architectures/graphs.js';
+import type { ParameterStore } from '../../src/architectures/parameters.js';
+import { makeVaeNetwork, type recipeSchema, recipeSchema as schema } from '../../src/architectures/vae-network.js';
+import { hashedUniform } from '../golden/formula.js';
+import { type Given, hashedStore, standardNormal } from './evaluate.js';
+
+export type RecipeInput = Parameters<typeof recipeSchema.parse>[0] & object;
+
+export interface SmallModel {
+  readonly vae: VaeNetwork;
+  readonly parameters: ParameterStore;
+}
+
+export function smallModel(options: RecipeInput, spread = 0.3): SmallModel {
+  const vae = makeVaeNetwork(
+    schema.parse({
+      architecture: { type: 'mlp', hidden: [12], activation: 'tanh' },
+      input: { kind: 'vector', length: 6 },
+      latentDim: 3,
+      ...options,
+    }),
+  );
+  return { vae, parameters: hashedStore(describeParameters(vae), spread) };
+}
+
+/** All that a graph of this model may ask for. */
+export function batchFor({ vae }: SmallModel, rows: number, samples = 1, klWeight = 1): Record<string, Given> {
+  const size = vae.dataShape.reduce((product, dim) => product * dim, 1);
+  const { latentShape } = vae.network;
+  const latent = latentShape.reduce((product, dim) => product * dim, 1);
+  const classes = vae.condition?.classes ?? 1;
+  return {
+    input: { data: hashedUniform(31, rows * size, 0.5).map((value) => value + 0.5), dims: [rows, ...vae.dataShape] },
+    label: { data: Array.from({ length: rows }, (_, row) => row % classes), dims: [rows], dtype: 'int64' },
+    epsilon: { data: standardNormal(32, rows * latent), dims: [rows, ...latentShape] },
+    epsilons: { data: standardNormal(33, rows * samples * latent), dims: [rows, samples, ...latentShape] },
+    kl_weight: { data: [klWeight], dims: [] },
+    dataset_size: { data: [1000], dims: [] },
+  };
+}
