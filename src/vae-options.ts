@@ -77,6 +77,12 @@ export const sampleSchema = z.strictObject({
   temperature: z.number().min(0).max(100).default(1),
 });
 
+export const warmUpSchema = z.strictObject({
+  ...signalShape,
+  batchSizes: z.array(z.int().positive()).min(1).default([1]),
+  shape: z.array(z.int().positive()).optional(),
+});
+
 /** Says that a call was given no options; checking them can be left out. */
 export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze({});
 
@@ -186,6 +192,13 @@ export interface ImportedArchitecture {
 export interface ImportedInput {
   readonly kind: 'tensor';
   readonly shape: readonly number[];
+}
+
+export interface WarmUpOptions extends RunOptions {
+  /** Default: one batch of 1. */
+  readonly batchSizes?: readonly number[];
+  /** Shape of the examples, for data whose sides are open. */
+  readonly shape?: readonly number[];
 }
 
 /** What a model is, as its config.json has it, or as an import found it. */

@@ -18,8 +18,10 @@ import { type DatasetInput, toDataset } from './data/to-dataset.js';
 import { Engine } from './inference/engine.js';
 import { normalRows } from './inference/noise.js';
 import { type OnnxPair, openDiffusion, openPair } from './inference/open-imported.js';
+import { profileEngine } from './inference/profile.js';
 import { recipeNetworks } from './inference/recipe.js';
 import type { BatchInput } from './inference/rows.js';
+import { warmUp } from './inference/warm-up.js';
 import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
 import { trainModel } from './training/train-model.js';
@@ -46,6 +48,8 @@ import {
   type VaeInfo,
   type VaeOptions,
   type VaeSessionOptions,
+  type WarmUpOptions,
+  warmUpSchema,
 } from './vae-options.js';
 
 /** Where a Vae comes from: a model whose recipe is known, or files of someone else's making. */
@@ -331,6 +335,46 @@ export class Vae {
       const { training } = parseOptions(saveSchema, options, 'save()');
       await saveModel(directory, this.#recipe('save()'), training);
     });
+  }
+
+  /**
+   * Another Vae of the same model that shares its networks and their memory: closing one leaves the
+   * other usable, and training one leaves the other as it was.
+   */
+  clone(): Vae {
+    this.#lifetime.check();
+    return new Vae(this.#origin, this.#engine.share());
+  }
+
+  /**
+   * Opens the networks and runs both once for each batch size, so that the first request does not wait
+   * for that. Data whose sides are open is warmed up at the sides given.
+   */
+  warmUp(options: WarmUpOptions = {}): Promise<void> {
+    return this.#lifetime.run(async () => {
+      const { batchSizes, shape, signal } = parseOptions(warmUpSchema, options, 'warmUp()');
+      await warmUp(this.#engine, batchSizes, shape, signal);
+    });
+  }
+
+  /**
+   * Runs `work` with a clone that records what every operator of every run takes, and writes the trace
+   * to `path` in the format that chrome://tracing, Perfetto and speedscope open.
+   *
+   * @returns what `work` returns.
+   * @throws VaeError ERR_VAE_IO where the file cannot be written; what `work` throws.
+   */
+  profile<T>(path: string, work: (vae: Vae) => Promise<T>): Promise<T> {
+    return this.#lifetime.run(() =>
+      profileEngine(this.#engine, path, async (engine) => {
+        const vae = new Vae(this.#origin, engine.share());
+        try {
+          return await work(vae);
+        } finally {
+          await vae.close();
+        }
+      }),
+    );
   }
 
   /** Idempotent; waits for work in flight, a running fit() included (abort its signal to end it sooner). */
