@@ -1,9 +1,13 @@
 /** The table of architectures: adding one is one file and one line here. */
 import { type TableConfig, type TableInput, tableSchema } from '../core/option-table.js';
 import type { ArchitectureDefinition } from './architecture.js';
+import { conv } from './conv.js';
+import { conv1d } from './conv1d.js';
+import { conv3d } from './conv3d.js';
 import { mlp } from './mlp.js';
+import { resnet } from './resnet.js';
 
-const ARCHITECTURES = { mlp };
+const ARCHITECTURES = { mlp, conv, resnet, conv1d, conv3d };
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;
 export type ArchitectureConfig = TableConfig<typeof ARCHITECTURES>;

@@ -6,13 +6,19 @@ const size = z
   .positive()
   .max(1 << 20);
 
+const channels = size.max(1024);
+
 const INPUT_KINDS = [
-  z.strictObject({ kind: z.literal('image'), height: size, width: size, channels: size.max(1024).default(1) }),
+  z.strictObject({ kind: z.literal('image'), height: size, width: size, channels: channels.default(1) }),
   z.strictObject({ kind: z.literal('vector'), length: size }),
+  z.strictObject({ kind: z.literal('sequence'), length: size, channels: channels.default(1) }),
+  z.strictObject({ kind: z.literal('video'), frames: size, height: size, width: size, channels: channels.default(1) }),
 ] as const;
 
 export const inputSchema = z.discriminatedUnion('kind', INPUT_KINDS, {
-  error: `expected { kind: 'image', height, width, channels } or { kind: 'vector', length }`,
+  error:
+    `expected { kind: 'image', height, width, channels }, { kind: 'vector', length }, ` +
+    `{ kind: 'sequence', length, channels } or { kind: 'video', frames, height, width, channels }`,
 });
 
 export type InputSpec = z.output<typeof inputSchema>;
@@ -25,6 +31,10 @@ export function dataShapeOf(input: InputSpec): number[] {
       return [input.channels, input.height, input.width];
     case 'vector':
       return [input.length];
+    case 'sequence':
+      return [input.channels, input.length];
+    case 'video':
+      return [input.channels, input.frames, input.height, input.width];
   }
 }
 
