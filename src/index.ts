@@ -11,6 +11,7 @@ export type { OnnxPair } from './inference/open-imported.js';
 export type { ProviderInput, ProviderName } from './inference/providers.js';
 export type { BatchInput } from './inference/rows.js';
 export type { TilingInput } from './inference/tiling.js';
+export * from './latent/index.js';
 export { LIKELIHOOD_NAMES, type LikelihoodInput } from './nn/likelihoods/index.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
