@@ -6,7 +6,9 @@
 #include <link.h>
 #endif
 
+#include <cstdlib>
 #include <cstring>
+#include <memory>
 
 #include "core/error.h"
 #include "ort/library.h"
@@ -60,6 +62,11 @@ std::vector<std::string> LoadedOnnxRuntimes() {
       &found);
 #endif
   return found;
+}
+
+std::string RealPath(const std::string& path) {
+  const std::unique_ptr<char, decltype(&std::free)> real(realpath(path.c_str(), nullptr), &std::free);
+  return real == nullptr ? path : real.get();
 }
 
 void PinThisLibrary() {

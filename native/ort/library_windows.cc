@@ -32,6 +32,16 @@ std::vector<std::string> LoadedOnnxRuntimes() {
   return {WideToUtf8(path)};
 }
 
+std::string RealPath(const std::string& path) {
+  const std::wstring wide = Utf8ToWide(path);
+  std::wstring full(32768, L'\0');
+  const DWORD length = GetFullPathNameW(wide.c_str(), static_cast<DWORD>(full.size()), full.data(), nullptr);
+  if (length == 0 || length >= full.size()) return path;
+  full.resize(length);
+  CharLowerBuffW(full.data(), length);
+  return WideToUtf8(full);
+}
+
 void PinThisLibrary() {
   HMODULE self = nullptr;
   GetModuleHandleExW(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS,

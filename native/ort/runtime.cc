@@ -1,12 +1,10 @@
 #include "ort/runtime.h"
 
-#include <filesystem>
 #include <memory>
 #include <mutex>
 
 #include "core/error.h"
 #include "ort/library.h"
-#include "ort/path.h"
 
 namespace node_vae {
 namespace {
@@ -20,11 +18,7 @@ std::mutex mutex;
 // Never freed: other threads may still be inside ONNX Runtime when static objects are destroyed.
 Runtime* runtime = nullptr;
 
-bool SameFile(const std::string& a, const std::string& b) {
-  if (a == b) return true;
-  std::error_code failed;
-  return std::filesystem::equivalent(NativePath(a), NativePath(b), failed) && !failed;
-}
+bool SameFile(const std::string& a, const std::string& b) { return a == b || RealPath(a) == RealPath(b); }
 
 }  // namespace
 

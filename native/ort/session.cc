@@ -2,7 +2,6 @@
 
 #include <onnxruntime_session_options_config_keys.h>
 
-#include <filesystem>
 
 #include "core/error.h"
 #include "ort/path.h"
@@ -74,9 +73,7 @@ int Find(const std::vector<ValueInfo>& values, const std::string& name) noexcept
 
 int64_t ModelSize(const ModelSource& model) {
   if (const auto* bytes = std::get_if<ModelBytes>(&model)) return static_cast<int64_t>(bytes->size);
-  std::error_code failed;
-  const auto size = std::filesystem::file_size(NativePath(std::get<std::string>(model)), failed);
-  return failed ? 0 : static_cast<int64_t>(size);
+  return FileSize(std::get<std::string>(model));
 }
 
 Session::Session(const ModelSource& model, const SessionConfig& config) : profiling_(!config.profile_prefix.empty()) {
@@ -88,6 +85,7 @@ Session::Session(const ModelSource& model, const SessionConfig& config) : profil
       session_ = Ort::Session(env, NativePath(*path).c_str(), options);
     } else {
       const auto& bytes = std::get<ModelBytes>(model);
+      if (bytes.size == 0) throw Error(code::kFormat, "The model is empty: 0 bytes.");
       session_ = Ort::Session(env, bytes.data, bytes.size, options);
     }
     const size_t input_count = session_.GetInputCount();
