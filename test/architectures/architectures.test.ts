@@ -40,6 +40,21 @@ const CASES: Readonly<Record<string, RecipeInput>> = {
     architecture: { type: 'resnet', channels: [4, 4], groups: 2, latent: 'map' },
     input: image(8, 4, 3),
   },
+  ladder: {
+    architecture: { type: 'ladder', latents: [4, 3, 2], hidden: [10, 8, 6], activation: 'tanh' },
+    input: image(5),
+  },
+  'ladder as in the paper': {
+    architecture: {
+      type: 'ladder',
+      latents: [4, 3, 2],
+      hidden: [10, 8, 6],
+      norm: false,
+      skip: false,
+      activation: 'elu',
+    },
+    input: image(5),
+  },
   conv1d: {
     architecture: { type: 'conv1d', channels: [4, 6], kernel: 5, stride: 3, activation: 'tanh' },
     input: { kind: 'sequence', length: 50, channels: 2 },
@@ -50,7 +65,7 @@ const CASES: Readonly<Record<string, RecipeInput>> = {
   },
 };
 
-const LABELLED = ['mlp on images', 'conv, vector', 'conv, map', 'resnet', 'conv1d', 'conv3d'];
+const LABELLED = ['mlp on images', 'conv, vector', 'conv, map', 'resnet', 'conv1d', 'conv3d', 'ladder'];
 const ROWS = 3;
 
 describe.each(Object.entries(CASES))('%s', (name, recipe) => {
@@ -119,6 +134,7 @@ describe.each<[string, RecipeInput]>([
   ['vamp', { prior: { type: 'vamp', components: 4 } }],
   ['vamp with iwae', { prior: { type: 'vamp', components: 4 }, objective: { type: 'iwae', samples: 3 } }],
   ['iaf with iwae', { posterior: { type: 'iaf', steps: 2, hidden: 8 }, objective: { type: 'iwae', samples: 3 } }],
+  ['ladder with iwae', { ...CASES['ladder'], objective: { type: 'iwae', samples: 3 } }],
   ['iaf with free bits', { posterior: { type: 'iaf', steps: 2, hidden: 8 }, objective: 'free-bits' }],
 ])('%s', (_, recipe) => {
   const model = smallModel(recipe);

@@ -1,11 +1,12 @@
 /** Small models by recipe, with parameters from a formula, and batches for them. */
+import type { z } from 'zod';
 import { describeParameters, type VaeNetwork } from '../../src/architectures/graphs.js';
 import type { ParameterStore } from '../../src/architectures/parameters.js';
-import { makeVaeNetwork, type recipeSchema, recipeSchema as schema } from '../../src/architectures/vae-network.js';
+import { makeVaeNetwork, recipeSchema } from '../../src/architectures/vae-network.js';
 import { hashedUniform } from '../golden/formula.js';
 import { type Given, hashedStore, standardNormal } from './evaluate.js';
 
-export type RecipeInput = Parameters<typeof recipeSchema.parse>[0] & object;
+export type RecipeInput = Partial<z.input<typeof recipeSchema>>;
 
 export interface SmallModel {
   readonly vae: VaeNetwork;
@@ -14,10 +15,10 @@ export interface SmallModel {
 
 export function smallModel(options: RecipeInput, spread = 0.3): SmallModel {
   const vae = makeVaeNetwork(
-    schema.parse({
+    recipeSchema.parse({
       architecture: { type: 'mlp', hidden: [12], activation: 'tanh' },
       input: { kind: 'vector', length: 6 },
-      latentDim: 3,
+      ...('architecture' in options ? {} : { latentDim: 3 }),
       ...options,
     }),
   );
