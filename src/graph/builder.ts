@@ -193,6 +193,8 @@ export class GraphBuilder {
       return type;
     });
     const { types, elements } = inferNode(node, inputs, this.#scope);
+    // A runtime wants a version for every domain that the graph uses.
+    if (!this.model.opsets.has(node.domain)) this.model.opsets.set(node.domain, 1);
     this.graph.nodes.push(node);
     if (node.name !== '') this.#names.claim(node.name);
     return node.outputs.map((name, index) => {
@@ -232,7 +234,7 @@ export class GraphBuilder {
   }
 
   #opsetOf(domain: string): number {
-    return domain === '' ? this.opset : (this.model.opsets.get(domain) ?? this.opset);
+    return domain === '' ? this.opset : (this.model.opsets.get(domain) ?? 1);
   }
 
   #claim(name: string): void {

@@ -1,3 +1,5 @@
+import type { Graph } from './ir.js';
+
 /** Names that nothing else has, found in constant time however many share a stem. */
 export class UniqueNames {
   readonly #taken = new Set<string>();
@@ -23,5 +25,21 @@ export class UniqueNames {
     const name = `${stem}_${suffix}`;
     this.#taken.add(name);
     return name;
+  }
+}
+
+/** Marks every name of a graph and its subgraphs as used. */
+export function claimNames(graph: Graph, names: UniqueNames): void {
+  for (const { name, shape } of [...graph.inputs, ...graph.outputs]) {
+    names.claim(name);
+    for (const dim of shape ?? []) if (typeof dim === 'string') names.claim(dim);
+  }
+  for (const name of graph.initializers.keys()) names.claim(name);
+  for (const node of graph.nodes) {
+    names.claim(node.name);
+    for (const name of [...node.inputs, ...node.outputs]) names.claim(name);
+    for (const attribute of Object.values(node.attributes)) {
+      if (attribute.kind === 'graph') claimNames(attribute.value, names);
+    }
   }
 }

@@ -2,7 +2,7 @@
 import { VaeError } from '../core/errors.js';
 import { printable } from './external-data.js';
 import type { Graph, Node } from './ir.js';
-import { readsOf } from './passes/dead-nodes.js';
+import { readsOf } from './reads.js';
 
 /**
  * Nodes sorted so that each comes after those whose outputs it reads; nodes already in order keep it.

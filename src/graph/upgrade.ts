@@ -16,7 +16,7 @@ import {
   WORKING_IR_VERSION,
   WORKING_OPSET,
 } from './ir.js';
-import { UniqueNames } from './names.js';
+import { claimNames, UniqueNames } from './names.js';
 
 /** What an upgrade of one node may use. */
 interface Site {
@@ -124,20 +124,4 @@ function upgradeSubgraphs(node: Node, opset: number, names: UniqueNames): Node {
     if (attribute.kind === 'graph') upgradeGraph(attribute.value, opset, names);
   }
   return node;
-}
-
-/** Marks every name of a graph and its subgraphs as used. */
-export function claimNames(graph: Graph, names: UniqueNames): void {
-  for (const { name, shape } of [...graph.inputs, ...graph.outputs]) {
-    names.claim(name);
-    for (const dim of shape ?? []) if (typeof dim === 'string') names.claim(dim);
-  }
-  for (const name of graph.initializers.keys()) names.claim(name);
-  for (const node of graph.nodes) {
-    names.claim(node.name);
-    for (const name of [...node.inputs, ...node.outputs]) names.claim(name);
-    for (const attribute of Object.values(node.attributes)) {
-      if (attribute.kind === 'graph') claimNames(attribute.value, names);
-    }
-  }
 }

@@ -8,7 +8,7 @@ import { knownElementsOf } from './infer/known-elements.js';
 import { type Graph, HIGHEST_INPUT_OPSET, LOWEST_INPUT_OPSET, type Model, type Node, type TensorType } from './ir.js';
 import { UniqueNames } from './names.js';
 import type { KnownElements } from './operators/definition.js';
-import { readsOf } from './passes/dead-nodes.js';
+import { readsOf } from './reads.js';
 import { topologicalOrder } from './topological-order.js';
 
 /**

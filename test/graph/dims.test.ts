@@ -9,15 +9,7 @@ import {
   productOfDims,
   subtractDims,
 } from '../../src/graph/infer/dims.js';
-
-/** The value of a symbolic length, worked out by JavaScript itself. */
-function evaluate(dim: number | string | undefined, lengths: Record<string, number>): number {
-  if (typeof dim === 'number') return dim;
-  expect(dim).toBeTypeOf('string');
-  const names = Object.keys(lengths);
-  const body = `const floor = Math.floor; return ${dim};`;
-  return new Function(...names, body)(...names.map((name) => lengths[name]));
-}
+import { evaluate } from './support.js';
 
 describe('symbolic lengths', () => {
   it('have one text for equal lengths', () => {

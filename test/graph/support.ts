@@ -3,7 +3,7 @@ import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/p
 import * as ort from 'onnxruntime-node';
 import { expect } from 'vitest';
 import { isVaeError, type VaeErrorCode } from '../../src/core/errors.js';
-import { type Model, writeModel } from '../../src/graph/index.js';
+import { type Model, readModel, writeModel } from '../../src/graph/index.js';
 import { type ModelProto, ModelProtoSchema } from '../../src/graph/proto/onnx_pb.js';
 
 export type Feeds = Record<string, ort.Tensor>;
@@ -87,4 +87,18 @@ export function valueInfo(name: string, shape: readonly (number | string)[], ele
         : { case: 'dimParam' as const, value: length },
   }));
   return { name, type: { value: { case: 'tensorType' as const, value: { elemType, shape: { dim } } } } };
+}
+
+/** The value of a symbolic length, worked out by JavaScript itself. */
+export function evaluate(dim: number | string | undefined, lengths: Record<string, number>): number {
+  if (typeof dim === 'number') return dim;
+  expect(dim).toBeTypeOf('string');
+  const names = Object.keys(lengths);
+  const body = `const floor = Math.floor; return ${dim};`;
+  return new Function(...names, body)(...names.map((name) => lengths[name]));
+}
+
+/** The model after it was written and read. */
+export function readBack(model: Model): Model {
+  return readModel(writeModel(model));
 }

@@ -2,10 +2,9 @@
 import { VaeError } from '../../core/errors.js';
 import { printable } from '../external-data.js';
 import type { Constant, Graph, Model, Node, TensorType } from '../ir.js';
-import { UniqueNames } from '../names.js';
+import { claimNames, UniqueNames } from '../names.js';
 import type { KnownElements } from '../operators/definition.js';
 import { inlineBranch } from '../passes/inline-branch.js';
-import { claimNames } from '../upgrade.js';
 import { describeNode, type InferenceScope } from './context.js';
 import { inferNode } from './infer-node.js';
 import { knownElementsOf } from './known-elements.js';

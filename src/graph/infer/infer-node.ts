@@ -33,7 +33,7 @@ export function inferNode(
   scope: InferenceScope,
   depth = 0,
 ): InferredNode {
-  const opset = node.domain === '' ? scope.opset : (scope.opsets?.get(node.domain) ?? scope.opset);
+  const opset = node.domain === '' ? scope.opset : (scope.opsets?.get(node.domain) ?? 1);
   const definition = findOperator(node.op, opset, node.domain);
   if (definition === undefined) {
     throw unsupportedOperator(node.op, node.domain, opset, node.name || (node.outputs[0] ?? ''));

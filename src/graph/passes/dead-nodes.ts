@@ -1,5 +1,6 @@
 /** Removes what no output depends on. */
 import type { Graph, Model, Node } from '../ir.js';
+import { readsOf } from '../reads.js';
 
 /**
  * Removes nodes none of whose outputs are needed, initializers that nothing reads, and the types of
@@ -27,23 +28,4 @@ export function removeDeadFrom(graph: Graph): number {
   for (const node of graph.nodes) for (const name of node.outputs) live.add(name);
   for (const name of graph.types.keys()) if (!live.has(name)) graph.types.delete(name);
   return removed;
-}
-
-/** Names a node reads: its inputs, and what its subgraphs take from around them. */
-export function* readsOf(node: Node): Generator<string> {
-  for (const name of node.inputs) if (name !== '') yield name;
-  for (const attribute of Object.values(node.attributes)) {
-    if (attribute.kind === 'graph') yield* capturesOf(attribute.value);
-  }
-}
-
-/** Names that a subgraph reads but does not make. */
-export function* capturesOf(graph: Graph): Generator<string> {
-  const own = new Set(graph.inputs.map(({ name }) => name));
-  for (const name of graph.initializers.keys()) own.add(name);
-  for (const node of graph.nodes) {
-    for (const name of readsOf(node)) if (!own.has(name)) yield name;
-    for (const name of node.outputs) own.add(name);
-  }
-  for (const { name } of graph.outputs) if (!own.has(name)) yield name;
 }

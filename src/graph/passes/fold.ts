@@ -2,10 +2,9 @@
 import { constantOf } from '../constants.js';
 import { inferModel } from '../infer/infer-model.js';
 import type { Constant, Dim, Graph, Model, Node, Shape } from '../ir.js';
-import { UniqueNames } from '../names.js';
+import { claimNames, UniqueNames } from '../names.js';
 import type { KnownElements } from '../operators/definition.js';
-import { claimNames } from '../upgrade.js';
-import { readsOf } from './dead-nodes.js';
+import { readsOf } from '../reads.js';
 
 export interface FoldOptions {
   /**

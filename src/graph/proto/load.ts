@@ -4,7 +4,7 @@ import path from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { inferModel } from '../infer/infer-model.js';
-import type { Model } from '../ir.js';
+import type { Graph, Model } from '../ir.js';
 import { liftConstants } from '../passes/lift-constants.js';
 import { topologicalOrder } from '../topological-order.js';
 import { upgradeModel } from '../upgrade.js';
@@ -66,5 +66,19 @@ export function prepareModel({ model, declared }: DecodedModel): Model {
   model.graph.nodes = topologicalOrder(model.graph);
   inferModel(model, declared);
   verifyModel(model);
+  dropUnusedDomains(model);
   return model;
+}
+
+/** Functions that were put in the place of their calls leave the names of their domains behind. */
+function dropUnusedDomains(model: Model): void {
+  const used = new Set(['']);
+  const visit = (graph: Graph): void => {
+    for (const node of graph.nodes) {
+      used.add(node.domain);
+      for (const attribute of Object.values(node.attributes)) if (attribute.kind === 'graph') visit(attribute.value);
+    }
+  };
+  visit(model.graph);
+  for (const domain of model.opsets.keys()) if (!used.has(domain)) model.opsets.delete(domain);
 }
