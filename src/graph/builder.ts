@@ -2,7 +2,7 @@
 import type { DataType } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { type ConstantData, constantOf } from './constants.js';
-import { type InferenceScope, inferNode, type KnownElements } from './infer/infer-node.js';
+import { type InferenceScope, inferNode, type KnownElements, SubgraphBudget } from './infer/infer-node.js';
 import { knownElementsOf } from './infer/known-elements.js';
 import { refineType } from './infer/refine.js';
 import {
@@ -76,6 +76,7 @@ export class GraphBuilder {
       elements: (name) => this.known.get(name),
       constant: (name) => this.graph.initializers.get(name),
       type: (name) => this.graph.types.get(name),
+      budget: new SubgraphBudget(),
       freshDim: () => {
         const dim = this.unique('dim');
         this.#unknown.add(dim);

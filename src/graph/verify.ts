@@ -2,7 +2,7 @@
 import { VaeError } from '../core/errors.js';
 import { printable } from './external-data.js';
 import { describeShape } from './infer/broadcast.js';
-import { describeNode, type InferenceScope } from './infer/context.js';
+import { describeNode, type InferenceScope, SubgraphBudget } from './infer/context.js';
 import { inferNode } from './infer/infer-node.js';
 import { knownElementsOf } from './infer/known-elements.js';
 import { type Graph, HIGHEST_INPUT_OPSET, LOWEST_INPUT_OPSET, type Model, type Node, type TensorType } from './ir.js';
@@ -88,6 +88,7 @@ function verifyTypes(model: Model, opset: number): void {
     elements: (name) => known.get(name),
     constant: (name) => graph.initializers.get(name),
     type: (name) => types.get(name),
+    budget: new SubgraphBudget(),
     freshDim: () => names.unique('?'),
   };
   for (const node of graph.nodes) {

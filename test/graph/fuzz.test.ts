@@ -178,6 +178,58 @@ describe('hostile models', () => {
     expectVaeError(() => readModel(field(7, graph)), 'ERR_VAE_FORMAT', 'deep');
   });
 
+  it('of loops within loops, whose bodies change their shape each turn, are refused', () => {
+    const value = (name: string, elemType: number) => ({
+      name,
+      type: { value: { case: 'tensorType' as const, value: { elemType } } },
+    });
+    let body: object = {};
+    for (let level = 0; level < 28; level += 1) {
+      const inner =
+        level === 0
+          ? []
+          : [
+              {
+                opType: 'Loop',
+                input: ['m', 'c', 'x'],
+                output: ['z'],
+                attribute: [{ name: 'body', type: AttributeType.GRAPH, g: body }],
+              },
+            ];
+      body = {
+        name: `level${level}`,
+        input: [value('i', 7), value('k', 9), value('x', 1)],
+        node: [
+          ...inner,
+          {
+            opType: 'Concat',
+            input: ['x', 'x'],
+            output: ['y'],
+            attribute: [{ name: 'axis', type: AttributeType.INT, i: 0n }],
+          },
+        ],
+        output: [value('k', 9), value('y', 1)],
+      };
+    }
+    const bytes = graphBytes({
+      name: 'g',
+      input: [valueInfo('m', [], 7), valueInfo('c', [], 9), valueInfo('v', [2])],
+      node: [
+        {
+          name: 'outer',
+          opType: 'Loop',
+          input: ['m', 'c', 'v'],
+          output: ['y'],
+          attribute: [{ name: 'body', type: AttributeType.GRAPH, g: body }],
+        },
+      ],
+      output: [value('y', 1)],
+    });
+    const start = performance.now();
+    expectVaeError(() => readModel(bytes), 'ERR_VAE_GRAPH', 'repeat too many nodes');
+    expect(performance.now() - start).toBeLessThan(20_000);
+  });
+
   it('that would take far more memory than they are long are refused', () => {
     // Three million empty nodes in six megabytes.
     const nodes = new Uint8Array(6_000_000);

@@ -277,12 +277,6 @@ const CASES: Case[] = [
     literals: (g) => [g.constant([0, 1, 2, 0], 'int64', [2, 2])],
   },
   { op: 'GatherND', shapes: [[4, T, 3]], literals: (g) => [g.constant([0, 1, 2, 0], 'int64', [2, 2])] },
-  {
-    op: 'OneHot',
-    shapes: [[N, T]],
-    attributes: { axis: 1 },
-    literals: (g) => [g.constant(5, 'int64'), g.constant([0, 1])],
-  },
   { op: 'Unsqueeze', shapes: [[N, T]], literals: (g) => [g.int64s([0, -1])] },
   { op: 'Squeeze', shapes: [[N, 1, T]], literals: (g) => [g.int64s([-2])] },
   { op: 'Trilu', shapes: [[N, T, T]], attributes: { upper: 0 } },

@@ -17,6 +17,21 @@ export interface InferenceScope {
   /** Type of a value of the graph or of those around it; needed for nodes with subgraphs. */
   type(name: string): TensorType | undefined;
   freshDim(): string;
+  readonly budget: SubgraphBudget;
+}
+
+/**
+ * How many nodes of subgraphs one graph may have inferred. A Loop may need two goes at its body, so
+ * loops within loops double the work at each level, and a hostile file nests them deep.
+ */
+export class SubgraphBudget {
+  #left = 250_000;
+
+  /** False once the budget is used up. */
+  spend(nodes: number): boolean {
+    this.#left -= nodes;
+    return this.#left >= 0;
+  }
 }
 
 export type SubgraphInference = (

@@ -5,7 +5,7 @@ import type { Constant, Graph, Model, Node, TensorType } from '../ir.js';
 import { claimNames, UniqueNames } from '../names.js';
 import type { KnownElements } from '../operators/definition.js';
 import { inlineBranch } from '../passes/inline-branch.js';
-import { describeNode, type InferenceScope } from './context.js';
+import { describeNode, type InferenceScope, SubgraphBudget } from './context.js';
 import { inferNode } from './infer-node.js';
 import { knownElementsOf } from './known-elements.js';
 import { refineType } from './refine.js';
@@ -44,6 +44,7 @@ export function inferModel(model: Model, declared: ReadonlyMap<string, TensorTyp
     elements: (name) => known.get(name),
     constant: (name) => graph.initializers.get(name),
     type: (name) => types.get(name),
+    budget: new SubgraphBudget(),
     freshDim: () => {
       const dim = names.unique('dim');
       unknown.add(dim);

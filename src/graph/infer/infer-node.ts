@@ -10,7 +10,7 @@ import { productOfDims } from './dims.js';
 import { knownElementsOf, MAX_KNOWN_ELEMENTS } from './known-elements.js';
 
 export type { KnownElements } from '../operators/definition.js';
-export type { InferenceScope } from './context.js';
+export { type InferenceScope, SubgraphBudget } from './context.js';
 
 /** Subgraphs deeper than this are refused: nothing real nests so far, and recursion has an end. */
 const MAX_SUBGRAPH_DEPTH = 32;
@@ -96,6 +96,9 @@ function inferSubgraph(
   if (depth > MAX_SUBGRAPH_DEPTH) {
     throw new VaeError('ERR_VAE_GRAPH', `${place}: subgraphs are nested more than ${MAX_SUBGRAPH_DEPTH} deep.`);
   }
+  if (!outer.budget.spend(graph.nodes.length + 1)) {
+    throw new VaeError('ERR_VAE_GRAPH', `${place}: its subgraphs repeat too many nodes; nothing real does.`);
+  }
   if (graph.inputs.length !== inputs.length) {
     throw new VaeError(
       'ERR_VAE_GRAPH',
@@ -119,6 +122,7 @@ function inferSubgraph(
     constant: (name) => graph.initializers.get(name) ?? (graph.types.has(name) ? undefined : outer.constant(name)),
     type: (name) => graph.types.get(name) ?? outer.type(name),
     freshDim: () => outer.freshDim(),
+    budget: outer.budget,
   };
   for (const node of graph.nodes) inferInto(node, scope, graph.types, known, depth);
   // Files may leave the types of a subgraph's ends out; runtimes want the right ones or none.
