@@ -1,0 +1,39 @@
+/** Training sessions of the nets of nets.ts. */
+import { generateArtifacts } from '../../src/artifacts/generate.js';
+import { writeModel } from '../../src/graph/index.js';
+import { GraphTrainer } from './graph-trainer.js';
+import { NETS, type NetName } from './nets.js';
+
+/** Adam as the peers have it. */
+const ADAM = {
+  type: 'adam',
+  learningRate: 1e-3,
+  beta1: 0.9,
+  beta2: 0.999,
+  epsilon: 1e-8,
+  weightDecay: 0,
+} as const;
+
+/** Opens a trainer of a net on rows of bytes. */
+export function openNet(
+  name: NetName,
+  options: {
+    readonly data: Uint8Array;
+    readonly batch: number;
+    readonly threads: number;
+    readonly profilePrefix?: string;
+  },
+): Promise<GraphTrainer> {
+  const { objective, dataShape, latentDim } = NETS[name]();
+  const scalars = ['loss', 'reconstruction', 'kl'];
+  const { trainingModel, manifest, checkpoint } = generateArtifacts({ model: objective, scalars, optimizer: ADAM });
+  const { parameters } = checkpoint;
+  return GraphTrainer.open({
+    ...options,
+    trainingModel: writeModel(trainingModel),
+    manifest,
+    parameters,
+    dataShape,
+    latentDim,
+  });
+}
