@@ -1,6 +1,7 @@
 /** node-vae: variational autoencoders for Node. */
 export { ARCHITECTURE_NAMES, type ArchitectureInput } from './architectures/index.js';
 export type { InputOptions, InputSpec } from './architectures/input.js';
+export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts } from './artifacts/generate.js';
 export { shippedModels } from './artifacts/model-source.js';
 export type { OptimizerInput } from './artifacts/optimizer-options.js';
 export { VaeError, type VaeErrorCode } from './core/errors.js';
@@ -17,6 +18,13 @@ export type { FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
 export type { EpochProgress, FitProgress, History, StepProgress, Terms } from './training/progress.js';
 export type { Schedule, ScheduleFunction, SchedulePoint } from './training/schedules.js';
+export {
+  type OptimizerStepResult,
+  type StepOptions,
+  type TrainingFeeds,
+  TrainingSession,
+  type TrainingSessionOptions,
+} from './training/training-session.js';
 export { Vae } from './vae.js';
 export type {
   CallOptions,

@@ -64,7 +64,23 @@ TrainingSession::TrainingSession(TrainingConfig config, const ModelSource& train
     eval.optimized_model_path.clear();
     eval_graph_ = std::make_unique<BoundGraph>(*eval_model, eval, config_.per_example);
     eval_inputs_ = MapInputs(*eval_graph_, "eval");
+    example_dims_ = ExampleDims();
   }
+}
+
+// Dimensions of one row of each per-example output.
+std::vector<std::vector<int64_t>> TrainingSession::ExampleDims() const {
+  std::vector<std::vector<int64_t>> all;
+  for (const std::string& name : config_.per_example) {
+    const ValueInfo& output = eval_graph_->session().outputs()[eval_graph_->session().FindOutput(name)];
+    std::vector<int64_t> dims(output.dims.begin() + (output.dims.empty() ? 0 : 1), output.dims.end());
+    if (output.dims.empty() || std::any_of(dims.begin(), dims.end(), [](int64_t dim) { return dim < 0; })) {
+      throw Error(code::kGraph, "The eval graph's output '" + name + "' has shape " + FormatShape(output.dims) +
+                                    "; expected one row for each example, of fixed size.");
+    }
+    all.push_back(std::move(dims));
+  }
+  return all;
 }
 
 // Scalars, then gradients of the trainable parameters, then states.
@@ -518,13 +534,16 @@ std::vector<std::vector<float>> TrainingSession::Evaluate(const EvalRequest& req
   std::vector<std::vector<float>> results(config_.per_example.size());
   const uint32_t largest =
       request.batch_sizes.empty() ? 0 : *std::max_element(request.batch_sizes.begin(), request.batch_sizes.end());
-  for (AlignedBuffer<float>& buffer : example_outputs_) {
-    if (buffer.size() >= largest) continue;
-    buffer = AlignedBuffer<float>(largest);
+  for (size_t i = 0; i < example_outputs_.size(); ++i) {
+    const size_t needed = largest * Count(example_dims_[i]);
+    if (example_outputs_[i].size() >= needed) continue;
+    example_outputs_[i] = AlignedBuffer<float>(needed);
     eval_graph_->Forget();
   }
   const auto output = [this](size_t index, int64_t rows) {
-    return BoundGraph::Bound{example_outputs_[index].data(), {rows}};
+    std::vector<int64_t> dims = {rows};
+    dims.insert(dims.end(), example_dims_[index].begin(), example_dims_[index].end());
+    return BoundGraph::Bound{example_outputs_[index].data(), std::move(dims)};
   };
   const auto stopping = [&] { return stop.load(std::memory_order_acquire) || (abort != nullptr && abort->aborted()); };
   const auto aborted = [] { return Error(code::kAborted, "The evaluation was aborted."); };
@@ -543,7 +562,8 @@ std::vector<std::vector<float>> TrainingSession::Evaluate(const EvalRequest& req
       ThrowRuntimeError(error, "Micro-batch " + std::to_string(batch) + " of evaluation");
     }
     for (size_t i = 0; i < results.size(); ++i) {
-      results[i].insert(results[i].end(), example_outputs_[i].data(), example_outputs_[i].data() + rows);
+      const float* values = example_outputs_[i].data();
+      results[i].insert(results[i].end(), values, values + rows * Count(example_dims_[i]));
     }
   }
   return results;

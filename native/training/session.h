@@ -132,6 +132,7 @@ class TrainingSession {
   };
 
   std::vector<std::string> TrainOutputs() const;
+  std::vector<std::vector<int64_t>> ExampleDims() const;
   std::vector<InputSource> MapInputs(BoundGraph& graph, const char* which) const;
   void CheckTrainOutputs() const;
   void CheckBatches(const BatchRequest& request, const BoundGraph& graph, const std::vector<InputSource>& inputs) const;
@@ -172,6 +173,7 @@ class TrainingSession {
   std::vector<std::optional<RowData>> rows_;
   AlignedBuffer<float> scalar_outputs_;
   std::vector<AlignedBuffer<float>> example_outputs_;
+  std::vector<std::vector<int64_t>> example_dims_;
 };
 
 }  // namespace node_vae

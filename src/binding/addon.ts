@@ -142,7 +142,7 @@ export interface TrainingSessionConfig extends SessionOptions {
   readonly feeds: readonly FeedSource[];
   /** Outputs of the training graph reported for each micro-batch; float32 scalars, `loss` first. */
   readonly scalars: readonly string[];
-  /** Outputs of the eval graph, float32 [rows]. */
+  /** Outputs of the eval graph, float32 [rows, ...fixed]. */
   readonly perExample: readonly string[];
   readonly optimizer: OptimizerConfig;
   /** Clips the global L2 norm of the gradient before the optimizer; absent: no clipping. */
