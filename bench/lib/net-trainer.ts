@@ -24,9 +24,14 @@ export function openNet(
     readonly profilePrefix?: string;
   },
 ): Promise<GraphTrainer> {
-  const { objective, dataShape, latentDim } = NETS[name]();
+  const { objective, parameters: trainable, dataShape, latentDim } = NETS[name]();
   const scalars = ['loss', 'reconstruction', 'kl'];
-  const { trainingModel, manifest, checkpoint } = generateArtifacts({ model: objective, scalars, optimizer: ADAM });
+  const { trainingModel, manifest, checkpoint } = generateArtifacts({
+    model: objective,
+    trainable,
+    scalars,
+    optimizer: ADAM,
+  });
   const { parameters } = checkpoint;
   return GraphTrainer.open({
     ...options,

@@ -6,6 +6,8 @@ import type { Model } from '../../src/graph/ir.js';
 
 export interface Net {
   readonly objective: Model;
+  /** Initializers to train; the others are constants of the formula. */
+  readonly parameters: readonly string[];
   readonly dataShape: readonly number[];
   readonly latentDim: number;
 }
@@ -86,12 +88,12 @@ function objective(
   g.output('loss', g.op('Add', [reconstruction, g.op('Mul', [kl, klWeight])]));
   g.output('reconstruction', reconstruction);
   g.output('kl', kl);
-  return { objective: g.model, dataShape, latentDim };
+  return { objective: g.model, parameters: net.parameters, dataShape, latentDim };
 }
 
 class Layers {
   readonly #g: GraphBuilder;
-  #parameters = 0n;
+  readonly parameters: string[] = [];
 
   constructor(g: GraphBuilder) {
     this.#g = g;
@@ -194,8 +196,7 @@ class Layers {
   /** Uniform in ±1/sqrt(fanIn), as PyTorch draws them. */
   #uniform(name: string, dims: readonly number[], fanIn: number): Value {
     const values = new Float32Array(elementCount(dims));
-    loadAddon().random.fillUniform(values, 1n, 0, this.#parameters);
-    this.#parameters += 1n;
+    loadAddon().random.fillUniform(values, 1n, 0, BigInt(this.parameters.length));
     return this.#initializer(
       name,
       dims,
@@ -208,6 +209,7 @@ class Layers {
   }
 
   #initializer(name: string, dims: readonly number[], values: Float32Array): Value {
+    this.parameters.push(name);
     return this.#g.initializer(name, { dtype: 'float32', dims, data: new Uint8Array(values.buffer) });
   }
 }
