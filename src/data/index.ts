@@ -4,6 +4,7 @@ export { type ReadIdxOptions, readIdx, readIdxArray } from './idx/read.js';
 export { type Labels, type LabelsInput, UNLABELLED } from './labels.js';
 export { parseNpy, readNpy } from './npy/read.js';
 export { formatNpy, writeNpy } from './npy/write.js';
+export { type DataKind, kindOfData, readDataset } from './read-dataset.js';
 export type { DatasetSource } from './rows/custom.js';
 export type { RowMapper } from './rows/mapped.js';
 export type { IndexedMemory } from './rows/rows.js';

@@ -1,7 +1,7 @@
 /** Pictures and pages from plain arrays. */
 export type { Figure, Layout } from './figure.js';
 export { type LatentScatterOptions, latentScatter } from './figures/latent-scatter.js';
-export { priorSamples, reconstructions } from './figures/pictures.js';
+export { priorSamples, type ReconstructionsOptions, reconstructions } from './figures/pictures.js';
 export {
   type EpochTerms,
   type LossTerms,
@@ -9,5 +9,6 @@ export {
   trainingCurves,
 } from './figures/training-curves.js';
 export { type GridOptions, imageGrid, imageToPng } from './images/png.js';
+export { writeImages } from './images/write.js';
 export type { Highlight } from './page.js';
 export { figureToPng, figureToSvg, type Report, type WrittenReport, writeReport } from './write-report.js';

@@ -4,13 +4,22 @@ import type { Figure } from '../figure.js';
 import { drawSheet } from '../images/contact-sheet.js';
 import { toPictures } from '../images/pixels.js';
 
+export interface ReconstructionsOptions {
+  /** Whether the model was trained on these very examples. Default false. */
+  readonly seenInTraining?: boolean;
+}
+
 /**
  * Originals above their reconstructions.
  *
  * @param originals [N, channels, height, width], uint8 0 to 255 or floating-point 0 to 1; so are the others.
  * @throws VaeError ERR_VAE_SHAPE where the two differ in shape.
  */
-export function reconstructions(originals: ArrayWithShape, reconstructed: ArrayWithShape): Figure {
+export function reconstructions(
+  originals: ArrayWithShape,
+  reconstructed: ArrayWithShape,
+  options: ReconstructionsOptions = {},
+): Figure {
   if (originals.shape.join() !== reconstructed.shape.join()) {
     throw new VaeError(
       'ERR_VAE_SHAPE',
@@ -23,8 +32,8 @@ export function reconstructions(originals: ArrayWithShape, reconstructed: ArrayW
     id: 'reconstructions',
     title: 'Originals and reconstructions',
     caption:
-      'Examples the model was not trained on, each above what the decoder makes of its posterior mean. ' +
-      'What is lost is what the latent dimensions could not hold.',
+      `Examples the model was ${options.seenInTraining ? '' : 'not '}trained on, each above what the decoder makes of its ` +
+      'posterior mean. What is lost is what the latent dimensions could not hold.',
     description: `${above.count} originals, each above its reconstruction.`,
     draw: (layout) =>
       drawSheet(

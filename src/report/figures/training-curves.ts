@@ -12,7 +12,7 @@ export interface LossTerms {
 export interface EpochTerms {
   readonly epoch: number;
   readonly train: LossTerms;
-  readonly validation?: LossTerms;
+  readonly validation?: LossTerms | undefined;
 }
 
 export interface TrainingCurvesOptions {

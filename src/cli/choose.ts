@@ -1,0 +1,25 @@
+/** What a training run takes where nobody says: from the look of the data. */
+import { VaeError } from '../core/errors.js';
+import type { Dataset, InputOptions } from '../index.js';
+
+/** [C, H, W] and [H, W] are pictures, [D] is a vector. */
+export function chooseInput(dataset: Dataset): InputOptions {
+  const { rowShape } = dataset;
+  const [a, b, c] = rowShape as [number, number, number];
+  if (rowShape.length === 1) return { kind: 'vector', length: a };
+  if (rowShape.length === 2) return { kind: 'image', height: a, width: b, channels: 1 };
+  if (rowShape.length === 3) return { kind: 'image', height: b, width: c, channels: a };
+  throw new VaeError(
+    'ERR_VAE_SHAPE',
+    `Rows of shape [${rowShape.join(', ')}] are neither vectors [size] nor pictures [channels, height, width].`,
+  );
+}
+
+/** Values from 0 to 1 (8-bit ones stand for fractions) are Bernoulli, others Gaussian. */
+export async function chooseLikelihood(dataset: Dataset, signal: AbortSignal): Promise<'bernoulli' | 'gaussian'> {
+  if (dataset.dtype === 'uint8') return 'bernoulli';
+  for await (const { data } of dataset.batch(4096, { signal })) {
+    for (const value of data) if (value < 0 || value > 1) return 'gaussian';
+  }
+  return 'bernoulli';
+}

@@ -1,0 +1,53 @@
+import { wholeNumber } from '../parse.js';
+import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
+import { writeDecoded } from '../write-output.js';
+import type { RegisterCommand } from './index.js';
+
+interface DecodeFlags extends SessionFlags {
+  readonly out?: string;
+  readonly columns?: number;
+  readonly limit?: number;
+}
+
+export const registerDecode: RegisterCommand = (program, run) => {
+  const command = program
+    .command('decode')
+    .summary('turn latents back into data')
+    .description(
+      'Decodes latents: writes the mean of the likelihood for each row of a .npy file [rows, latent dimensions].',
+    )
+    .argument('<model>', 'model directory, or the name of a model of this package')
+    .argument('<latents>', '.npy file, as `node-vae encode` writes it')
+    .option(
+      '-o, --out <path>',
+      'file.npy: the array; file.png: one grid of pictures; otherwise a folder with a PNG file for each',
+    )
+    .option('--columns <n>', 'pictures in a row of the grid (default: about square)', wholeNumber(1))
+    .option('--limit <n>', 'decode the first n rows only', wholeNumber(1));
+  addSessionOptions(command).addHelpText(
+    'after',
+    `
+Examples:
+  $ node-vae decode mnist-mlp latents.npy -o digits.png --limit 100
+  $ node-vae decode mnist-mlp latents.npy -o digits/
+  $ node-vae decode my-model latents.npy -o decoded.npy`,
+  );
+  return command.action((source: string, path: string, flags: DecodeFlags) =>
+    run(async (signal) => {
+      const out = requireOut(flags.out);
+      const { readNpy, toDataset, Vae } = await import('../../index.js');
+      await using vae = await Vae.load(source, sessionOptions(flags));
+      const all = await toDataset(await readNpy(path, signal), { where: path, signal });
+      const latents = flags.limit === undefined ? all : all.take(flags.limit);
+      const decoded = await vae.decode(
+        { data: latents.memory!, shape: [latents.length, ...latents.rowShape] },
+        { signal },
+      );
+      const { files, summary } = await writeDecoded(out, decoded, flags.columns);
+      return {
+        data: { model: source, rows: latents.length, shape: decoded.dims, files },
+        rows: [['Decoded', summary]],
+      };
+    }),
+  );
+};

@@ -1,0 +1,91 @@
+import { RowProgress } from '../progress.js';
+import {
+  addDataOptions,
+  addSessionOptions,
+  type DataFlags,
+  loadData,
+  requireOut,
+  type SessionFlags,
+  sessionOptions,
+} from '../shared-options.js';
+import type { RegisterCommand } from './index.js';
+
+interface EncodeFlags extends DataFlags, SessionFlags {
+  readonly out?: string;
+  readonly logVariance?: string;
+}
+
+/** Rows between two updates of the progress bar. */
+const ROWS = 4096;
+
+export const registerEncode: RegisterCommand = (program, run) => {
+  const command = program
+    .command('encode')
+    .summary('write the latents of data as .npy')
+    .description('Encodes data: writes the mean of the posterior of each row, float32 [rows, latent dimensions].')
+    .argument('<model>', 'model directory, or the name of a model of this package')
+    .argument('<data>', '.npy file, IDX file or folder with the MNIST names')
+    .option('-o, --out <file.npy>', 'where the means go')
+    .option('--log-variance <file.npy>', "where the logarithms of the posterior's variances go");
+  addSessionOptions(addDataOptions(command)).addHelpText(
+    'after',
+    `
+Examples:
+  $ node-vae encode mnist-mlp mnist/ --part test -o latents.npy
+  $ node-vae encode my-model faces.npy -o means.npy --log-variance spread.npy
+
+Read the result with numpy.load(), or with readNpy() of this package.`,
+  );
+  return command.action((source: string, path: string, flags: EncodeFlags) =>
+    run(async (signal) => {
+      const out = requireOut(flags.out);
+      const { Vae, writeNpy } = await import('../../index.js');
+      await using vae = await Vae.load(source, sessionOptions(flags));
+      const dataset = await loadData(path, flags, signal);
+      const means: Float32Array[] = [];
+      const spreads: Float32Array[] = [];
+      let latentShape: readonly number[] = [];
+      const progress = new RowProgress('encoding', dataset.length, ROWS);
+      const started = performance.now();
+      try {
+        for await (const batch of dataset.batch(ROWS, { signal })) {
+          const { mean, logVariance } = await vae.encode(batch, { signal });
+          latentShape = mean.dims.slice(1);
+          means.push(mean.data as Float32Array);
+          if (flags.logVariance) spreads.push(logVariance.data as Float32Array);
+          progress.update(batch.start + batch.shape[0]!);
+        }
+      } finally {
+        progress.close();
+      }
+      const seconds = (performance.now() - started) / 1000;
+      const shape = [dataset.length, ...latentShape];
+      await writeNpy(out, { data: join(means), shape });
+      if (flags.logVariance) await writeNpy(flags.logVariance, { data: join(spreads), shape });
+      return {
+        data: {
+          model: source,
+          rows: dataset.length,
+          shape,
+          mean: out,
+          ...(flags.logVariance && { logVariance: flags.logVariance }),
+          seconds,
+        },
+        rows: [
+          ['Means', `${out}, float32 [${shape.join(', ')}]`],
+          ...(flags.logVariance ? [['Log-variances', flags.logVariance] as const] : []),
+        ],
+      };
+    }),
+  );
+};
+
+function join(parts: readonly Float32Array[]): Float32Array {
+  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
+}

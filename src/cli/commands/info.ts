@@ -1,0 +1,73 @@
+import { count } from '../output.js';
+import type { RegisterCommand } from './index.js';
+
+export const registerInfo: RegisterCommand = (program, run) => {
+  const command = program
+    .command('info')
+    .summary('describe a model')
+    .description(
+      'Prints what a model is: its networks, its data, its parameters. Without a model: the names of those that come with the package.',
+    )
+    .argument('[model]', 'model directory, or the name of a model of this package')
+    .option('--parameters', 'list every parameter with its shape')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  $ node-vae info
+  $ node-vae info mnist-mlp --parameters
+  $ node-vae info ./my-model --json`,
+    );
+  return command.action((source: string | undefined, flags: { parameters?: boolean }) =>
+    run(async () => {
+      const { shippedModels, Vae } = await import('../../index.js');
+      if (source === undefined) {
+        const models = await shippedModels();
+        return { data: { models }, rows: [['Models', models.join(', ') || 'none']] };
+      }
+      await using vae = await Vae.load(source);
+      const { parameters, ...info } = vae.info;
+      const size = (dims: readonly number[]) => dims.reduce((product, dim) => product * dim, 1);
+      return {
+        data: {
+          model: source,
+          ...info,
+          dataShape: vae.dataShape,
+          parameters: parameters.map(({ name, dims }) => ({ name, dims })),
+        },
+        rows: [
+          ['Model', source],
+          ['Architecture', describe(info.architecture)],
+          ['Data', `${describe(info.input)}, rows of ${vae.dataShape.join('×')}`],
+          ['Latent', `${info.latentDim} dimensions`],
+          ['Likelihood', describe(info.likelihood)],
+          ['Parameters', count(info.parameterCount)],
+          ['Seed', String(info.seed)],
+          [
+            'Training',
+            info.trainedEpochs === undefined
+              ? 'cannot go on: saved without its training state'
+              : `can go on after ${info.trainedEpochs} epochs`,
+          ],
+          ...(flags.parameters
+            ? parameters.map(({ name, dims }) => [`  ${name}`, `[${dims.join(', ')}]  ${count(size(dims))}`] as const)
+            : []),
+        ],
+      };
+    }),
+  );
+};
+
+/** `{ type: 'mlp', hidden: [400] }` as "mlp, hidden 400". */
+function describe(config: object): string {
+  return Object.entries(config)
+    .map(([key, value]) => {
+      const text = Array.isArray(value)
+        ? value.join(', ')
+        : typeof value === 'object'
+          ? JSON.stringify(value)
+          : String(value);
+      return key === 'type' || key === 'kind' ? text : `${key} ${text}`;
+    })
+    .join(', ');
+}

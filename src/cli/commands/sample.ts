@@ -1,0 +1,50 @@
+import { decimal, wholeNumber } from '../parse.js';
+import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
+import { writeDecoded } from '../write-output.js';
+import type { RegisterCommand } from './index.js';
+
+interface SampleFlags extends SessionFlags {
+  readonly count: number;
+  readonly out?: string;
+  readonly seed: number;
+  readonly temperature: number;
+  readonly columns?: number;
+}
+
+export const registerSample: RegisterCommand = (program, run) => {
+  const command = program
+    .command('sample')
+    .summary('make new examples from the prior')
+    .description('Draws latents from the prior and decodes them. The same seed gives the same examples.')
+    .argument('<model>', 'model directory, or the name of a model of this package')
+    .option(
+      '-o, --out <path>',
+      'file.npy: the array; file.png: one grid of pictures; otherwise a folder with a PNG file for each',
+    )
+    .option('-n, --count <n>', 'how many examples', wholeNumber(1), 64)
+    .option('--seed <n>', 'seed of the draws', wholeNumber(0), 0)
+    .option('--temperature <t>', 'standard deviation of the draws; below 1: more typical examples', decimal, 1)
+    .option('--columns <n>', 'pictures in a row of the grid (default: about square)', wholeNumber(1));
+  addSessionOptions(command).addHelpText(
+    'after',
+    `
+Examples:
+  $ node-vae sample mnist-mlp -n 100 -o digits.png
+  $ node-vae sample mnist-mlp -n 16 --seed 7 --temperature 0.8 -o digits/
+  $ node-vae sample my-model -n 1000 -o synthetic.npy`,
+  );
+  return command.action((source: string, flags: SampleFlags) =>
+    run(async (signal) => {
+      const out = requireOut(flags.out);
+      const { Vae } = await import('../../index.js');
+      await using vae = await Vae.load(source, sessionOptions(flags));
+      const { seed, temperature } = flags;
+      const samples = await vae.sample(flags.count, { seed, temperature, signal });
+      const { files, summary } = await writeDecoded(out, samples, flags.columns);
+      return {
+        data: { model: source, count: flags.count, seed, temperature, shape: samples.dims, files },
+        rows: [['Samples', summary]],
+      };
+    }),
+  );
+};

@@ -1,0 +1,7 @@
+/** What a command has to say when it is done. */
+export interface CommandResult {
+  /** Printed with --json. Numbers, strings and lists only. */
+  readonly data: Readonly<Record<string, unknown>>;
+  /** Printed otherwise, as a table of names and values. */
+  readonly rows: readonly (readonly [name: string, value: string])[];
+}

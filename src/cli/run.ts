@@ -1,0 +1,96 @@
+/** From arguments to an exit code: parses, runs the command, prints its result or its error. */
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { COMMANDS } from './commands/index.js';
+import { describeFailure, isUsageError } from './errors.js';
+import { EXIT } from './exit-codes.js';
+import { type Interruption, watchForInterruption } from './interruption.js';
+import { printError, printResult } from './output.js';
+import type { CommandResult } from './result.js';
+
+/** @param argv arguments after the program's name. */
+export async function runCli(argv: readonly string[]): Promise<number> {
+  const json = argv.includes('--json');
+  const verbose = argv.includes('--verbose');
+  let interruption: Interruption | undefined;
+  let exitCode: number = EXIT.done;
+  const program = buildProgram(async (work) => {
+    interruption = watchForInterruption();
+    const result = await work(interruption.signal);
+    printResult(result, json);
+    if (interruption.signal.aborted) exitCode = EXIT.interrupted;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exitCode;
+  } catch (error) {
+    if (error instanceof CommanderError) return handleUsage(error, json);
+    if (interruption?.signal.aborted && error === interruption.signal.reason) {
+      printError({ code: 'INTERRUPTED', message: 'Stopped before it was done; nothing was written.' }, json);
+      return EXIT.interrupted;
+    }
+    printError(describeFailure(error, verbose), json);
+    return isUsageError(error) ? EXIT.usage : EXIT.failed;
+  } finally {
+    interruption?.release();
+  }
+}
+
+/** Runs a command's work under a signal that Ctrl-C aborts. */
+export type Runner = (work: (signal: AbortSignal) => Promise<CommandResult>) => Promise<void>;
+
+function buildProgram(run: Runner): Command {
+  const program = new Command('node-vae')
+    .description('Train variational autoencoders and use them: encode, decode, sample, score.')
+    .version(packageVersion(), '-V, --version', 'print the version')
+    .helpOption('-h, --help', 'show this help')
+    .helpCommand('help [command]', 'show the help of a command')
+    .showSuggestionAfterError(true)
+    .exitOverride()
+    // Errors are printed in one place, in the form that was asked for.
+    .configureOutput({ outputError: () => {} })
+    .addHelpText(
+      'after',
+      `
+Start with the model that comes with the package:
+  $ node-vae info mnist-mlp
+  $ node-vae sample mnist-mlp -n 64 -o digits.png
+
+or train your own, on MNIST's files or a .npy array:
+  $ node-vae train mnist/ -o my-model --epochs 10
+  $ node-vae encode my-model mnist/ --part test -o latents.npy
+  $ node-vae decode my-model latents.npy -o pictures/
+
+Every command explains itself with --help, and prints one JSON object with --json.
+Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
+    );
+  for (const register of COMMANDS) {
+    const command = register(program, run);
+    command
+      .option('--json', 'print the result as one JSON object; progress goes to stderr')
+      .option('--verbose', 'print stack traces with errors')
+      .exitOverride()
+      .configureOutput({ outputError: () => {} })
+      .showSuggestionAfterError(true);
+  }
+  return program;
+}
+
+function handleUsage(error: CommanderError, json: boolean): number {
+  // Help and version were asked for and have been printed.
+  if (error.exitCode === 0) return EXIT.done;
+  // Help that was printed because there was no command.
+  if (error.code === 'commander.help') return EXIT.usage;
+  const message = error.message
+    .replace(/^error: /, '')
+    .replace(/\s*\n/g, '. ')
+    .replace(/[.?)]?$/, (end) => end || '.');
+  printError({ code: 'ERR_VAE_OPTION', message: `${message} Try --help.` }, json);
+  return EXIT.usage;
+}
+
+/** src/cli and dist/cli are equally deep. */
+function packageVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}

@@ -1,0 +1,64 @@
+/** Flags that several commands have, and what they mean to the library. */
+import type { Command } from 'commander';
+import { VaeError } from '../core/errors.js';
+import type { Dataset, ProviderInput, VaeSessionOptions } from '../index.js';
+import { wholeNumber } from './parse.js';
+
+export interface SessionFlags {
+  readonly threads?: number;
+  readonly provider?: string;
+}
+
+export function addSessionOptions(command: Command): Command {
+  return command
+    .option('--threads <n>', 'threads inside one operator; 0: one per physical core', wholeNumber(0))
+    .option('--provider <name>', 'where networks run: cpu, auto, cuda, coreml, dml, …');
+}
+
+/** Unknown names of providers are refused by the library, which knows them. */
+export function sessionOptions({ threads, provider }: SessionFlags): VaeSessionOptions {
+  return {
+    ...(threads !== undefined && { threads }),
+    ...(provider !== undefined && { provider: provider as ProviderInput }),
+  };
+}
+
+/**
+ * Where the output goes. Not a mandatory option of the parser, which would complain of its absence
+ * before it sees that another option is misspelt.
+ */
+export function requireOut(out: string | undefined): string {
+  if (out) return out;
+  throw new VaeError('ERR_VAE_OPTION', 'Say where the output goes with -o, --out. Try --help.');
+}
+
+export interface DataFlags {
+  readonly part?: 'train' | 'test';
+  readonly labels?: string;
+  readonly limit?: number;
+}
+
+export function addDataOptions(command: Command): Command {
+  return command
+    .option('--part <part>', 'of a folder with the MNIST names: train or test')
+    .option('--labels <file>', 'class numbers of the rows, as .npy or IDX file')
+    .option('--limit <n>', 'use the first n rows only', wholeNumber(1));
+}
+
+/** Reads the data a command was given. */
+export async function loadData(path: string, flags: DataFlags, signal: AbortSignal): Promise<Dataset> {
+  const { readDataset } = await import('../index.js');
+  const { part, labels, limit } = flags;
+  if (part !== undefined && part !== 'train' && part !== 'test') {
+    throw new VaeError('ERR_VAE_OPTION', `--part: expected train or test, received "${part}".`);
+  }
+  const dataset = await readDataset(path, { ...(part && { part }), ...(labels && { labels }), signal });
+  return limit === undefined ? dataset : dataset.take(limit);
+}
+
+/** "60,000 rows of 1×28×28, uint8, 10 classes" */
+export function describeData(dataset: Dataset): string {
+  const { length, rowShape, dtype, labels } = dataset;
+  const classes = labels ? `, ${labels.classes.length} classes` : '';
+  return `${length.toLocaleString('en-US')} rows of ${rowShape.join('×')}, ${dtype}${classes}`;
+}
