@@ -11,6 +11,7 @@ import {
 import { generateArtifacts } from '../../src/artifacts/generate.js';
 import { elementCount } from '../../src/core/dtype.js';
 import { writeModel } from '../../src/graph/index.js';
+import { LIKELIHOOD_NAMES } from '../../src/nn/likelihoods/index.js';
 import { hashedUniform } from '../golden/formula.js';
 import { type Given, runModel } from '../support/evaluate.js';
 import { batchFor, type RecipeInput, smallModel } from '../support/recipes.js';
@@ -154,6 +155,22 @@ describe.each<[string, RecipeInput]>([
       const drawn = await runModel(writeModel(buildPrior(vae, source)), given);
       expect(drawn['latent']!.dims).toEqual(mean!.dims);
     }
+  });
+});
+
+describe('every likelihood can be trained', () => {
+  test.each<[string, RecipeInput['likelihood']]>([
+    // Its network of neighbours has kinks, and a test of its own.
+    ...LIKELIHOOD_NAMES.filter((name) => name !== 'local-mixture').map((name): [string, RecipeInput['likelihood']] => [
+      name,
+      name,
+    ]),
+    ['mixture', { type: 'discretised-logistic', components: 3 }],
+    ['variance of each dimension', { type: 'gaussian', variance: 'perDimension' }],
+    ['scale of each value', { type: 'laplace', scale: 'perValue' }],
+  ])('%s', async (_, likelihood) => {
+    const model = smallModel({ architecture: CASES['mlp on images']!.architecture!, input: image(3, 4), likelihood });
+    await expectGradient(model, batchFor(model, ROWS));
   });
 });
 

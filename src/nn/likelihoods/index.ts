@@ -1,11 +1,25 @@
 /** The table of likelihoods: adding one is one file and one line here. */
 import { type TableConfig, type TableInput, tableSchema } from '../../core/option-table.js';
 import { bernoulli } from './bernoulli.js';
+import { betaBinomial } from './beta-binomial.js';
+import { categorical } from './categorical.js';
+import { continuousBernoulli } from './continuous-bernoulli.js';
+import { discretisedLogistic } from './discretised-logistic.js';
 import { gaussian } from './gaussian.js';
+import { laplace } from './laplace.js';
 import type { Likelihood, LikelihoodDefinition } from './likelihood.js';
 import { localMixture } from './local-mixture.js';
 
-const LIKELIHOODS = { bernoulli, gaussian, 'local-mixture': localMixture };
+const LIKELIHOODS = {
+  bernoulli,
+  'continuous-bernoulli': continuousBernoulli,
+  gaussian,
+  laplace,
+  'discretised-logistic': discretisedLogistic,
+  categorical,
+  'beta-binomial': betaBinomial,
+  'local-mixture': localMixture,
+};
 
 export type LikelihoodName = keyof typeof LIKELIHOODS;
 export type LikelihoodConfig = TableConfig<typeof LIKELIHOODS>;

@@ -13,9 +13,14 @@ export interface LikelihoodHead {
 /** p(x | z): how the decoder's output is compared with data. */
 export interface Likelihood {
   readonly heads: readonly LikelihoodHead[];
-  /** Data it is defined on: the closed unit interval, or all real numbers. */
-  readonly domain: 'unit' | 'real';
-  /** −log p(x | z) of every value, [N, ...data], in nats. `heads` have the data's shape. */
+  /** Data it is defined on: the closed unit interval, all real numbers, or evenly spaced levels from 0 to 1. */
+  readonly domain: 'unit' | 'real' | 'levels';
+  /** How many levels, where it is those. */
+  readonly levels?: number;
+  /**
+   * −log p(x | z) of every value, [N, ...data], in nats. `heads` have the data's shape, with an axis of
+   * `perValue` before it where that is not 1.
+   */
   negativeLog(scope: Scope, x: Value, heads: readonly Value[]): Value;
   /** E[x | z], [N, ...data]: what decode() returns. */
   mean(scope: Scope, heads: readonly Value[]): Value;
