@@ -134,6 +134,12 @@ export class GradientContext {
     return constant.data instanceof Uint8Array ? constant : undefined;
   }
 
+  /** The elements of a constant input of any type as numbers. */
+  numbers(index: number): Float64Array | undefined {
+    const constant = this.constant(index);
+    return constant === undefined || constant.dtype === 'string' ? undefined : numbersOf(constant);
+  }
+
   /** The number that an input is everywhere: a constant of one element. */
   constantNumber(index: number): number | undefined {
     const constant = this.constant(index);

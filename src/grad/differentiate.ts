@@ -5,10 +5,10 @@ import { describeShape } from '../graph/infer/broadcast.js';
 import type { Node } from '../graph/ir.js';
 import { expandTo } from './broadcast.js';
 import { type DifferentiationState, GradientContext } from './context.js';
-import { expandForward } from './expand.js';
+import { type Block, type Blocks, expandForward } from './expand.js';
 import { lowerSlowOperators } from './lower.js';
 import { reachedFrom, readNames } from './reach.js';
-import { type GradientRule, gradientEntry, noGradient } from './registry.js';
+import { type GradientEntry, type GradientRule, gradientEntry, noGradient } from './registry.js';
 import './rules/index.js';
 import { fitsInto, forgetShapeTensors, isDifferentiable, isStatic } from './shapes.js';
 
@@ -53,9 +53,10 @@ export function differentiate(builder: GraphBuilder, options: DifferentiateOptio
   forgetShapeTensors(builder);
   const stopped = new Set(options.stopped);
   let state: DifferentiationState = { builder, reached: reachedFrom(builder, names, stopped), scalars: new Map() };
-  if (expandForward(state, loss.name)) state = { ...state, reached: reachedFrom(builder, names, stopped) };
+  const { changed, blocks } = expandForward(state, loss.name);
+  if (changed) state = { ...state, reached: reachedFrom(builder, names, stopped) };
 
-  const backward = new BackwardPass(state);
+  const backward = new BackwardPass(state, blocks);
   backward.contribute(loss, seedOf(state, loss));
   const forward = [...builder.graph.nodes];
   for (let at = forward.length - 1; at >= 0; at -= 1) backward.visit(forward[at]!);
@@ -81,8 +82,12 @@ class BackwardPass {
   /** Contributions to the gradient of each value, as its users deliver them. */
   readonly #pending = new Map<string, Value[]>();
 
-  constructor(state: DifferentiationState) {
+  readonly #blocks: Blocks;
+  readonly #visited = new Set<Block>();
+
+  constructor(state: DifferentiationState, blocks: Blocks) {
     this.#state = state;
+    this.#blocks = blocks;
   }
 
   contribute(value: Value, gradient: Value): void {
@@ -101,10 +106,21 @@ class BackwardPass {
   }
 
   visit(node: Node): void {
+    const block = this.#blocks.get(node);
+    if (block === undefined) {
+      this.#differentiate(node, gradientEntry(node.op, node.domain));
+      return;
+    }
+    // A block is differentiated once, as the node it replaced.
+    if (this.#visited.has(block)) return;
+    this.#visited.add(block);
+    this.#differentiate(block.node, { kind: 'rule', rule: block.gradient });
+  }
+
+  #differentiate(node: Node, entry: GradientEntry | undefined): void {
     const { builder, reached } = this.#state;
     if (!node.outputs.some((name) => this.#pending.has(name))) return;
     if (!readNames(node).some((name) => reached.has(name))) return;
-    const entry = gradientEntry(node.op, node.domain);
     if (entry?.kind === 'none') return;
     const rule = entry?.kind === 'rule' || entry?.kind === 'expansion' ? entry.rule : undefined;
     if (rule === undefined) throw noGradient(node, builder.opset, entry);

@@ -13,10 +13,20 @@ export type GradientRule = (context: GradientContext) => readonly (Value | undef
 
 /**
  * Replaces a forward node by others of the same meaning before anything is differentiated, so that
- * backward finds the intermediate results that the one node keeps to itself. Returns the values of
- * the node's outputs; `undefined` leaves the node as it is.
+ * backward finds the intermediate results that the one node keeps to itself. `undefined` leaves the
+ * node as it is.
  */
-export type Expansion = (context: GradientContext) => readonly (Value | undefined)[] | undefined;
+export type Expansion = (context: GradientContext) => Expanded | undefined;
+
+export interface Expanded {
+  /** Values of the node's outputs. */
+  readonly outputs: readonly (Value | undefined)[];
+  /**
+   * The gradient of the replaced node as a whole, which may read values made in its place; without
+   * it the new nodes are differentiated one by one.
+   */
+  readonly gradient?: GradientRule;
+}
 
 /** How one operator is differentiated. */
 export type GradientEntry =

@@ -7,11 +7,12 @@ import { forgetShapeTensors } from './shapes.js';
 /**
  * Visits every node in order. Where `replace` returns values, the nodes that it added to the
  * builder take the place of the visited one; where it returns undefined, the node stays.
- * Returns how many were replaced.
+ * Returns how many were replaced; `done` is told the nodes that took the place of each.
  */
 export function rewriteNodes(
   builder: GraphBuilder,
   replace: (node: Node) => readonly (Value | undefined)[] | undefined,
+  done: (node: Node, made: readonly Node[]) => void = () => {},
 ): number {
   const { graph } = builder;
   const before = [...graph.nodes];
@@ -24,7 +25,9 @@ export function rewriteNodes(
       after.push(node);
       if (graph.nodes.length > 0) forgetAll(builder);
     } else {
-      for (const made of renamed(builder, node, outputs)) after.push(made);
+      const made = renamed(builder, node, outputs);
+      for (const each of made) after.push(each);
+      done(node, made);
       replaced += 1;
     }
     graph.nodes.length = 0;

@@ -23,8 +23,7 @@ function gathered(context: GradientContext): Gradients {
   const indexRank = context.rank(indices);
   const gradient = context.gradient();
   // The axes of the indices stand where the gathered axis was; as one axis they are [.., count, ..].
-  const lengths = lengthsOf(builder, x);
-  const flat = flattenAxes(context, gradient, axis, indexRank, lengths);
+  const flat = flattenAxes(context, gradient, axis, indexRank, x);
   const list = context.op('Reshape', [
     indices,
     builder.int64s([...new Array(axis).fill(1), -1, ...new Array(rank - axis - 1).fill(1)]),
@@ -34,15 +33,12 @@ function gathered(context: GradientContext): Gradients {
 }
 
 /** Makes `count` axes from `axis` on one, of a gradient whose other axes are those of the input. */
-function flattenAxes(
-  context: GradientContext,
-  gradient: Value,
-  axis: number,
-  count: number,
-  lengths: readonly (number | Value)[],
-): Value {
+function flattenAxes(context: GradientContext, gradient: Value, axis: number, count: number, like: Value): Value {
   if (count === 1) return gradient;
-  const parts = lengths.map((length, each) => (each === axis ? -1 : length));
+  const parts = like.shape!.map((length, each) => {
+    if (each === axis) return -1;
+    return typeof length === 'number' ? length : lengthTensor(context.builder, like, each);
+  });
   return context.op('Reshape', [gradient, assembleShape(context.builder, parts)]);
 }
 

@@ -32,9 +32,7 @@ const NONE = [
   'Size',
   'Constant',
   'ConstantOfShape',
-  'Range',
   'EyeLike',
-  'OneHot',
   'NonZero',
   'ArgMax',
   'ArgMin',
@@ -74,6 +72,9 @@ const CONTROL_FLOW =
 const RECURRENT =
   'Recurrent layers are not differentiated: export the model with the cell unrolled into MatMul, Sigmoid and Tanh.';
 
+const UNDONE =
+  'It has a gradient that is not made here yet: register one with registerGradient, write the node in operators that have one, or keep parameters out of it.';
+
 const REFUSED: Readonly<Record<string, string>> = {
   If: CONTROL_FLOW,
   Loop: CONTROL_FLOW,
@@ -82,6 +83,27 @@ const REFUSED: Readonly<Record<string, string>> = {
   LSTM: RECURRENT,
   GRU: RECURRENT,
   RNN: RECURRENT,
+  ...Object.fromEntries(
+    [
+      'AffineGrid',
+      'CenterCropPad',
+      'Col2Im',
+      'Compress',
+      'DFT',
+      'DeformConv',
+      'DequantizeLinear',
+      'Det',
+      'GlobalLpPool',
+      'GridSample',
+      'LRN',
+      'LpPool',
+      'MaxRoiPool',
+      'OneHot',
+      'Range',
+      'RoiAlign',
+      'STFT',
+    ].map((op): [string, string] => [op, UNDONE]),
+  ),
 };
 
 export const NO_GRADIENT: GradientTable = {

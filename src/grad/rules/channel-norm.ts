@@ -1,0 +1,237 @@
+/** Normalisations with a scale and bias per channel: batch, instance and group. */
+import type { Value } from '../../graph/builder.js';
+import type { GradientContext } from '../context.js';
+import { type Expanded, expansion, type GradientTable } from '../registry.js';
+import { staticSize } from '../shapes.js';
+
+type Gradients = readonly (Value | undefined)[];
+
+/** Spatial axes of [N, C, ...]. */
+const spatialAxes = (context: GradientContext, x: Value) =>
+  Array.from({ length: context.rank(x) - 2 }, (_, index) => index + 2);
+
+/** A vector [C] as [C, 1, ...], against [N, C, ...]. */
+function perChannel(context: GradientContext, vector: Value, like: Value): Value {
+  const ones = context.rank(like) - 2;
+  return ones === 0 ? vector : context.reshape(vector, [-1, ...new Array<number>(ones).fill(1)]);
+}
+
+/** 1/√(variance + ε) */
+function inverseDeviation(context: GradientContext, variance: Value, epsilon: number): Value {
+  const shifted = context.add(variance, context.scalar(epsilon, variance.dtype));
+  return context.op('Reciprocal', [context.op('Sqrt', [shifted])]);
+}
+
+/** How many elements of each channel there are, over batch and places. */
+function countPerChannel(context: GradientContext, x: Value): Value {
+  const axes = [0, ...spatialAxes(context, x)];
+  return axes
+    .map((axis) => context.lengthOf(x, axis, x.dtype))
+    .reduce((product, length) => context.mul(product, length));
+}
+
+// --- Batch normalisation (Ioffe & Szegedy 2015) ---
+
+/**
+ * In training mode the node is made to give the batch's own mean and variance (momentum 0), and the
+ * running ones follow from those. In inference mode it is affine, and stays.
+ */
+function batchNormalization(context: GradientContext): Expanded | undefined {
+  if (context.int('training_mode', 0) === 0) return undefined;
+  const [x, scale, bias, oldMean, oldVariance] = [0, 1, 2, 3, 4].map((index) => context.input(index));
+  const momentum = context.float('momentum', 0.9);
+  const epsilon = context.float('epsilon', 1e-5);
+  // Without momentum the outputs are the batch's own already.
+  if (momentum === 0) return undefined;
+  // The old ones stay inputs, though they count for nothing: the kernel may write over these inputs,
+  // so they must be two different values.
+  const [y, mean, variance] = context.ops(
+    'BatchNormalization',
+    [x, scale, bias, oldMean, oldVariance],
+    { epsilon, momentum: 0, training_mode: 1 },
+    3,
+  );
+  const running = (old: Value, now: Value) =>
+    context.add(context.scale(old, momentum), context.scale(now, 1 - momentum));
+  const wanted = (index: number) => (context.node.outputs[index] ?? '') !== '';
+  return {
+    outputs: [
+      y,
+      wanted(1) ? running(oldMean!, context.cast(mean!, oldMean!.dtype)) : undefined,
+      wanted(2) ? running(oldVariance!, context.cast(variance!, oldVariance!.dtype)) : undefined,
+    ],
+    gradient: (backward) => throughBatchStatistics(backward, mean!, variance!, epsilon),
+  };
+}
+
+/** dx = s·inv·(g - mean(g) - x̂·mean(g·x̂)), written as A·g + B·(x - mean) + C with A, B, C per channel. */
+function throughBatchStatistics(context: GradientContext, mean: Value, variance: Value, epsilon: number): Gradients {
+  if (context.hasGradient(1) || context.hasGradient(2)) context.fail('the loss depends on the running statistics');
+  const x = context.input(0);
+  const gradient = context.gradient();
+  const axes = [0, ...spatialAxes(context, x)];
+  const needs = (...indices: number[]) => indices.some((index) => context.needs(index));
+  const centred = needs(0, 1) ? context.sub(x, perChannel(context, context.cast(mean, x.dtype), x)) : undefined;
+  const inverse = needs(0, 1) ? inverseDeviation(context, context.cast(variance, x.dtype), epsilon) : undefined;
+  const sum = needs(0, 2) ? context.reduceSum(gradient, axes, false) : undefined;
+  const moment = needs(0, 1) ? context.reduceSum(context.mul(gradient, centred!), axes, false) : undefined;
+  const dx = () => {
+    const a = context.mul(context.cast(context.input(1), x.dtype), inverse!);
+    const count = countPerChannel(context, x);
+    const b = context.div(context.mul(context.mul(a, context.square(inverse!)), moment!), count);
+    const c = context.div(context.mul(a, sum!), count);
+    const onGradient = context.mul(gradient, perChannel(context, a, x));
+    const onInput = context.add(
+      context.mul(centred!, perChannel(context, context.neg(b), x)),
+      perChannel(context, context.neg(c), x),
+    );
+    return context.add(onGradient, onInput);
+  };
+  return [
+    context.needs(0) ? dx() : undefined,
+    context.needs(1) ? context.cast(context.mul(moment!, inverse!), context.input(1).dtype) : undefined,
+    context.needs(2) ? context.cast(sum!, context.input(2).dtype) : undefined,
+    // The old statistics only go into the new ones.
+    context.needs(3) ? context.zerosLike(context.input(3)) : undefined,
+    context.needs(4) ? context.zerosLike(context.input(4)) : undefined,
+  ];
+}
+
+/** y = s·(x - m)/√(v + ε) + b with statistics that are given. */
+function throughGivenStatistics(context: GradientContext): Gradients {
+  if (context.int('training_mode', 0) !== 0) {
+    const [mean, variance] = [3, 4].map((index) => context.input(index));
+    return throughBatchStatistics(
+      context,
+      context.extraOutput(1, mean!),
+      context.extraOutput(2, variance!),
+      context.float('epsilon', 1e-5),
+    );
+  }
+  const [x, scale, , mean, variance] = [0, 1, 2, 3, 4].map((index) => context.input(index));
+  const gradient = context.gradient();
+  const axes = [0, ...spatialAxes(context, x!)];
+  const inverse = [0, 1, 3, 4].some((index) => context.needs(index))
+    ? inverseDeviation(context, variance!, context.float('epsilon', 1e-5))
+    : undefined;
+  const slope = [0, 3, 4].some((index) => context.needs(index)) ? context.mul(scale!, inverse!) : undefined;
+  const sum = [2, 3].some((index) => context.needs(index)) ? context.reduceSum(gradient, axes, false) : undefined;
+  const moment = [1, 4].some((index) => context.needs(index))
+    ? context.reduceSum(context.mul(gradient, context.sub(x!, perChannel(context, mean!, x!))), axes, false)
+    : undefined;
+  return [
+    context.needs(0) ? context.mul(gradient, perChannel(context, slope!, x!)) : undefined,
+    context.needs(1) ? context.mul(moment!, inverse!) : undefined,
+    context.needs(2) ? sum : undefined,
+    context.needs(3) ? context.neg(context.mul(sum!, slope!)) : undefined,
+    context.needs(4)
+      ? context.scale(context.mul(moment!, context.mul(slope!, context.square(inverse!))), -0.5)
+      : undefined,
+  ];
+}
+
+// --- Instance and group normalisation (Ulyanov et al. 2016; Wu & He 2018) ---
+
+/**
+ * Groups of channels standardised over channels and places, as a layer normalisation of [N, groups, rest]
+ * that also gives its deviations.
+ */
+function standardisedGroups(
+  context: GradientContext,
+  x: Value,
+  groups: number,
+  epsilon: number,
+): { standardised: Value; inverse: Value } {
+  const rows = context.reshape(x, [0, groups, -1]);
+  const size = staticSize([...x.shape!.slice(1)]);
+  if (size !== undefined) {
+    const ones = context.op('Expand', [context.scalar(1, x.dtype), context.builder.int64s([size / groups])]);
+    const [standardised, , inverse] = context.ops('LayerNormalization', [rows, ones], { axis: 2, epsilon }, 3);
+    return { standardised: standardised!, inverse: inverse! };
+  }
+  const centred = context.sub(rows, context.reduceMean(rows, [2], true));
+  const variance = context.reduceMean(context.square(centred), [2], true);
+  const inverse = inverseDeviation(context, variance, epsilon);
+  return { standardised: context.mul(centred, inverse), inverse };
+}
+
+function groupNorm(context: GradientContext, groupsOf: (channels: number) => number): Expanded | undefined {
+  const [x, scale, bias] = [context.input(0), context.input(1), context.input(2)];
+  const channels = x.shape?.[1];
+  if (typeof channels !== 'number' || context.rank(x) < 3) return undefined;
+  const groups = groupsOf(channels);
+  const { standardised, inverse } = standardisedGroups(context, x, groups, context.float('epsilon', 1e-5));
+  // Before operator set 21 GroupNormalization had one scale and bias per group.
+  const widen = (vector: Value) => {
+    if (vector.shape?.[0] === channels || groups === channels) return vector;
+    const repeated = context.op('Expand', [
+      context.op('Unsqueeze', [vector, context.builder.int64s([1])]),
+      context.builder.int64s([groups, channels / groups]),
+    ]);
+    return context.reshape(repeated, [channels]);
+  };
+  const scales = widen(scale);
+  const scaled = context.mul(context.reshapeLike(standardised, x), perChannel(context, scales, x));
+  const y = context.add(scaled, perChannel(context, widen(bias), x));
+  return {
+    outputs: [y],
+    gradient: (backward) => throughGroups(backward, { standardised, inverse, scales, groups, channels }),
+  };
+}
+
+interface GroupStatistics {
+  /** [N, groups, rest] */
+  readonly standardised: Value;
+  /** [N, groups, 1] */
+  readonly inverse: Value;
+  /** [C] */
+  readonly scales: Value;
+  readonly groups: number;
+  readonly channels: number;
+}
+
+/**
+ * dx = inv·(s·g - mean(s·g) - x̂·mean(s·g·x̂)) over each group, written as A·g + B·x̂ + C. The means are
+ * put together from the sums per example and channel that scale and bias need as well.
+ */
+function throughGroups(context: GradientContext, statistics: GroupStatistics): Gradients {
+  const { standardised, inverse, scales, groups, channels } = statistics;
+  const x = context.input(0);
+  const per = channels / groups;
+  // [N, groups, channels of a group, places]
+  const split = (value: Value) => context.reshape(value, [0, groups, per, -1]);
+  const gradient = split(context.gradient());
+  const normal = split(standardised);
+  const sum = context.needs(0) || context.needs(2) ? context.reduceSum(gradient, [3], true) : undefined;
+  const moment =
+    context.needs(0) || context.needs(1) ? context.reduceSum(context.mul(gradient, normal), [3], true) : undefined;
+  const dx = () => {
+    const scale = context.reshape(scales, [groups, per, 1]);
+    const spread = context.op('Unsqueeze', [context.cast(inverse, x.dtype), context.builder.int64s([3])]);
+    const places = [1, ...spatialAxes(context, x)]
+      .map((axis) => context.lengthOf(x, axis, x.dtype))
+      .reduce((product, length) => context.mul(product, length));
+    const size = context.scale(places, 1 / groups);
+    const mean = (value: Value) => context.div(context.reduceSum(context.mul(value, scale), [2], true), size);
+    const a = context.mul(spread, scale);
+    const b = context.neg(context.mul(spread, mean(moment!)));
+    const c = context.neg(context.mul(spread, mean(sum!)));
+    const onInput = context.add(context.mul(normal, b), c);
+    return context.reshapeLike(context.add(context.mul(gradient, a), onInput), x);
+  };
+  const toVector = (value: Value, like: Value) => {
+    const summed = context.reduceSum(value, like.shape?.[0] === channels ? [0, 3] : [0, 2, 3], false);
+    return context.reshapeLike(summed, like);
+  };
+  return [
+    context.needs(0) ? dx() : undefined,
+    context.needs(1) ? toVector(moment!, context.input(1)) : undefined,
+    context.needs(2) ? toVector(sum!, context.input(2)) : undefined,
+  ];
+}
+
+export const CHANNEL_NORM: GradientTable = {
+  BatchNormalization: expansion(batchNormalization, throughGivenStatistics),
+  InstanceNormalization: expansion((context) => groupNorm(context, (channels) => channels)),
+  GroupNormalization: expansion((context) => groupNorm(context, () => context.int('num_groups', 1))),
+};
