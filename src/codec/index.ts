@@ -23,3 +23,4 @@ export {
   decompress,
 } from './decompress.js';
 export { type CodecInput, shippedCodecs } from './find-codec.js';
+export { type CodecMeasurement, type Measured, type MeasureOptions, measureCodec, PEER_NAMES } from './measure.js';
