@@ -77,6 +77,7 @@ export const sampleSchema = z.strictObject({
   temperature: z.number().min(0).max(100).default(1),
 });
 
+export const operationSchema = z.enum(['encode', 'decode', 'reconstruct']);
 export const warmUpSchema = z.strictObject({
   ...signalShape,
   batchSizes: z.array(z.int().positive()).min(1).default([1]),

@@ -15,12 +15,14 @@ import { parseOptions } from './core/options.js';
 import type { Seed } from './core/seed.js';
 import { floatTensor, type TensorLike } from './core/tensor.js';
 import { type DatasetInput, toDataset } from './data/to-dataset.js';
+import { Batcher, type BatcherOptions } from './inference/batcher.js';
 import { Engine } from './inference/engine.js';
 import { normalRows } from './inference/noise.js';
 import { type OnnxPair, openDiffusion, openPair } from './inference/open-imported.js';
 import { profileEngine } from './inference/profile.js';
 import { recipeNetworks } from './inference/recipe.js';
 import type { BatchInput } from './inference/rows.js';
+import { type StreamOptions, VaeStream } from './inference/streams.js';
 import { warmUp } from './inference/warm-up.js';
 import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
@@ -37,6 +39,7 @@ import {
   type ImportedArchitecture,
   loadSchema,
   NO_OPTIONS,
+  operationSchema,
   parseCall,
   type ReconstructOptions,
   reconstructSchema,
@@ -354,6 +357,29 @@ export class Vae {
     return this.#lifetime.run(async () => {
       const { batchSizes, shape, signal } = parseOptions(warmUpSchema, options, 'warmUp()');
       await warmUp(this.#engine, batchSizes, shape, signal);
+    });
+  }
+
+  /**
+   * Gathers concurrent requests into batches: for servers. It holds the networks by itself: closing this
+   * model leaves it working, and training this model leaves it as it was.
+   *
+   * @throws VaeError ERR_VAE_OPTION.
+   */
+  batcher(options: BatcherOptions = {}): Batcher {
+    const model = this.clone();
+    return new Batcher(model, this.#engine.networks.bytes, options, () => model.close());
+  }
+
+  /** One operation over a sequence of any length; see VaeStream for its three faces. */
+  stream(operation: 'encode', options?: StreamOptions): VaeStream<Encoding>;
+  stream(operation: 'decode' | 'reconstruct', options?: StreamOptions): VaeStream<Tensor>;
+  stream(operation: 'encode' | 'decode' | 'reconstruct', options: StreamOptions = {}): VaeStream<Encoding | Tensor> {
+    this.#lifetime.check();
+    parseOptions(operationSchema, operation, 'stream(), operation');
+    return new VaeStream<Encoding | Tensor>(options, ({ maxBatch }) => {
+      const batcher = this.batcher({ maxBatch, maxQueue: Number.MAX_SAFE_INTEGER });
+      return { run: (item) => batcher[operation](item), close: () => batcher.close() };
     });
   }
 

@@ -23,6 +23,8 @@ export interface CallOptions {
   readonly tiling?: TilingInput | undefined;
   /** Rows of one run at most. */
   readonly maxRows?: number | undefined;
+  /** Of conditional models. */
+  readonly labels?: LabelRows | undefined;
 }
 
 /** Opens a network, in the setting of an engine. */

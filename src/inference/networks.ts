@@ -1,12 +1,20 @@
 /** What is known about a VAE's two networks before anything runs: names, types and shapes. */
 import type { SessionOptions } from '../binding/addon.js';
 import { VaeError } from '../core/errors.js';
+import type { NoiseSpec } from '../nn/noise.js';
 import type { GraphSession } from './session.js';
 
 /** Element types a network may take and give. */
 export type FloatType = 'float32' | 'float16';
 
-export type SessionKind = 'encoder' | 'decoder' | 'objective';
+export type SessionKind =
+  | 'encoder'
+  | 'decoder'
+  | 'objective'
+  | 'prior'
+  | 'posterior'
+  /** The objective with so many draws for each row. */
+  | `objective:${number}`;
 
 /** How the encoder gives the posterior. */
 export type PosteriorOutput =
@@ -62,6 +70,12 @@ export interface Networks {
   readonly logVarianceRange: readonly [number, number] | undefined;
   /** Whether there is a graph of the evidence lower bound. */
   readonly hasObjective: boolean;
+  /** Number of classes, where the graphs take labels. */
+  readonly classes?: number | undefined;
+  /** What a draw from the prior takes, where it is not the standard normal and needs a graph. */
+  readonly priorNoise?: readonly NoiseSpec[] | undefined;
+  /** Whether a draw from the posterior needs a graph: its mean and variance do not say all. */
+  readonly posteriorGraph?: boolean;
   open(kind: SessionKind, options: SessionOptions): Promise<GraphSession>;
 }
 

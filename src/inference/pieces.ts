@@ -4,7 +4,7 @@ import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { float16ToFloat32, float32ToFloat16 } from './half.js';
 import type { FloatType } from './networks.js';
-import type { GraphSession } from './session.js';
+import type { Feeds, GraphSession } from './session.js';
 
 /** Rows of one run: enough to keep the processor busy, few enough to stay near the cache. */
 const MOST_ROWS = 1024;
@@ -32,7 +32,8 @@ export interface Port {
 
 /**
  * One run of a network on `rows` (float32 [n, ...]), in the type and batch that it was exported for:
- * a fixed batch is filled up by repeating the last row, and what comes of that is dropped.
+ * a fixed batch is filled up by repeating the last row, and what comes of that is dropped. `others` are
+ * further inputs, for graphs of any batch.
  */
 export async function runPiece(
   session: GraphSession,
@@ -40,12 +41,13 @@ export async function runPiece(
   rows: NativeTensor,
   outputs: readonly PieceOutput[],
   flag: NativeAbortFlag | undefined,
+  others?: Feeds,
 ): Promise<void> {
   const count = rows.dims[0]!;
   const batch = port.batch ?? count;
   if (port.dtype === 'float32' && batch === count) {
     const wanted = outputs.map(({ name, rowShape, into }) => ({ name, into, dims: [count, ...rowShape] }));
-    await session.run({ [port.input]: rows }, wanted, flag);
+    await session.run(others === undefined ? { [port.input]: rows } : { [port.input]: rows, ...others }, wanted, flag);
     return;
   }
   const feed = { dtype: port.dtype, dims: [batch, ...rows.dims.slice(1)], data: fill(rows, port.dtype, batch) };

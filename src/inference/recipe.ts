@@ -1,18 +1,41 @@
 /** Networks of a model that this package knows the recipe of: graphs are made from its parameters. */
-import { buildDecoder, buildEncoder, buildObjective, NAMES, type VaeNetwork } from '../architectures/graphs.js';
+import {
+  buildDecoder,
+  buildEncoder,
+  buildObjective,
+  buildPosterior,
+  buildPrior,
+  NAMES,
+  type VaeNetwork,
+} from '../architectures/graphs.js';
 import type { ParameterStore } from '../architectures/parameters.js';
-import { type Model, writeModel } from '../graph/index.js';
+import { lowerSlowOperators } from '../grad/lower.js';
+import { GraphBuilder, type Model, writeModel } from '../graph/index.js';
 import type { Networks, SessionKind } from './networks.js';
 import { FRACTIONS } from './rows.js';
 import { GraphSession } from './session.js';
 
 type MakeGraph = (vae: VaeNetwork, parameters: ParameterStore) => Model;
 
-const GRAPHS: Readonly<Record<SessionKind, MakeGraph>> = {
+const GRAPHS: Readonly<Record<Exclude<SessionKind, `objective:${number}`>, MakeGraph>> = {
   encoder: (vae, parameters) => buildEncoder(vae, parameters.asInitializers),
   decoder: (vae, parameters) => buildDecoder(vae, parameters.asInitializers),
-  objective: (vae, parameters) => buildObjective(vae, parameters.asInitializers),
+  objective: (vae, parameters) => objectiveGraph(vae, parameters, 1),
+  prior: (vae, parameters) => buildPrior(vae, parameters.asInitializers),
+  posterior: (vae, parameters) => buildPosterior(vae, parameters.asInitializers),
 };
+
+function objectiveGraph(vae: VaeNetwork, parameters: ParameterStore, samples: number): Model {
+  const builder = GraphBuilder.from(buildObjective(vae, parameters.asInitializers, samples));
+  lowerSlowOperators(builder);
+  return builder.model;
+}
+
+function graphOf(kind: SessionKind, vae: VaeNetwork, parameters: ParameterStore): Model {
+  const samples = /^objective:(\d+)$/.exec(kind)?.[1];
+  if (samples !== undefined) return objectiveGraph(vae, parameters, Number(samples));
+  return GRAPHS[kind as keyof typeof GRAPHS](vae, parameters);
+}
 
 export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Networks {
   const { dataShape, network } = vae;
@@ -38,6 +61,9 @@ export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Net
     bytes: FRACTIONS,
     logVarianceRange: undefined,
     hasObjective: true,
-    open: (kind, options) => GraphSession.open(writeModel(GRAPHS[kind](vae, parameters)), `Vae's ${kind}`, options),
+    classes: vae.condition?.classes,
+    priorNoise: network.priorNoise,
+    posteriorGraph: network.posteriorGraph,
+    open: (kind, options) => GraphSession.open(writeModel(graphOf(kind, vae, parameters)), `Vae's ${kind}`, options),
   };
 }

@@ -8,6 +8,7 @@ import { describeValue } from '../core/options.js';
 import { asDense, isTensorLike, type TensorLike } from '../core/tensor.js';
 import { Dataset } from '../data/dataset.js';
 import type { ByteRange } from './networks.js';
+import type { Feeds } from './session.js';
 
 /** What encode, reconstruct and score take: a batch of examples, or a whole dataset. */
 export type BatchInput = TensorLike | Dataset;
@@ -18,6 +19,8 @@ export interface RowReader {
   readonly rowShape: readonly number[];
   /** Rows `from` to `to` as float32 [to − from, ...shape]: borrowed where they lie in memory as float32. */
   read(from: number, to: number): NativeTensor | Promise<NativeTensor>;
+  /** What else the graph is fed with these rows. */
+  readonly feeds?: ((from: number, to: number) => Feeds) | undefined;
   /** One row as it is stored. */
   stored(row: number): TypedArray | Promise<TypedArray>;
   /** Copies part of what `stored` gave as float32: `count` elements from `at`, into `into` from `to`. */
@@ -62,7 +65,10 @@ export function readRows(
   return {
     rows,
     rowShape,
-    read: (from, to) => toFloat32(data.subarray(from * width, to * width), from, to, rowShape, bytes, where),
+    read: (from, to) => {
+      const part = from === 0 && to === rows ? data : data.subarray(from * width, to * width);
+      return toFloat32(part, from, to, rowShape, bytes, where);
+    },
     stored: (row) => data.subarray(row * width, (row + 1) * width),
     convert,
   };

@@ -45,7 +45,7 @@ export async function encodeRows(work: Work, target: EncodeTarget = {}): Promise
   const size = elementCount(latentShape);
   if (direct) {
     const targets = [mean, logVariance];
-    await eachPiece(work, true, raw, (from, to) => targets.map((all) => all.subarray(from * size, to * size)));
+    await eachPiece(work, true, raw, (from, to) => targets.map((all) => part(all, from, to, size)));
   } else {
     const scratch: Float32Array[] = [];
     await eachPiece(
@@ -59,8 +59,7 @@ export async function encodeRows(work: Work, target: EncodeTarget = {}): Promise
           return scratch[index].subarray(0, length);
         }),
       (from, to, values) => {
-        const part = (all: Float32Array) => all.subarray(from * size, to * size);
-        splitPosterior(networks, values, size, part(mean), part(logVariance));
+        splitPosterior(networks, values, size, part(mean, from, to, size), part(logVariance, from, to, size));
       },
     );
   }
@@ -78,8 +77,13 @@ export async function decodeRows(
   const raw = [{ name: networks.decoder.output, rowShape: dataShape }];
   const { scaling } = networks;
   const scaled = scaling === undefined ? work : { ...work, reader: unscaled(reader, scaling) };
-  await eachPiece(scaled, false, raw, (from, to) => [data.subarray(from * size, to * size)]);
+  await eachPiece(scaled, false, raw, (from, to) => [part(data, from, to, size)]);
   return { data, dims: [reader.rows, ...dataShape] };
+}
+
+/** Rows of an array; the array itself where it is all of them, since views take time to make. */
+function part(all: Float32Array, from: number, to: number, size: number): Float32Array {
+  return from === 0 && all.length === to * size ? all : all.subarray(from * size, to * size);
 }
 
 type RawOutput = Pick<PieceOutput, 'name' | 'rowShape'>;
@@ -131,7 +135,7 @@ async function eachPiece(
     const to = Math.min(reader.rows, from + step);
     const rows = next instanceof Promise ? await next : next;
     const outputs = whole(from, to);
-    const running = runPiece(session, port, rows, outputs, flag);
+    const running = runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to));
     // The next rows are read and converted while these run.
     if (to < reader.rows) next = readAhead(reader, to, Math.min(reader.rows, to + step));
     await running;

@@ -15,6 +15,8 @@ import type { Tiling } from './tiling.js';
 export interface ScoreRows {
   readonly reconstruction: Float32Array;
   readonly kl: Float32Array;
+  /** The importance-weighted bound, where it was asked for. */
+  readonly importanceWeighted?: Float32Array;
 }
 
 /** One draw from the posterior of each row, the same for the same seed. */
@@ -32,11 +34,13 @@ export async function scoreByObjective(
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
     const rows = await reader.read(from, to);
+    const noisy = session.inputs.some(({ name }) => name === NAMES.epsilon);
     await session.run(
       {
         [NAMES.input]: rows,
-        [NAMES.epsilon]: normalRows(to - from, latentShape, seed, STREAMS.scoreNoise, from),
+        ...(noisy && { [NAMES.epsilon]: normalRows(to - from, latentShape, seed, STREAMS.scoreNoise, from) }),
         [NAMES.klWeight]: one,
+        ...reader.feeds?.(from, to),
       },
       [
         { name: perExample('reconstruction'), into: reconstruction.subarray(from, to), dims: [to - from] },
