@@ -1,17 +1,14 @@
 /** What a user is told when the addon or the ONNX Runtime library is missing, damaged or of the wrong version. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { copyFile, cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { loadRuntime } from '../../src/binding/index.js';
+import { compileBinding, ROOT } from './compiled.js';
 
-const root = resolve(import.meta.dirname, '..', '..');
-const require = createRequire(import.meta.url);
-const TSX = pathToFileURL(require.resolve('tsx')).href;
 const LIBRARY = loadRuntime().libraryPath;
 const onLinux = process.platform === 'linux';
 const hasCompiler = onLinux && spawnSync('cc', ['--version']).status === 0;
@@ -19,20 +16,21 @@ const hasCompiler = onLinux && spawnSync('cc', ['--version']).status === 0;
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'node-vae-loader-'));
+  await compileBinding(join(folder, 'package'));
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs a script in a process of its own, with the binding of the package at `at`; returns what it logs. */
-async function run(body: string, env: NodeJS.ProcessEnv = {}, at = root): Promise<string> {
-  const file = join(folder, `script-${Math.random().toString(36).slice(2)}.mts`);
-  const binding = pathToFileURL(join(at, 'src', 'binding', 'index.ts')).href;
+async function run(body: string, env: NodeJS.ProcessEnv = {}, at = join(folder, 'package')): Promise<string> {
+  const file = join(folder, `script-${Math.random().toString(36).slice(2)}.mjs`);
+  const binding = pathToFileURL(join(at, 'dist', 'binding', 'index.js')).href;
   await writeFile(
     file,
     `const { loadAddon, loadRuntime } = await import(${JSON.stringify(binding)});
      const tell = (error) => console.log(error.name + ' ' + error.code + ': ' + error.message);
      ${body}`,
   );
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import', TSX, file], {
+  const { stdout } = await promisify(execFile)(process.execPath, [file], {
     cwd: folder,
     env: { ...process.env, ...env },
   });
@@ -136,43 +134,33 @@ describe('two libraries in one process', () => {
     ['after', false],
   ])('onnxruntime-node with the same library, loaded %s, works beside us', async (_, before) => {
     const peer = `const ort = createRequire(${JSON.stringify(import.meta.url)})('onnxruntime-node');`;
-    const model = JSON.stringify(resolve(root, 'models', 'mnist-mlp', 'decoder.onnx'));
     const out = await run(
       `const { createRequire } = await import('node:module');
        ${before ? peer : ''}
        console.log(loadRuntime().version);
        ${before ? '' : peer}
-       console.log(new ort.Tensor('float32', [1], [1]).size, typeof ${model});`,
+       console.log(new ort.Tensor('float32', [1], [1]).size);`,
     );
-    expect(out).toMatch(/^1\.\d+\.\d+\n1 string$/);
+    expect(out).toMatch(/^1\.\d+\.\d+\n1$/);
   });
 });
 
 describe('an installation that is not complete', () => {
-  /** The package as installed in `at`, with links for what it needs. */
-  async function install(name: string, { addon = true } = {}): Promise<string> {
-    const at = join(folder, name, 'node_modules', 'node-vae');
-    await mkdir(join(at, 'src'), { recursive: true });
-    for (const part of ['binding', 'core']) {
-      await cp(join(root, 'src', part), join(at, 'src', part), { recursive: true });
-    }
-    await writeFile(join(at, 'package.json'), '{ "name": "node-vae", "type": "module" }');
-    await symlink(join(root, 'node_modules', 'node-gyp-build'), join(folder, name, 'node_modules', 'node-gyp-build'));
-    if (addon) {
-      await mkdir(join(at, 'build', 'Release'), { recursive: true });
-      await copyFile(join(root, 'build', 'Release', 'node-vae.node'), join(at, 'build', 'Release', 'node-vae.node'));
-    }
+  /** The package with nothing beside it that it needs, except what finds the addon. */
+  async function install(name: string, addon = true): Promise<string> {
+    const at = join(folder, name);
+    await compileBinding(at, { addon, modules: ['node-gyp-build'] });
     return at;
   }
   const runtimeBeside = async (at: string): Promise<string> => {
-    const runtime = join(dirname(at), 'onnxruntime-node');
+    const runtime = join(at, 'node_modules', 'onnxruntime-node');
     await mkdir(runtime, { recursive: true });
     await writeFile(join(runtime, 'package.json'), '{ "name": "onnxruntime-node", "version": "9.8.7" }');
     return runtime;
   };
 
   test('no addon', async () => {
-    const out = await run(LOAD, {}, await install('no-addon', { addon: false }));
+    const out = await run(LOAD, {}, await install('no-addon', false));
     expect(out).toMatch(/ERR_VAE_BINDING: The native addon of node-vae could not be loaded for \w+-\w+, Node \d+/);
     expect(out).toContain('node scripts/build-native.mjs');
     expect(out).toContain(join('build', 'Release'));
@@ -214,7 +202,7 @@ test.runIf(onLinux)('the addon asks for no newer glibc than ONNX Runtime does, a
     const text = (await readFile(file)).toString('latin1');
     return Math.max(...Array.from(text.matchAll(/GLIBC_2\.(\d+)/g), ([, minor]) => Number(minor)));
   };
-  const addon = join(root, 'build', 'Release', 'node-vae.node');
+  const addon = join(ROOT, 'build', 'Release', 'node-vae.node');
   expect(await newest(addon)).toBeLessThanOrEqual(await newest(LIBRARY));
   expect((await readFile(addon)).includes('libstdc++.so')).toBe(false);
 });

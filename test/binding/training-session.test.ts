@@ -245,7 +245,7 @@ describe.each(OPTIMIZERS)('%s', (_, optimizer) => {
 });
 
 test('a clipped and an unclipped run differ, so that the tests above mean something', async () => {
-  const results = [];
+  const results: Float32Array[] = [];
   for (const extra of [{}, { clipGradientNorm: 0.4 }]) {
     const session = await create(extra);
     await session.train(request([8, 8, 8]));
