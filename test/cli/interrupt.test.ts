@@ -1,0 +1,66 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Vae } from '../../src/index.js';
+import { MNIST, runCli } from './run-cli.js';
+
+let cwd: string;
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'node-vae-cli-'));
+});
+afterAll(() => rm(cwd, { recursive: true }));
+
+const RUN = ['--limit', '2000', '--hidden', '64', '--latent', '4', '--epochs', '100000', '--json'];
+
+describe.skipIf(process.platform === 'win32')('interruption (Windows has no signals to send)', () => {
+  it.each(['SIGINT', 'SIGTERM'] as const)(
+    '%s stops after the step in flight, saves the model and ends with 130',
+    async (name) => {
+      let sent = false;
+      const { code, stdout, stderr } = await runCli(['train', MNIST, '-o', name, ...RUN], {
+        cwd,
+        onStderr: (child, said) => {
+          if (sent || !/^epoch {1,9}3\//m.test(said)) return;
+          sent = true;
+          child.kill(name);
+        },
+      });
+      expect(code).toBe(130);
+      expect(stderr).toContain('finishing the step in flight');
+      const result = JSON.parse(stdout);
+      expect(result.interrupted).toBe(true);
+      expect(result.epochs).toBeGreaterThanOrEqual(3);
+      await using vae = await Vae.load(join(cwd, name));
+      expect(vae.info.trainedEpochs).toBe(result.epochs);
+      const goingOn = await runCli(
+        ['train', MNIST, '-o', name, '--limit', '2000', '--resume', '--epochs', String(result.epochs + 1), '--json'],
+        { cwd },
+      );
+      expect(goingOn.code).toBe(0);
+      expect(JSON.parse(goingOn.stdout).history).toHaveLength(result.epochs + 1);
+    },
+  );
+
+  it('a run that was killed goes on from its last checkpoint', async () => {
+    let killed = false;
+    const { code } = await runCli(['train', MNIST, '-o', 'killed', ...RUN, '--checkpoint-every', '4'], {
+      cwd,
+      onStderr: (child, said) => {
+        if (killed || !/^epoch {1,9}2\//m.test(said)) return;
+        killed = true;
+        child.kill('SIGKILL');
+      },
+    });
+    expect(code).toBe(null);
+    const resumed = await runCli(
+      ['train', MNIST, '-o', 'killed', '--limit', '2000', '--resume', '--epochs', '50', '--json'],
+      { cwd },
+    );
+    const whole = await runCli(['train', MNIST, '-o', 'whole', ...RUN.slice(0, 6), '--epochs', '50', '--json'], {
+      cwd,
+    });
+    expect(resumed.code).toBe(0);
+    expect(JSON.parse(resumed.stdout).history.at(-1).train).toEqual(JSON.parse(whole.stdout).history.at(-1).train);
+  });
+});
