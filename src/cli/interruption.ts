@@ -13,10 +13,11 @@ export function watchForInterruption(): Interruption {
   const controller = new AbortController();
   const stop = (name: NodeJS.Signals): void => {
     if (controller.signal.aborted) process.exit(EXIT.interrupted);
-    process.stderr.write(
-      `\n${name === 'SIGINT' ? 'Interrupted' : 'Asked to stop'}: finishing the step in flight (again to stop at once).\n`,
-    );
+    // Whoever draws a progress bar takes it down first.
     controller.abort(new Error(`Interrupted by ${name}.`));
+    process.stderr.write(
+      `${process.stderr.isTTY ? '\n' : ''}${name === 'SIGINT' ? 'Interrupted' : 'Asked to stop'}: finishing the step in flight (again to stop at once).\n`,
+    );
   };
   for (const name of SIGNALS) process.on(name, stop);
   return {

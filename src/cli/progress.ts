@@ -7,11 +7,16 @@ import { count, note } from './output.js';
 export class TrainingProgress {
   readonly #unit: string;
   #bar: SingleBar | undefined;
-  readonly #interactive = process.stderr.isTTY === true;
+  #interactive = process.stderr.isTTY === true;
 
   /** @param unit what one example is called, such as `rows`. */
-  constructor(unit: string) {
+  constructor(unit: string, signal: AbortSignal) {
     this.#unit = unit;
+    // What is said about the interruption must not be drawn over.
+    signal.addEventListener('abort', () => {
+      this.close();
+      this.#interactive = false;
+    });
   }
 
   show(event: FitProgress): void {

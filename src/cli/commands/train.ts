@@ -151,7 +151,7 @@ async function fit(
   settings: TrainSettings,
   signal: AbortSignal,
 ): Promise<History | undefined> {
-  const progress = new TrainingProgress('rows');
+  const progress = new TrainingProgress('rows', signal);
   let started = false;
   const run = vae.fit(training, {
     ...(settings.fit as FitOptions<Dataset>),
