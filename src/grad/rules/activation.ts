@@ -87,16 +87,6 @@ function mish(context: GradientContext): Gradients {
   return [context.mul(context.compactGradient(), context.add(t, inner))];
 }
 
-/** x·σ(αx): σ + αy(1 - σ). */
-function swish(context: GradientContext): Gradients {
-  const x = context.input(0);
-  const y = context.output();
-  const alpha = context.float('alpha', 1);
-  const s = context.op('Sigmoid', [context.scale(x, alpha)]);
-  const slope = context.add(s, context.mul(context.scale(y, alpha), complement(context, s)));
-  return [context.mul(context.compactGradient(), slope)];
-}
-
 function hardSigmoid(context: GradientContext): Gradients {
   const y = context.output();
   const inside = context.op('And', [
@@ -172,7 +162,6 @@ export const ACTIVATION: GradientTable = {
     context.div(context.compactGradient(), context.square(plus(context, context.op('Abs', [context.input(0)]), 1))),
   ]),
   Mish: rule(mish),
-  Swish: rule(swish),
   Tanh: rule((context) => [
     context.mul(context.compactGradient(), complement(context, context.square(context.output()))),
   ]),

@@ -33,63 +33,66 @@ function countPerChannel(context: GradientContext, x: Value): Value {
 // --- Batch normalisation (Ioffe & Szegedy 2015) ---
 
 /**
- * In training mode the node is made to give the batch's own mean and variance (momentum 0), and the
- * running ones follow from those. In inference mode it is affine, and stays.
+ * In training mode written out, to keep the centred input and the deviation. It also keeps clear of
+ * ONNX Runtime's own kernel, which writes the new running statistics over the old ones it was given,
+ * graph inputs and initializers included (seen in 1.30).
  */
 function batchNormalization(context: GradientContext): Expanded | undefined {
   if (context.int('training_mode', 0) === 0) return undefined;
-  const [x, scale, bias, oldMean, oldVariance] = [0, 1, 2, 3, 4].map((index) => context.input(index));
+  const [x, scale, bias] = [context.input(0), context.input(1), context.input(2)];
+  const axes = [0, ...spatialAxes(context, x)];
+  const mean = context.reduceMean(x, axes, false);
+  const centred = context.sub(x, perChannel(context, mean, x));
+  const variance = context.reduceMean(context.square(centred), axes, false);
+  const inverse = inverseDeviation(context, variance, context.float('epsilon', 1e-5));
+  const slope = context.mul(context.cast(scale, x.dtype), inverse);
+  const scaled = context.mul(centred, perChannel(context, slope, x));
+  const y = context.add(scaled, perChannel(context, context.cast(bias, x.dtype), x));
   const momentum = context.float('momentum', 0.9);
-  const epsilon = context.float('epsilon', 1e-5);
-  // Without momentum the outputs are the batch's own already.
-  if (momentum === 0) return undefined;
-  // The old ones stay inputs, though they count for nothing: the kernel may write over these inputs,
-  // so they must be two different values.
-  const [y, mean, variance] = context.ops(
-    'BatchNormalization',
-    [x, scale, bias, oldMean, oldVariance],
-    { epsilon, momentum: 0, training_mode: 1 },
-    3,
-  );
-  const running = (old: Value, now: Value) =>
-    context.add(context.scale(old, momentum), context.scale(now, 1 - momentum));
-  const wanted = (index: number) => (context.node.outputs[index] ?? '') !== '';
+  const running = (index: number, now: Value) => {
+    const old = context.input(index);
+    const wanted = (context.node.outputs[index - 2] ?? '') !== '';
+    if (!wanted) return undefined;
+    return context.add(context.scale(old, momentum), context.scale(context.cast(now, old.dtype), 1 - momentum));
+  };
   return {
-    outputs: [
-      y,
-      wanted(1) ? running(oldMean!, context.cast(mean!, oldMean!.dtype)) : undefined,
-      wanted(2) ? running(oldVariance!, context.cast(variance!, oldVariance!.dtype)) : undefined,
-    ],
-    gradient: (backward) => throughBatchStatistics(backward, mean!, variance!, epsilon),
+    outputs: [y, running(3, mean), running(4, variance)],
+    gradient: (backward) => throughBatchStatistics(backward, { axes, centred, inverse, slope }),
   };
 }
 
+interface BatchStatistics {
+  readonly axes: readonly number[];
+  /** x - mean */
+  readonly centred: Value;
+  /** 1/√(variance + ε) and that times the scale, [C]. */
+  readonly inverse: Value;
+  readonly slope: Value;
+}
+
 /** dx = s·inv·(g - mean(g) - x̂·mean(g·x̂)), written as A·g + B·(x - mean) + C with A, B, C per channel. */
-function throughBatchStatistics(context: GradientContext, mean: Value, variance: Value, epsilon: number): Gradients {
+function throughBatchStatistics(context: GradientContext, statistics: BatchStatistics): Gradients {
   if (context.hasGradient(1) || context.hasGradient(2)) context.fail('the loss depends on the running statistics');
+  const { axes, centred, inverse, slope } = statistics;
   const x = context.input(0);
   const gradient = context.gradient();
-  const axes = [0, ...spatialAxes(context, x)];
   const needs = (...indices: number[]) => indices.some((index) => context.needs(index));
-  const centred = needs(0, 1) ? context.sub(x, perChannel(context, context.cast(mean, x.dtype), x)) : undefined;
-  const inverse = needs(0, 1) ? inverseDeviation(context, context.cast(variance, x.dtype), epsilon) : undefined;
   const sum = needs(0, 2) ? context.reduceSum(gradient, axes, false) : undefined;
-  const moment = needs(0, 1) ? context.reduceSum(context.mul(gradient, centred!), axes, false) : undefined;
+  const moment = needs(0, 1) ? context.reduceSum(context.mul(gradient, centred), axes, false) : undefined;
   const dx = () => {
-    const a = context.mul(context.cast(context.input(1), x.dtype), inverse!);
     const count = countPerChannel(context, x);
-    const b = context.div(context.mul(context.mul(a, context.square(inverse!)), moment!), count);
-    const c = context.div(context.mul(a, sum!), count);
-    const onGradient = context.mul(gradient, perChannel(context, a, x));
+    const b = context.div(context.mul(context.mul(slope, context.square(inverse)), moment!), count);
+    const c = context.div(context.mul(slope, sum!), count);
+    const onGradient = context.mul(gradient, perChannel(context, slope, x));
     const onInput = context.add(
-      context.mul(centred!, perChannel(context, context.neg(b), x)),
+      context.mul(centred, perChannel(context, context.neg(b), x)),
       perChannel(context, context.neg(c), x),
     );
     return context.add(onGradient, onInput);
   };
   return [
     context.needs(0) ? dx() : undefined,
-    context.needs(1) ? context.cast(context.mul(moment!, inverse!), context.input(1).dtype) : undefined,
+    context.needs(1) ? context.cast(context.mul(moment!, inverse), context.input(1).dtype) : undefined,
     context.needs(2) ? context.cast(sum!, context.input(2).dtype) : undefined,
     // The old statistics only go into the new ones.
     context.needs(3) ? context.zerosLike(context.input(3)) : undefined,
@@ -99,15 +102,6 @@ function throughBatchStatistics(context: GradientContext, mean: Value, variance:
 
 /** y = s·(x - m)/√(v + ε) + b with statistics that are given. */
 function throughGivenStatistics(context: GradientContext): Gradients {
-  if (context.int('training_mode', 0) !== 0) {
-    const [mean, variance] = [3, 4].map((index) => context.input(index));
-    return throughBatchStatistics(
-      context,
-      context.extraOutput(1, mean!),
-      context.extraOutput(2, variance!),
-      context.float('epsilon', 1e-5),
-    );
-  }
   const [x, scale, , mean, variance] = [0, 1, 2, 3, 4].map((index) => context.input(index));
   const gradient = context.gradient();
   const axes = [0, ...spatialAxes(context, x!)];

@@ -22,6 +22,11 @@ function gathered(context: GradientContext): Gradients {
   const rank = context.rank(x);
   const indexRank = context.rank(indices);
   const gradient = context.gradient();
+  if (axis === 0) {
+    // Whole rows, as an embedding looks them up.
+    const rows = context.op('Unsqueeze', [indices, builder.int64s([-1])]);
+    return [context.op('ScatterND', [context.zerosLike(x), rows, gradient], { reduction: 'add' }), undefined];
+  }
   // The axes of the indices stand where the gathered axis was; as one axis they are [.., count, ..].
   const flat = flattenAxes(context, gradient, axis, indexRank, x);
   const list = context.op('Reshape', [

@@ -26,7 +26,6 @@ const NONE = [
   'Ceil',
   'Round',
   'Hardmax',
-  'Binarizer',
   // Shapes, constants, indices
   'Shape',
   'Size',
@@ -42,7 +41,6 @@ const NONE = [
   'HammingWindow',
   'BlackmanWindow',
   'MelWeightMatrix',
-  'BitCast',
   // Random draws: what is drawn does not depend on a float input's values
   'RandomNormal',
   'RandomNormalLike',
@@ -57,14 +55,6 @@ const NONE = [
   'ConvInteger',
   'QLinearMatMul',
   'QLinearConv',
-  // Text
-  'StringNormalizer',
-  'StringConcat',
-  'StringSplit',
-  'RegexFullMatch',
-  'TfIdfVectorizer',
-  'LabelEncoder',
-  'ImageDecoder',
 ];
 
 const CONTROL_FLOW =
@@ -79,7 +69,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   If: CONTROL_FLOW,
   Loop: CONTROL_FLOW,
   Scan: CONTROL_FLOW,
-  SequenceMap: CONTROL_FLOW,
   LSTM: RECURRENT,
   GRU: RECURRENT,
   RNN: RECURRENT,
