@@ -5,6 +5,7 @@ import type { ConditionInput } from './architectures/condition.js';
 import type { ArchitectureConfig, ArchitectureInput } from './architectures/index.js';
 import type { InputOptions, InputSpec } from './architectures/input.js';
 import { recipeShape } from './architectures/vae-network.js';
+import { importShape } from './artifacts/import-onnx.js';
 import { parseOptions } from './core/options.js';
 import { type Seed, seedSchema } from './core/seed.js';
 import { type ProviderInput, providerSchema } from './inference/providers.js';
@@ -31,6 +32,7 @@ export const createSchema = z.strictObject({
 });
 
 export const loadSchema = z.strictObject(sessionShape);
+export const fromOnnxSchema = z.strictObject({ ...importShape, ...sessionShape });
 export const saveSchema = z.strictObject({
   /** Also write the training artifacts, so that training can go on. Default false. */
   training: z.boolean().default(false),
@@ -55,16 +57,37 @@ const callShape = {
   tiling: tilingSchema.optional(),
   maxRows: z.int().positive().optional(),
 };
+const labels = z.union(
+  [
+    z.int().min(0),
+    z.array(z.int().min(0)),
+    z.custom<Uint8Array | Int32Array | Uint32Array>(
+      (value) => value instanceof Uint8Array || value instanceof Int32Array || value instanceof Uint32Array,
+    ),
+  ],
+  { error: 'expected a class number or an array of them' },
+);
 const floats = z.custom<Float32Array>((value) => value instanceof Float32Array, 'expected a Float32Array');
 export const runSchema = z.strictObject(callShape);
 export const encodeSchema = z.strictObject({
   ...callShape,
+  labels: labels.optional(),
   into: z.strictObject({ mean: floats.optional(), logVariance: floats.optional() }).optional(),
 });
-export const decodeSchema = z.strictObject({ ...callShape, into: floats.optional() });
-export const drawSchema = z.strictObject({ ...callShape, seed: seedSchema.optional() });
+export const decodeSchema = z.strictObject({ ...callShape, labels: labels.optional(), into: floats.optional() });
+export const scoreSchema = z.strictObject({
+  ...callShape,
+  labels: labels.optional(),
+  seed: seedSchema.optional(),
+  importanceSamples: z
+    .int()
+    .positive()
+    .max(1 << 24)
+    .optional(),
+});
 export const reconstructSchema = z.strictObject({
   ...callShape,
+  labels: labels.optional(),
   into: floats.optional(),
   seed: seedSchema.optional(),
   /** Decode a draw from the posterior rather than its mean. Default false. */
@@ -72,6 +95,7 @@ export const reconstructSchema = z.strictObject({
 });
 export const sampleSchema = z.strictObject({
   ...callShape,
+  labels: labels.optional(),
   seed: seedSchema.optional(),
   /** Standard deviation of the latents drawn; the prior's is 1. Default 1. */
   temperature: z.number().min(0).max(100).default(1),
@@ -107,6 +131,31 @@ export interface VaeSessionOptions {
   readonly tiling?: TilingInput;
 }
 
+/** What Vae.fromOnnx() is made from. */
+export interface FromOnnxOptions extends VaeSessionOptions {
+  /** Path or bytes of the encoder: one float32 input, [N, ...data]. External data lies beside its file. */
+  readonly encoder: string | Uint8Array;
+  /** Path or bytes of the decoder: one float32 input, [N, ...latent], and one output, [N, ...data]. */
+  readonly decoder: string | Uint8Array;
+  /** Names of the encoder's outputs, where they cannot be told by themselves. */
+  readonly outputs?: { readonly mean: string; readonly logVariance: string };
+  /** What one example is; needed where the encoder's input leaves its sides open. */
+  readonly input?: InputOptions;
+  /**
+   * How the decoder's output is compared with data. With `bernoulli`, a decoder that ends in Sigmoid is
+   * taken before it; another must give logits. Default `bernoulli`.
+   */
+  readonly likelihood?: LikelihoodInput;
+  readonly objective?: ObjectiveInput;
+  /**
+   * Weights that are not trained: names such as `encoder.conv1.weight`, names with `*`, or patterns.
+   * Default: none.
+   */
+  readonly freeze?: readonly (string | RegExp)[];
+  /** Seed of training where fit() is given none. Default 0. */
+  readonly seed?: Seed;
+}
+
 /** Options of one call. */
 export interface CallOptions extends RunOptions {
   /** See VaeSessionOptions. */
@@ -115,7 +164,16 @@ export interface CallOptions extends RunOptions {
   readonly maxRows?: number;
 }
 
-export interface EncodeOptions extends CallOptions {
+/** Options of one call to a model that may be conditional. */
+export interface LabelledOptions extends CallOptions {
+  /**
+   * For conditional models: the class number of all rows, or one for each. Default: the labels of the
+   * batch where it is a labelled dataset.
+   */
+  readonly labels?: number | readonly number[] | Uint8Array | Int32Array | Uint32Array;
+}
+
+export interface EncodeOptions extends LabelledOptions {
   /**
    * The caller's own arrays to write into, of N × latent elements each: the results are those very
    * arrays. They are the library's until the promise settles, and the caller's again after.
@@ -123,7 +181,7 @@ export interface EncodeOptions extends CallOptions {
   readonly into?: { readonly mean?: Float32Array; readonly logVariance?: Float32Array };
 }
 
-export interface DecodeOptions extends CallOptions {
+export interface DecodeOptions extends LabelledOptions {
   /** The caller's own array of N × data elements to write into; as with EncodeOptions.into. */
   readonly into?: Float32Array;
 }
@@ -164,11 +222,21 @@ export interface Scores {
   readonly reconstruction: Float32Array;
   /** KL divergence of the posterior from the prior. */
   readonly kl: Float32Array;
+  /**
+   * With `importanceSamples`: the importance-weighted bound of log p(x) (Burda et al. 2016), at least as
+   * tight as the ELBO and rising with the number of draws. The other figures are then means over the draws.
+   */
+  readonly importanceWeighted?: Float32Array;
 }
 
-export interface DrawOptions extends CallOptions {
+export interface DrawOptions extends LabelledOptions {
   /** Default: a new draw with every call, the same sequence for the same model seed. */
   readonly seed?: Seed;
+}
+
+export interface ScoreOptions extends DrawOptions {
+  /** Draws from the posterior of each example, for the importance-weighted bound. Default: one draw, no such bound. */
+  readonly importanceSamples?: number;
 }
 
 export interface ReconstructOptions extends DrawOptions {

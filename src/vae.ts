@@ -3,6 +3,7 @@ import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
 import { describeParameters } from './architectures/graphs.js';
 import { latentDimOf, makeVaeNetwork } from './architectures/vae-network.js';
+import { importOnnx } from './artifacts/import-onnx.js';
 import { initialiseParameters } from './artifacts/initialize.js';
 import { locateModel } from './artifacts/locate.js';
 import { loadModel, type ModelParts, saveModel } from './artifacts/model-io.js';
@@ -17,6 +18,7 @@ import { floatTensor, type TensorLike } from './core/tensor.js';
 import { type DatasetInput, toDataset } from './data/to-dataset.js';
 import { Batcher, type BatcherOptions } from './inference/batcher.js';
 import { Engine } from './inference/engine.js';
+import { withBatchLabels } from './inference/labels.js';
 import { normalRows } from './inference/noise.js';
 import { type OnnxPair, openDiffusion, openPair } from './inference/open-imported.js';
 import { profileEngine } from './inference/profile.js';
@@ -30,12 +32,12 @@ import { trainModel } from './training/train-model.js';
 import {
   createSchema,
   type DecodeOptions,
-  type DrawOptions,
   decodeSchema,
-  drawSchema,
   type EncodeOptions,
   type Encoding,
   encodeSchema,
+  type FromOnnxOptions,
+  fromOnnxSchema,
   type ImportedArchitecture,
   loadSchema,
   NO_OPTIONS,
@@ -44,9 +46,11 @@ import {
   type ReconstructOptions,
   reconstructSchema,
   type SampleOptions,
+  type ScoreOptions,
   type Scores,
   sampleSchema,
   saveSchema,
+  scoreSchema,
   sourceSchema,
   type VaeInfo,
   type VaeOptions,
@@ -116,6 +120,21 @@ export class Vae {
     }
     const parts = await loadModel(found.directory);
     return new Vae({ parts }, await Engine.open(recipeNetworks(parts.vae, parts.parameters), setting));
+  }
+
+  /**
+   * Takes an encoder and a decoder that PyTorch, TensorFlow or anyone exported to ONNX, to be trained
+   * further: their weights become parameters, joined by sampling and a loss. `save()` writes them
+   * back with the inputs and outputs they came with. Opsets 13 to 23, float32.
+   *
+   * @throws VaeError ERR_VAE_FORMAT, ERR_VAE_GRAPH, ERR_VAE_SHAPE, ERR_VAE_UNSUPPORTED_OPERATOR for graphs that
+   *   cannot be read or are not the halves of a VAE; ERR_VAE_OPTION.
+   */
+  static async fromOnnx(options: FromOnnxOptions): Promise<Vae> {
+    const { threads, provider, tiling, ...source } = parseOptions(fromOnnxSchema, options, 'Vae.fromOnnx()');
+    const parts = await importOnnx(source);
+    const engine = await Engine.open(recipeNetworks(parts.vae, parts.parameters), { threads, provider, tiling });
+    return new Vae({ parts }, engine);
   }
 
   get info(): VaeInfo {
@@ -261,6 +280,18 @@ export class Vae {
   reconstruct(batch: BatchInput, options: ReconstructOptions = NO_OPTIONS): Promise<Tensor> {
     return this.#lifetime.run(async () => {
       const { sample, seed, into, ...call } = parseCall(reconstructSchema, options, 'reconstruct()');
+      if (sample && this.#engine.networks.posteriorGraph) {
+        const [key, stream, counter] = this.#draw(seed, STREAMS.reconstruction);
+        const source = { seed: key, stream, counter };
+        const { data, dims } = await this.#engine.drawPosterior(batch, source, call, 'reconstruct()');
+        const decoded = await this.#engine.decode(
+          { data, shape: dims },
+          withBatchLabels(this.#engine.networks, call, batch),
+          'reconstruct()',
+          into,
+        );
+        return floatTensor(decoded.data, decoded.dims);
+      }
       const { mean, logVariance, dims } = await this.#engine.encode(batch, call, 'reconstruct()');
       if (sample) {
         const noise = normalRows(dims[0]!, dims.slice(1), ...this.#draw(seed, STREAMS.reconstruction));
@@ -268,7 +299,12 @@ export class Vae {
           mean[index] = mean[index]! + Math.exp(0.5 * logVariance[index]!) * (noise.data as Float32Array)[index]!;
         }
       }
-      const decoded = await this.#engine.decode({ data: mean, shape: dims }, call, 'reconstruct()', into);
+      const decoded = await this.#engine.decode(
+        { data: mean, shape: dims },
+        withBatchLabels(this.#engine.networks, call, batch),
+        'reconstruct()',
+        into,
+      );
       return floatTensor(decoded.data, decoded.dims);
     });
   }
@@ -285,6 +321,13 @@ export class Vae {
           `sample(): this model's latents [${shape.join(', ')}] may have any size; draw one of the size you want and decode() it.`,
         );
       }
+      if (this.#engine.networks.priorNoise !== undefined) {
+        const [key, stream, counter] = this.#draw(seed, STREAMS.sampling);
+        const source = { seed: key, stream, counter };
+        const { data, dims } = await this.#engine.drawPrior(count, source, temperature, call, 'sample()');
+        const decoded = await this.#engine.decode({ data, shape: dims }, call, 'sample()');
+        return floatTensor(decoded.data, decoded.dims);
+      }
       const noise = normalRows(count, shape, ...this.#draw(seed, STREAMS.sampling));
       const values = noise.data as Float32Array;
       if (temperature !== 1) for (let index = 0; index < values.length; index += 1) values[index]! *= temperature;
@@ -294,18 +337,16 @@ export class Vae {
   }
 
   /**
-   * The evidence lower bound of each example and its terms, in nats, at one draw from the posterior.
-   * The same seed (default: the model's) gives the same scores.
+   * The evidence lower bound of each example and its terms, in nats, at one draw from the posterior; with
+   * `importanceSamples`, at so many, and with their importance-weighted bound of log p(x). The same seed (default: the model's) gives the same scores.
    */
-  score(batch: BatchInput, options: DrawOptions = NO_OPTIONS): Promise<Scores> {
+  score(batch: BatchInput, options: ScoreOptions = NO_OPTIONS): Promise<Scores> {
     return this.#lifetime.run(async () => {
-      const { seed = this.#seed, ...call } = parseCall(drawSchema, options, 'score()');
-      const { reconstruction, kl } = await this.#engine.score(batch, BigInt(seed), call, 'score()');
-      return {
-        elbo: reconstruction.map((value, row) => -(value + kl[row]!)),
-        reconstruction,
-        kl,
-      };
+      const { seed = this.#seed, importanceSamples, ...call } = parseCall(scoreSchema, options, 'score()');
+      const rows = await (importanceSamples === undefined
+        ? this.#engine.score(batch, BigInt(seed), call, 'score()')
+        : this.#engine.scoreByImportance(batch, importanceSamples, BigInt(seed), call, 'score()'));
+      return { elbo: rows.reconstruction.map((value, row) => -(value + rows.kl[row]!)), ...rows };
     });
   }
 

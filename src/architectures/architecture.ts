@@ -3,6 +3,7 @@ import type { Value } from '../graph/builder.js';
 import type { LikelihoodHead } from '../nn/likelihoods/likelihood.js';
 import type { Scope } from '../nn/scope.js';
 import type { LatentNetwork } from './latent-network.js';
+import type { ImportedGraphs } from './onnx.js';
 
 /** What an architecture is told about the data and the model around it. */
 export interface NetworkContext {
@@ -13,6 +14,8 @@ export interface NetworkContext {
   readonly heads: readonly LikelihoodHead[];
   /** Length of the vector that stands for an example's label; 0 without labels. */
   readonly conditionDim: number;
+  /** Graphs that came from outside, for the architecture `onnx`. */
+  readonly imported?: ImportedGraphs | undefined;
 }
 
 /** Two networks with one stochastic layer between them, as functions over a graph under construction. */

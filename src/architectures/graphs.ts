@@ -9,6 +9,7 @@ import { meanOverBatch, repeatRows, sumPerExample } from '../nn/reduce.js';
 import { type ParameterSource, type ParameterSpec, Scope } from '../nn/scope.js';
 import { type ConditionConfig, embedLabels } from './condition.js';
 import type { LatentNetwork } from './latent-network.js';
+import type { ImportedGraphs } from './onnx.js';
 import { collectParameters } from './parameters.js';
 
 /** A VAE as a recipe: what graphs can be made of it. */
@@ -19,6 +20,8 @@ export interface VaeNetwork {
   /** Shape of one example. */
   readonly dataShape: readonly number[];
   readonly condition?: ConditionConfig | undefined;
+  /** The files it was made from, where it was: exported under their own names. */
+  readonly imported?: ImportedGraphs | undefined;
 }
 
 /** Names of graph inputs and outputs, the same in every graph this package makes. */

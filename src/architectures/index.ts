@@ -6,9 +6,10 @@ import { conv1d } from './conv1d.js';
 import { conv3d } from './conv3d.js';
 import { ladder } from './ladder.js';
 import { mlp } from './mlp.js';
+import { onnx } from './onnx.js';
 import { resnet } from './resnet.js';
 
-const ARCHITECTURES = { mlp, conv, resnet, conv1d, conv3d, ladder };
+const ARCHITECTURES = { mlp, conv, resnet, conv1d, conv3d, ladder, onnx };
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;
 export type ArchitectureConfig = TableConfig<typeof ARCHITECTURES>;

@@ -125,6 +125,7 @@ export const ladder = defineHierarchy({
       latentShape: [total],
       layers: order.map((layer) => ({ name: `z${layer + 1}`, size: latents[layer]! })),
       noisy: true,
+      posteriorGraph: true,
       priorNoise: [{ name: 'epsilon', kind: 'normal', dims: [total] }],
       encoderOutputs: ['mean', 'log_variance'],
       outputs: (scope, x, condition) => {

@@ -34,6 +34,8 @@ export interface LatentNetwork {
   readonly layers: readonly { readonly name: string; readonly size: number }[];
   /** Whether draws from the posterior take noise. */
   readonly noisy: boolean;
+  /** Whether a draw from the posterior is more than the encoder's mean and variance tell. */
+  readonly posteriorGraph: boolean;
   /** What a draw from the prior takes; undefined where standard normal noise of the latent's shape is the draw. */
   readonly priorNoise: readonly NoiseSpec[] | undefined;
   /** Names of what the exported encoder gives. */

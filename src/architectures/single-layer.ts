@@ -38,6 +38,7 @@ export function singleLayer({ network, posterior, prior, dataShape, bounded }: S
     latentShape,
     layers: [{ name: 'z', size: elementCount(latentShape) }],
     noisy: posterior.noisy,
+    posteriorGraph: !posterior.described,
     priorNoise: own?.noise ?? prior.noise,
     encoderOutputs: posterior.outputNames,
     outputs: (scope, x, condition) => posterior.outputs(scope.at('posterior'), headsOf(scope, x, condition)),

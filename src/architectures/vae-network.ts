@@ -11,6 +11,7 @@ import type { VaeNetwork } from './graphs.js';
 import { architectureDefinition, architectureSchema } from './index.js';
 import { dataShapeOf, inputSchema } from './input.js';
 import type { LatentNetwork } from './latent-network.js';
+import type { ImportedGraphs } from './onnx.js';
 import { singleLayer } from './single-layer.js';
 
 /** What makes a VAE, besides its seed: the shape of a zod object, shared by create() and config.json. */
@@ -42,7 +43,7 @@ export function latentDimOf({ architecture, latentDim }: Pick<VaeRecipe, 'archit
 }
 
 /** @throws VaeError ERR_VAE_OPTION for options that do not fit together, with the reason. */
-export function makeVaeNetwork(recipe: VaeRecipe): VaeNetwork {
+export function makeVaeNetwork(recipe: VaeRecipe, imported?: ImportedGraphs): VaeNetwork {
   const likelihood = makeLikelihood(recipe.likelihood);
   const dataShape = dataShapeOf(recipe.input);
   const objective = makeObjective(recipe.objective);
@@ -51,10 +52,11 @@ export function makeVaeNetwork(recipe: VaeRecipe): VaeNetwork {
     latentDim: latentDimOf(recipe),
     heads: likelihood.heads,
     conditionDim: conditionDim(recipe.condition),
+    imported,
   };
   checkObjective(recipe);
   const network = makeLatentNetwork(recipe, context, likelihood.domain !== 'real');
-  return { network, likelihood, objective, dataShape, condition: recipe.condition };
+  return { network, likelihood, objective, dataShape, condition: recipe.condition, imported };
 }
 
 function makeLatentNetwork(recipe: VaeRecipe, context: NetworkContext, bounded: boolean): LatentNetwork {

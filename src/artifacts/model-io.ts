@@ -77,8 +77,7 @@ export function artifactsOf(
  */
 export async function saveModel(directory: string, parts: ModelParts, withTraining: boolean): Promise<void> {
   const { vae, parameters, training } = parts;
-  const encoder = buildEncoder(vae, parameters.asInitializers);
-  const decoder = buildDecoder(vae, parameters.asInitializers);
+  const { encoder, decoder } = inferenceGraphs(parts);
   const files: ModelFile[] = [
     { name: ENCODER_FILE, chunks: [writeModel(encoder)] },
     { name: DECODER_FILE, chunks: [writeModel(decoder)] },
@@ -86,14 +85,47 @@ export async function saveModel(directory: string, parts: ModelParts, withTraini
   if (vae.network.priorNoise !== undefined) {
     files.push({ name: PRIOR_FILE, chunks: [writeModel(buildPrior(vae, parameters.asInitializers))] });
   }
-  const held = (name: string): boolean => [encoder, decoder].some(({ graph }) => graph.initializers.has(name));
-  const extra = parameters.specs.filter(({ name }) => !held(name));
+  const held = new Set(
+    [...weightsOf(encoder, 'encoder', parts), ...weightsOf(decoder, 'decoder', parts)].map(([name]) => name),
+  );
+  const extra = parameters.specs.filter(({ name }) => !held.has(name));
   if (extra.length > 0) {
     const tensors = new Map(extra.map((spec) => [spec.name, float32Tensor(parameters.view(spec), spec.dims)]));
     files.push({ name: EXTRA_PARAMETERS_FILE, chunks: encodeSafeTensors({ tensors, metadata: {} }) });
   }
   if (withTraining) files.push(...trainingFiles(parts, training));
   await writeModelDirectory(directory, parts.description, files);
+}
+
+/** The graphs of a model for any ONNX runtime. Imported ones keep their own form and names. */
+function inferenceGraphs({ vae, parameters }: ModelParts): { encoder: Model; decoder: Model } {
+  const { imported } = vae;
+  if (imported === undefined) {
+    return {
+      encoder: buildEncoder(vae, parameters.asInitializers),
+      decoder: buildDecoder(vae, parameters.asInitializers),
+    };
+  }
+  const withWeights = (half: 'encoder' | 'decoder'): Model => {
+    const { graph, ...model } = imported[half];
+    const initializers = new Map(graph.initializers);
+    for (const spec of parameters.specs) {
+      if (spec.name.startsWith(`${half}.`))
+        initializers.set(spec.name.slice(half.length + 1), parameters.constant(spec));
+    }
+    return { ...model, graph: { ...graph, initializers } };
+  };
+  return { encoder: withWeights('encoder'), decoder: withWeights('decoder') };
+}
+
+/** Weights in a graph by the names of our parameters: imported graphs have names of their own. */
+function weightsOf(
+  { graph }: Model,
+  half: 'encoder' | 'decoder',
+  { description }: Pick<ModelParts, 'description'>,
+): (readonly [name: string, constant: Constant])[] {
+  const prefix = description.architecture.type === 'onnx' ? `${half}.` : '';
+  return [...graph.initializers].map(([name, constant]) => [prefix + name, constant] as const);
 }
 
 function trainingFiles(parts: ModelParts, training: TrainingState | undefined): ModelFile[] {
@@ -122,12 +154,14 @@ function trainingFiles(parts: ModelParts, training: TrainingState | undefined): 
 export async function loadModel(directory: string): Promise<ModelParts> {
   const { format: _format, version: _version, files, ...description } = await readConfig(directory);
   const config = { format: _format, version: _version, files, ...description };
-  const vae = makeVaeNetwork(description);
-  const constants = new Map<string, Constant>();
-  for (const name of [ENCODER_FILE, DECODER_FILE]) {
-    const model = readModel(await readModelFile(directory, config, name));
-    for (const [key, constant] of model.graph.initializers) constants.set(key, constant);
-  }
+  const encoder = readModel(await readModelFile(directory, config, ENCODER_FILE));
+  const decoder = readModel(await readModelFile(directory, config, DECODER_FILE));
+  const imported = description.architecture.type === 'onnx' ? { encoder, decoder } : undefined;
+  const vae = makeVaeNetwork(description, imported);
+  const constants = new Map([
+    ...weightsOf(encoder, 'encoder', { description }),
+    ...weightsOf(decoder, 'decoder', { description }),
+  ]);
   const values = new Map<string, Float32Array>();
   if (files[EXTRA_PARAMETERS_FILE] !== undefined) {
     const where = join(directory, EXTRA_PARAMETERS_FILE);

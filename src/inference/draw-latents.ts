@@ -43,7 +43,11 @@ export async function drawFromPrior(
     const feeds: Record<string, NativeTensor> = { ...labels?.(from, to) };
     priorNoise!.forEach(({ name, dims }, index) => {
       const width = elementCount(dims);
-      feeds[name] = { dtype: 'float32', dims: [to - from, ...dims], data: noise[index]!.subarray(from * width, to * width) };
+      feeds[name] = {
+        dtype: 'float32',
+        dims: [to - from, ...dims],
+        data: noise[index]!.subarray(from * width, to * width),
+      };
     });
     const into = data.subarray(from * size, to * size);
     await session.run(feeds, [{ name: NAMES.latent, into, dims: [to - from, ...latentShape] }], flag);

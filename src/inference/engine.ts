@@ -1,10 +1,14 @@
 /** The networks of one model with their sessions: what encode, decode and score of the Vae class run on. */
 import type { NativeAbortFlag, SessionOptions } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
+import { VaeError } from '../core/errors.js';
 import type { TensorLike } from '../core/tensor.js';
+import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './draw-latents.js';
+import { drawRuns, kindOf, scoreByImportance } from './importance.js';
+import { type LabelRows, labelFeeds } from './labels.js';
 import type { Networks, SessionKind } from './networks.js';
 import { type ChosenProvider, chooseProvider, type ProviderInput } from './providers.js';
-import { type BatchInput, readRows } from './rows.js';
+import { type BatchInput, type RowReader, readRows } from './rows.js';
 import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './run-networks.js';
 import { type ScoreRows, scoreByNetworks, scoreByObjective } from './score.js';
 import type { GraphSession } from './session.js';
@@ -106,9 +110,31 @@ export class Engine {
   encode(batch: BatchInput, call: CallOptions, where: string, target?: EncodeTarget): Promise<PosteriorRows> {
     const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
-    const reader = readRows(batch, networks.dataShape, where, { bytes: networks.bytes, signal });
+    const reader = this.#readData(batch, call, where);
     return this.#run('encoder', signal, (session, flag) =>
       encodeRows({ networks, session, reader, flag, tiling, maxRows, where }, target),
+    );
+  }
+
+  /** A draw from the posterior of each row, for models whose mean and variance do not say all. */
+  drawPosterior(batch: BatchInput, source: NoiseSource, call: CallOptions, where: string): Promise<LatentRows> {
+    const reader = this.#readData(batch, call, where);
+    return this.#run('posterior', call.signal, (session, flag) =>
+      drawFromPosterior(session, this.networks, reader, source, flag),
+    );
+  }
+
+  /** Draws from a prior that is not the standard normal. */
+  drawPrior(
+    rows: number,
+    source: NoiseSource,
+    temperature: number,
+    call: CallOptions,
+    where: string,
+  ): Promise<LatentRows> {
+    const labels = labelFeeds(this.networks, call.labels, undefined, rows, where);
+    return this.#run('prior', call.signal, (session, flag) =>
+      drawFromPrior(session, this.networks, rows, source, temperature, labels, flag),
     );
   }
 
@@ -120,7 +146,7 @@ export class Engine {
   ): Promise<{ data: Float32Array; dims: readonly number[] }> {
     const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
-    const reader = readRows(latents, networks.latentShape, where, { signal });
+    const reader = this.#labelled(readRows(latents, networks.latentShape, where, { signal }), call, latents, where);
     return this.#run('decoder', signal, (session, flag) =>
       decodeRows({ networks, session, reader, flag, tiling, maxRows, where }, target),
     );
@@ -130,7 +156,7 @@ export class Engine {
   score(batch: BatchInput, seed: bigint, call: CallOptions, where: string): Promise<ScoreRows> {
     const { signal, tiling: wanted = this.#options.tiling } = call;
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
-    const reader = readRows(batch, networks.dataShape, where, { bytes: networks.bytes, signal });
+    const reader = this.#readData(batch, call, where);
     if (networks.hasObjective) {
       return this.#run('objective', signal, (session, flag) => scoreByObjective(session, networks, reader, seed, flag));
     }
@@ -141,9 +167,47 @@ export class Engine {
     );
   }
 
+  /** At many draws, with their importance-weighted bound. */
+  async scoreByImportance(
+    batch: BatchInput,
+    samples: number,
+    seed: bigint,
+    call: CallOptions,
+    where: string,
+  ): Promise<Required<ScoreRows>> {
+    if (!this.networks.hasObjective || this.networks.encoder.posterior.kind !== 'pair') {
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        `${where}: importanceSamples needs the density of the posterior, which this model does not have.`,
+      );
+    }
+    const reader = this.#readData(batch, call, where);
+    const [first, last = first!] = [...new Set(drawRuns(samples).map(kindOf))];
+    return this.#run(first!, call.signal, (one, flag) =>
+      this.#pool.use(last, (other) => {
+        const sessions = new Map([
+          [first!, one],
+          [last, other],
+        ]);
+        return scoreByImportance(sessions, this.networks, reader, seed, samples, flag);
+      }),
+    );
+  }
+
   /** Calls `work` with every session that is open. */
   async eachSession(work: (kind: SessionKind, session: GraphSession) => void): Promise<void> {
     for (const [kind, session] of await this.#pool.opened()) work(kind, session);
+  }
+
+  #readData(batch: BatchInput, call: CallOptions, where: string): RowReader {
+    const { dataShape, bytes } = this.networks;
+    return this.#labelled(readRows(batch, dataShape, where, { bytes, signal: call.signal }), call, batch, where);
+  }
+
+  /** The reader, with the labels that go with its rows where the model takes any. */
+  #labelled(reader: RowReader, { labels }: CallOptions, batch: unknown, where: string): RowReader {
+    if (this.networks.classes === undefined && labels === undefined) return reader;
+    return { ...reader, feeds: labelFeeds(this.networks, labels, batch, reader.rows, where) };
   }
 
   #run<T>(

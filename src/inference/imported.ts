@@ -66,7 +66,7 @@ export async function describeNetworks(
     logVarianceRange: source.logVarianceRange,
     hasObjective: false,
     open(kind, options) {
-      if (kind === 'objective') throw new Error('imported networks have no objective graph');
+      if (kind !== 'encoder' && kind !== 'decoder') throw new Error(`imported networks have no ${kind} graph`);
       return openImported(source, kind, options);
     },
   };

@@ -9,6 +9,17 @@ import type { Feeds } from './session.js';
 /** One class number for all rows, or one for each. */
 export type LabelRows = number | ArrayLike<number>;
 
+/** The options of a call on the latents of a batch: its labels, unless given, are the batch's. */
+export function withBatchLabels<Call extends { readonly labels?: LabelRows | undefined }>(
+  { classes }: Networks,
+  call: Call,
+  batch: unknown,
+): Call {
+  if (classes === undefined || call.labels !== undefined || !(batch instanceof Dataset)) return call;
+  const { labels } = batch;
+  return labels === undefined ? call : { ...call, labels: labels.values };
+}
+
 /**
  * What a graph is fed besides rows `from` to `to`.
  *
@@ -39,7 +50,10 @@ export function labelFeeds(
   }
   const values = typeof labels === 'number' ? new Array<number>(rows).fill(labels) : labels;
   if (values.length !== rows) {
-    throw new VaeError('ERR_VAE_DATA', `${where}: expected ${rows} labels, one for each row, received ${values.length}.`);
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${where}: expected ${rows} labels, one for each row, received ${values.length}.`,
+    );
   }
   const all = new BigInt64Array(rows);
   for (let row = 0; row < rows; row += 1) {

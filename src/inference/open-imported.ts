@@ -64,7 +64,9 @@ export function openDiffusion({ encoder, decoder, config }: DiffusionFolder, opt
 function open(source: ImportedSource, options: EngineOptions): Promise<Engine> {
   return Engine.study(
     (kind, session) => {
-      if (kind === 'objective') throw new VaeError('ERR_VAE_GRAPH', 'Imported networks have no objective graph.');
+      if (kind !== 'encoder' && kind !== 'decoder') {
+        throw new VaeError('ERR_VAE_GRAPH', `Imported networks have no ${kind} graph.`);
+      }
       return openImported(source, kind, session);
     },
     options,

@@ -10,6 +10,7 @@ export const gaussian = definePosterior({
   make: () => ({
     heads: ['mean', 'log_variance'],
     noisy: true,
+    described: true,
     outputNames: ['mean', 'log_variance'],
     outputs: (_, [mean, logVariance]) => ({ mean: mean!, log_variance: logVariance! }),
     draw: ({ g }, [mean, logVariance], epsilon) => {

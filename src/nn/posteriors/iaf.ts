@@ -65,6 +65,7 @@ export const iaf = definePosterior({
     return {
       heads: ['mean', 'log_variance', 'context'],
       noisy: true,
+      described: false,
       outputNames: ['mean', 'log_variance'],
       outputs: (scope, heads) => {
         const { z, logScale } = flow(scope, heads, undefined);

@@ -30,6 +30,8 @@ export interface Posterior {
   readonly heads: readonly string[];
   /** Whether draws need standard normal noise of the latent's shape. */
   readonly noisy: boolean;
+  /** Whether the encoder's outputs say all there is to a draw: a point, or a mean and a variance. */
+  readonly described: boolean;
   /** Names of what the exported encoder gives; `mean` is one of them and can be decoded. */
   readonly outputNames: readonly string[];
   /** Outputs of the exported encoder, by name. */

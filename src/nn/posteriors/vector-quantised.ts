@@ -56,6 +56,7 @@ export const vectorQuantised = definePosterior({
     return {
       heads: ['mean'],
       noisy: false,
+      described: true,
       outputNames: ['mean', 'indices'],
       outputs: (scope, [encoded]) => {
         const { g } = scope;

@@ -1,0 +1,78 @@
+/** A graph of someone else's making put into one of ours: its nodes, its weights as parameters. */
+import { VaeError } from '../core/errors.js';
+import type { Value } from '../graph/builder.js';
+import { float32Of } from '../graph/constants.js';
+import type { Constant, Model, Node } from '../graph/ir.js';
+import type { Scope } from '../nn/scope.js';
+
+/**
+ * Initializers that may be trained: float32 arrays that are not literals of the formula and not the
+ * running statistics of a batch normalisation.
+ */
+export function trainableInitializers({ graph }: Model): string[] {
+  const statistics = new Set(
+    graph.nodes.filter(({ op }) => op === 'BatchNormalization').flatMap(({ inputs }) => inputs.slice(3, 5)),
+  );
+  return [...graph.initializers]
+    .filter(([name, { dtype, dims, literal }]) => {
+      return dtype === 'float32' && dims.length > 0 && literal !== true && !statistics.has(name);
+    })
+    .map(([name]) => name);
+}
+
+/** The graph's initial weight, float32. */
+export function importedWeight({ graph }: Model, name: string): Float32Array {
+  return float32Of(graph.initializers.get(name)!);
+}
+
+/**
+ * Repeats the graph's nodes with `input` in place of its input, and gives the wanted outputs.
+ * Initializers named in `trainable` become parameters of the scope under their own names, all others
+ * constants.
+ */
+export function inlineGraph(
+  scope: Scope,
+  { graph }: Model,
+  input: Value,
+  outputs: readonly string[],
+  trainable: ReadonlySet<string>,
+): Value[] {
+  const { g } = scope;
+  const values = new Map<string, Value>([[graph.inputs[0]!.name, input]]);
+  const constant = (name: string, held: Constant): Value =>
+    trainable.has(name)
+      ? scope.parameter(name, held.dims, { kind: 'constant', value: 0 }, { decay: held.dims.length > 1 })
+      : g.initializer(g.unique(scope.name(name)), held);
+  const resolve = (name: string): string => {
+    if (name === '') return '';
+    const known = values.get(name);
+    if (known !== undefined) return known.name;
+    const held = graph.initializers.get(name);
+    if (held === undefined)
+      throw new VaeError('ERR_VAE_GRAPH', `The graph "${graph.name}" reads "${name}", which nothing makes.`);
+    const value = constant(name, held);
+    values.set(name, value);
+    return value.name;
+  };
+  for (const node of graph.nodes) {
+    refuseSubgraphs(node);
+    const renamed: Node = {
+      ...node,
+      name: g.unique(scope.name(node.name || node.op)),
+      inputs: node.inputs.map(resolve),
+      outputs: node.outputs.map((name) => (name === '' ? '' : g.unique(scope.name(name)))),
+    };
+    const made = g.append(renamed);
+    for (const [index, name] of node.outputs.entries()) if (name !== '') values.set(name, made[index]!);
+  }
+  return outputs.map((name) => g.value(resolve(name)));
+}
+
+function refuseSubgraphs({ op, name, attributes }: Node): void {
+  if (!Object.values(attributes).some(({ kind }) => kind === 'graph')) return;
+  throw new VaeError(
+    'ERR_VAE_UNSUPPORTED_OPERATOR',
+    `Node "${name}" (${op}) holds a graph of its own; a model with control flow that depends on the data cannot be trained. ` +
+      'Export it without.',
+  );
+}
