@@ -26,7 +26,7 @@ export function renderReport(name: string, question: string, machine: Machine, r
     ...(result.cases.length > 3 ? [renderCases(result.cases)] : result.cases.map(renderCase)),
     ...result.sections.map(({ title, table }) => `${title}\n${renderTable(table)}`),
     ...Object.entries(result.missing).map(([peer, why]) => `${peer} is left out: ${why}.`),
-    'A ratio above 1 means node-vae is better.',
+    'A ratio above 1 means node-vae is better. disturbed: rounds in which other processes used the processor too.',
   ];
   return `${parts.join('\n\n')}\n`;
 }
