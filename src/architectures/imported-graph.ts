@@ -1,23 +1,35 @@
 /** A graph of someone else's making put into one of ours: its nodes, its weights as parameters. */
+import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import type { Value } from '../graph/builder.js';
 import { float32Of } from '../graph/constants.js';
-import type { Constant, Model, Node } from '../graph/ir.js';
+import type { Constant, Graph, Model, Node } from '../graph/ir.js';
 import type { Scope } from '../nn/scope.js';
 
 /**
- * Initializers that may be trained: float32 arrays that are not literals of the formula and not the
- * running statistics of a batch normalisation.
+ * Initializers that may be trained: float32 arrays of several elements that are not literals of the
+ * formula, nor the running statistics of a batch normalisation, nor the ones and zeros of the
+ * InstanceNormalization that exporters write for the statistics of a group normalisation.
  */
 export function trainableInitializers({ graph }: Model): string[] {
-  const statistics = new Set(
-    graph.nodes.filter(({ op }) => op === 'BatchNormalization').flatMap(({ inputs }) => inputs.slice(3, 5)),
-  );
+  const fixed = new Set(graph.nodes.flatMap((node) => fixedInputs(node, graph)));
   return [...graph.initializers]
     .filter(([name, { dtype, dims, literal }]) => {
-      return dtype === 'float32' && dims.length > 0 && literal !== true && !statistics.has(name);
+      return dtype === 'float32' && elementCount(dims) > 1 && literal !== true && !fixed.has(name);
     })
     .map(([name]) => name);
+}
+
+function fixedInputs({ op, inputs }: Node, { nodes, initializers }: Graph): readonly string[] {
+  if (op === 'BatchNormalization') return inputs.slice(3, 5);
+  if (op !== 'InstanceNormalization') return [];
+  const [x, scale, shift] = inputs as [string, string, string];
+  const grouped = nodes.some(({ op: maker, outputs }) => maker === 'Reshape' && outputs.includes(x));
+  const holds = (name: string, value: number): boolean => {
+    const constant = initializers.get(name);
+    return constant?.dtype === 'float32' && float32Of(constant).every((element) => element === value);
+  };
+  return grouped && holds(scale, 1) && holds(shift, 0) ? [scale, shift] : [];
 }
 
 /** The graph's initial weight, float32. */
