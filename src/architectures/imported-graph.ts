@@ -6,16 +6,20 @@ import { float32Of } from '../graph/constants.js';
 import type { Constant, Graph, Model, Node } from '../graph/ir.js';
 import type { Scope } from '../nn/scope.js';
 
+/** Operators whose weights are weights even with one element; elsewhere that is a number of the formula. */
+const LAYERS = /^(Conv|ConvTranspose|Gemm|PRelu|.*Normalization)$/;
+
 /**
- * Initializers that may be trained: float32 arrays of several elements that are not literals of the
- * formula, nor the running statistics of a batch normalisation, nor the ones and zeros of the
+ * Initializers that may be trained: float32 arrays that are not literals of the formula, nor the running statistics of a batch normalisation, nor the ones and zeros of the
  * InstanceNormalization that exporters write for the statistics of a group normalisation.
  */
 export function trainableInitializers({ graph }: Model): string[] {
   const fixed = new Set(graph.nodes.flatMap((node) => fixedInputs(node, graph)));
+  const weights = new Set(graph.nodes.filter(({ op }) => LAYERS.test(op)).flatMap(({ inputs }) => inputs));
   return [...graph.initializers]
     .filter(([name, { dtype, dims, literal }]) => {
-      return dtype === 'float32' && elementCount(dims) > 1 && literal !== true && !fixed.has(name);
+      const array = elementCount(dims) > 1 || (dims.length > 0 && weights.has(name));
+      return dtype === 'float32' && array && literal !== true && !fixed.has(name);
     })
     .map(([name]) => name);
 }

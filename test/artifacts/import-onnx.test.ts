@@ -55,7 +55,8 @@ describe.each(['torchscript', 'dynamo'])('%s exporter', (exporter) => {
     }
     expect(compared).toBe(24);
     // The ones, zeros and scales that an exporter writes as weights are none.
-    expect(parts.parameters.specs.every(({ dims }) => dims.join() !== '1' && dims.join() !== '2')).toBe(true);
+    const tiny = parts.parameters.specs.filter(({ dims }) => dims.join() === '1' || dims.join() === '2');
+    expect(tiny.map(({ name }) => name)).toEqual(['decoder.up.bias']);
     await session.release();
   });
 });
