@@ -10,8 +10,9 @@ import type { Scope } from '../nn/scope.js';
 const LAYERS = /^(Conv|ConvTranspose|Gemm|PRelu|.*Normalization)$/;
 
 /**
- * Initializers that may be trained: float32 arrays that are not literals of the formula, nor the running statistics of a batch normalisation, nor the ones and zeros of the
- * InstanceNormalization that exporters write for the statistics of a group normalisation.
+ * Initializers that may be trained: float32 arrays that are not literals of the formula, nor the
+ * running statistics of a batch normalisation, nor the ones and zeros of the InstanceNormalization
+ * that exporters write for the statistics of a group normalisation.
  */
 export function trainableInitializers({ graph }: Model): string[] {
   const fixed = new Set(graph.nodes.flatMap((node) => fixedInputs(node, graph)));
