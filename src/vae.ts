@@ -22,6 +22,7 @@ import { withBatchLabels } from './inference/labels.js';
 import { normalRows } from './inference/noise.js';
 import { type OnnxPair, openDiffusion, openPair } from './inference/open-imported.js';
 import { profileEngine } from './inference/profile.js';
+import { compareScores, type QuantizationReport } from './inference/quantization-report.js';
 import { recipeNetworks } from './inference/recipe.js';
 import type { BatchInput } from './inference/rows.js';
 import { type StreamOptions, VaeStream } from './inference/streams.js';
@@ -43,6 +44,7 @@ import {
   NO_OPTIONS,
   operationSchema,
   parseCall,
+  quantizeSchema,
   type ReconstructOptions,
   reconstructSchema,
   type SampleOptions,
@@ -58,9 +60,7 @@ import {
   type WarmUpOptions,
   warmUpSchema,
 } from './vae-options.js';
-
-/** Where a Vae comes from: a model whose recipe is known, or files of someone else's making. */
-type Origin = { readonly parts: ModelParts } | { readonly imported: ImportedArchitecture };
+import { describeOrigin, type Origin, recipeOf, seedOf } from './vae-origin.js';
 
 /**
  * A variational autoencoder (Kingma and Welling 2014; Rezende et al. 2014): trains, encodes, decodes,
@@ -138,31 +138,7 @@ export class Vae {
   }
 
   get info(): VaeInfo {
-    if ('imported' in this.#origin) {
-      const { dataShape, latentShape } = this.#engine.networks;
-      return {
-        architecture: this.#origin.imported,
-        input: { kind: 'tensor', shape: dataShape },
-        latentDim: latentShape.includes(-1) ? latentShape[0]! : latentShape.reduce((count, dim) => count * dim, 1),
-        likelihood: { type: 'gaussian', variance: 1 },
-        seed: 0n,
-        parameterCount: 0,
-        parameters: [],
-        trainedEpochs: undefined,
-      };
-    }
-    const { description, parameters, training } = this.#origin.parts;
-    const { architecture, input, latentDim, likelihood, seed, parameterCount } = description;
-    return {
-      architecture,
-      input,
-      latentDim,
-      likelihood,
-      seed: BigInt(seed),
-      parameterCount,
-      parameters: parameters.specs.map(({ name, dims }) => ({ name, dims })),
-      trainedEpochs: training?.checkpoint.progress.epoch,
-    };
+    return describeOrigin(this.#origin, this.#engine.networks);
   }
 
   /** Shape of one example, channels first; −1 on an axis that may have any size. */
@@ -182,7 +158,7 @@ export class Vae {
 
   /** A copy of one parameter's values, float32, row-major. */
   parameter(name: string): Float32Array {
-    const { parameters } = this.#recipe('parameter()');
+    const { parameters } = recipeOf(this.#origin, 'parameter()');
     const spec = parameters.specs.find((candidate) => candidate.name === name);
     if (spec === undefined) {
       const known = parameters.specs.map((candidate) => candidate.name).join(', ');
@@ -205,7 +181,7 @@ export class Vae {
     return new FitRun((emit) =>
       this.#lifetime.run(async () => {
         const resolved = parseOptions(fitOptionsSchema, options, 'fit()');
-        const parts = this.#recipe('fit()');
+        const parts = recipeOf(this.#origin, 'fit()');
         if (this.#fitting) {
           throw new VaeError(
             'ERR_VAE_BUSY',
@@ -338,11 +314,12 @@ export class Vae {
 
   /**
    * The evidence lower bound of each example and its terms, in nats, at one draw from the posterior; with
-   * `importanceSamples`, at so many, and with their importance-weighted bound of log p(x). The same seed (default: the model's) gives the same scores.
+   * `importanceSamples`, at so many, and with their importance-weighted bound of log p(x). The same
+   * seed (default: the model's) gives the same scores.
    */
   score(batch: BatchInput, options: ScoreOptions = NO_OPTIONS): Promise<Scores> {
     return this.#lifetime.run(async () => {
-      const { seed = this.#seed, importanceSamples, ...call } = parseCall(scoreSchema, options, 'score()');
+      const { seed = seedOf(this.#origin), importanceSamples, ...call } = parseCall(scoreSchema, options, 'score()');
       const rows = await (importanceSamples === undefined
         ? this.#engine.score(batch, BigInt(seed), call, 'score()')
         : this.#engine.scoreByImportance(batch, importanceSamples, BigInt(seed), call, 'score()'));
@@ -363,7 +340,7 @@ export class Vae {
       const { signal } = options;
       const rowShape = this.dataShape;
       const data = await toDataset(calibration, { where: 'toCodec()', rowShape, ...(signal && { signal }) });
-      return codecFromModel(this.#recipe('toCodec()'), data, signal);
+      return codecFromModel(recipeOf(this.#origin, 'toCodec()'), data, signal);
     });
   }
 
@@ -377,7 +354,7 @@ export class Vae {
   async save(directory: string, options: { readonly training?: boolean } = {}): Promise<void> {
     return this.#lifetime.run(async () => {
       const { training } = parseOptions(saveSchema, options, 'save()');
-      await saveModel(directory, this.#recipe('save()'), training);
+      await saveModel(directory, recipeOf(this.#origin, 'save()'), training);
     });
   }
 
@@ -425,6 +402,31 @@ export class Vae {
   }
 
   /**
+   * The same model in 8-bit integers, for processors with fast integer products: smaller and quicker, and
+   * a little worse. Products with constant weights of matrices and convolutions are rewritten; how wide
+   * their inputs spread is measured on `data`, a few hundred examples like those to come. The result
+   * cannot be trained; `save()` writes it as two ONNX files, for Vae.load({ encoder, decoder }).
+   *
+   * @returns the model, to be closed by the caller, and what it loses, measured on the same data.
+   * @throws VaeError ERR_VAE_OPTION where nothing can be gained, and as encode() does for the data.
+   */
+  quantize(data: BatchInput, options: RunOptions = {}): Promise<{ vae: Vae; report: QuantizationReport }> {
+    return this.#lifetime.run(async () => {
+      const { signal } = parseOptions(quantizeSchema, options, 'quantize()');
+      const seed = seedOf(this.#origin);
+      const { engine, products, bytes } = await this.#engine.quantize(data, seed, signal);
+      const vae = new Vae({ ...this.#origin, quantized: true }, engine);
+      try {
+        const [before, after] = [await this.score(data, { signal, seed }), await vae.score(data, { signal, seed })];
+        return { vae, report: compareScores(before, after, products, bytes) };
+      } catch (error) {
+        await vae.close();
+        throw error;
+      }
+    });
+  }
+
+  /**
    * Runs `work` with a clone that records what every operator of every run takes, and writes the trace
    * to `path` in the format that chrome://tracing, Perfetto and speedscope open.
    *
@@ -453,24 +455,9 @@ export class Vae {
     return this.close();
   }
 
-  get #seed(): bigint {
-    return 'parts' in this.#origin ? BigInt(this.#origin.parts.description.seed) : 0n;
-  }
-
-  /** What only a model made by this package has. */
-  #recipe(where: string): ModelParts {
-    if ('parts' in this.#origin) return this.#origin.parts;
-    const { encoder, decoder } = this.#origin.imported;
-    throw new VaeError(
-      'ERR_VAE_OPTION',
-      `${where}: this model was imported from ${encoder} and ${decoder}; it can encode, decode, reconstruct, sample ` +
-        'and score, but it has no parameters that this package knows. Make a model with Vae.create() for that.',
-    );
-  }
-
   /** Sessions of the present parameters from here on; work under way ends with those it began with. */
   async #renewEngine(): Promise<void> {
-    const { vae, parameters } = this.#recipe('fit()');
+    const { vae, parameters } = recipeOf(this.#origin, 'fit()');
     const old = this.#engine;
     this.#engine = old.with(recipeNetworks(vae, parameters));
     await old.close();
@@ -480,6 +467,6 @@ export class Vae {
   #draw(seed: Seed | undefined, stream: number): [seed: bigint, stream: number, counter: number] {
     if (seed !== undefined) return [BigInt(seed), stream, 0];
     this.#draws += 1;
-    return [this.#seed, stream, this.#draws];
+    return [seedOf(this.#origin), stream, this.#draws];
   }
 }
