@@ -1,6 +1,7 @@
 /** What a training run takes where nobody says: from the look of the data. */
-import { VaeError } from '../core/errors.js';
+
 import type { Dataset, InputOptions } from '../index.js';
+import { CliError } from './errors.js';
 
 /** [C, H, W] and [H, W] are pictures, [D] is a vector. */
 export function chooseInput(dataset: Dataset): InputOptions {
@@ -9,7 +10,7 @@ export function chooseInput(dataset: Dataset): InputOptions {
   if (rowShape.length === 1) return { kind: 'vector', length: a };
   if (rowShape.length === 2) return { kind: 'image', height: a, width: b, channels: 1 };
   if (rowShape.length === 3) return { kind: 'image', height: b, width: c, channels: a };
-  throw new VaeError(
+  throw new CliError(
     'ERR_VAE_SHAPE',
     `Rows of shape [${rowShape.join(', ')}] are neither vectors [size] nor pictures [channels, height, width].`,
   );

@@ -1,7 +1,6 @@
 /** Options of create() and fit() from a file, from flags and from --set, later ones winning. */
 import { readFile } from 'node:fs/promises';
-import { VaeError } from '../core/errors.js';
-import { ioError } from '../core/files.js';
+import { CliError } from './errors.js';
 import type { Setting } from './parse.js';
 
 /** What a training run is given: options of `Vae.create()` and of `fit()`. */
@@ -12,24 +11,24 @@ export interface TrainSettings {
 
 const SECTIONS = ['model', 'fit'] as const;
 
-/** @throws VaeError ERR_VAE_IO or ERR_VAE_OPTION for a file that is missing or is not such an object. */
+/** @throws CliError ERR_VAE_IO or ERR_VAE_OPTION for a file that is missing or is not such an object. */
 export async function readSettings(path: string): Promise<TrainSettings> {
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (error) {
-    throw ioError(error, `reading ${path}`);
+    throw new CliError('ERR_VAE_IO', `Failed reading ${path}: ${(error as Error).message}.`);
   }
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
-    throw new VaeError('ERR_VAE_OPTION', `${path}: not valid JSON: ${(error as Error).message}.`, { cause: error });
+    throw new CliError('ERR_VAE_OPTION', `${path}: not valid JSON: ${(error as Error).message}.`);
   }
-  if (!isRecord(value)) throw new VaeError('ERR_VAE_OPTION', `${path}: expected an object with "model" and "fit".`);
+  if (!isRecord(value)) throw new CliError('ERR_VAE_OPTION', `${path}: expected an object with "model" and "fit".`);
   for (const [key, section] of Object.entries(value)) {
     if (!SECTIONS.includes(key as 'model') || !isRecord(section)) {
-      throw new VaeError(
+      throw new CliError(
         'ERR_VAE_OPTION',
         `${path}: expected { "model": {…}, "fit": {…} }, received the key "${key}".`,
       );
@@ -49,7 +48,7 @@ export function mergeSettings(base: TrainSettings, flags: TrainSettings): TrainS
  * Sets single values by their path, such as `model.architecture.hidden` or `fit.emaDecay`. A name that
  * stands where an object is needed becomes its `type`.
  *
- * @throws VaeError ERR_VAE_OPTION for paths that begin otherwise.
+ * @throws CliError ERR_VAE_OPTION for paths that begin otherwise.
  */
 export function applySettings(base: TrainSettings, settings: readonly Setting[]): TrainSettings {
   const result = structuredClone(base) as unknown as Record<string, unknown>;
@@ -59,7 +58,7 @@ export function applySettings(base: TrainSettings, settings: readonly Setting[])
       !SECTIONS.includes(path[0] as 'model') ||
       path.some((key) => key === '' || key === '__proto__')
     ) {
-      throw new VaeError(
+      throw new CliError(
         'ERR_VAE_OPTION',
         `--set ${path.join('.')}: expected a name that begins with "model." or "fit.", such as model.latentDim or fit.emaDecay.`,
       );

@@ -1,7 +1,7 @@
 /** Flags that several commands have, and what they mean to the library. */
 import type { Command } from 'commander';
-import { VaeError } from '../core/errors.js';
 import type { Dataset, ProviderInput, VaeSessionOptions } from '../index.js';
+import { CliError } from './errors.js';
 import { wholeNumber } from './parse.js';
 
 export interface SessionFlags {
@@ -29,7 +29,7 @@ export function sessionOptions({ threads, provider }: SessionFlags): VaeSessionO
  */
 export function requireOut(out: string | undefined): string {
   if (out) return out;
-  throw new VaeError('ERR_VAE_OPTION', 'Say where the output goes with -o, --out. Try --help.');
+  throw new CliError('ERR_VAE_OPTION', 'Say where the output goes with -o, --out. Try --help.');
 }
 
 export interface DataFlags {
@@ -50,7 +50,7 @@ export async function loadData(path: string, flags: DataFlags, signal: AbortSign
   const { readDataset } = await import('../index.js');
   const { part, labels, limit } = flags;
   if (part !== undefined && part !== 'train' && part !== 'test') {
-    throw new VaeError('ERR_VAE_OPTION', `--part: expected train or test, received "${part}".`);
+    throw new CliError('ERR_VAE_OPTION', `--part: expected train or test, received "${part}".`);
   }
   const dataset = await readDataset(path, { ...(part && { part }), ...(labels && { labels }), signal });
   return limit === undefined ? dataset : dataset.take(limit);

@@ -1,6 +1,5 @@
 /** The report of a training run: its curves, and pictures where the data are pictures. */
-import type { Dataset, History, Vae } from '../index.js';
-import type { Figure, WrittenReport } from '../report/index.js';
+import type { Dataset, Figure, History, Vae, WrittenReport } from '../index.js';
 import { count } from './output.js';
 
 /** Rows that are encoded for the latent space. */
@@ -20,9 +19,7 @@ export interface TrainingReport {
 }
 
 export async function writeTrainingReport(directory: string, run: TrainingReport): Promise<WrittenReport> {
-  const { latentScatter, priorSamples, reconstructions, trainingCurves, writeReport } = await import(
-    '../report/index.js'
-  );
+  const { latentScatter, priorSamples, reconstructions, trainingCurves, writeReport } = await import('../index.js');
   const { vae, history, examples, heldOut, signal } = run;
   const figures: Figure[] = [trainingCurves(history.epochs, { unit: 'row' })];
   if (isPicture(vae.dataShape)) {

@@ -13,7 +13,7 @@ export async function writeDecoded(
     await writeNpy(path, tensor);
     return { files: [path], summary: `${path}, float32 [${tensor.dims.join(', ')}]` };
   }
-  const { writeImages } = await import('../report/index.js');
+  const { writeImages } = await import('../index.js');
   const images = { data: tensor.data as Float32Array, shape: [...tensor.dims] };
   const files = await writeImages(path, images, columns === undefined ? {} : { columns });
   const summary = files.length === 1 && files[0] === path ? path : `${count(files.length)} PNG files in ${path}`;

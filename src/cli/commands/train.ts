@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { VaeError } from '../../core/errors.js';
 import type { Dataset, FitOptions, History, Vae, VaeOptions } from '../../index.js';
 import { chooseInput, chooseLikelihood } from '../choose.js';
+import { CliError } from '../errors.js';
 import { count, note } from '../output.js';
 import { decimal, nameOrJson, type Setting, setting, wholeNumber, widths } from '../parse.js';
 import { duration, TrainingProgress } from '../progress.js';
@@ -106,13 +106,13 @@ Ctrl-C stops after the step in flight and saves the model as it is then; go on w
 async function train(path: string, flags: TrainArguments, signal: AbortSignal): Promise<CommandResult> {
   const exists = existsSync(join(flags.out, 'config.json'));
   if (exists && !flags.resume && !flags.overwrite) {
-    throw new VaeError(
+    throw new CliError(
       'ERR_VAE_OPTION',
       `"${flags.out}" holds a model already. Go on with it by --resume, replace it by --overwrite, or choose another directory.`,
     );
   }
   if (flags.resume && !exists) {
-    throw new VaeError(
+    throw new CliError(
       'ERR_VAE_OPTION',
       `--resume: "${flags.out}" holds no model to go on with. Leave --resume out to begin.`,
     );
@@ -121,7 +121,7 @@ async function train(path: string, flags: TrainArguments, signal: AbortSignal): 
     (name) => flags[name] !== undefined,
   );
   if (flags.resume && fixed) {
-    throw new VaeError('ERR_VAE_OPTION', `--resume goes on with the model as it is; leave out --${fixed}.`);
+    throw new CliError('ERR_VAE_OPTION', `--resume goes on with the model as it is; leave out --${fixed}.`);
   }
   const data = await loadData(path, flags, signal);
   const { training, validation } = await holdOut(data, flags, signal);
@@ -133,7 +133,7 @@ async function train(path: string, flags: TrainArguments, signal: AbortSignal): 
   note(`Data        ${describeData(training)} (${path})`);
   if (validation) note(`Validation  ${describeData(validation)}`);
   note(`Model       ${describeModel(vae)}`);
-  const outcome = await fit(vae, training, validation, flags, settings, signal);
+  const outcome = await learn(vae, training, validation, flags, settings, signal);
   const canGoOn = vae.info.trainedEpochs !== undefined;
   await vae.save(flags.out, { training: canGoOn });
   const interrupted = outcome === undefined;
@@ -143,7 +143,7 @@ async function train(path: string, flags: TrainArguments, signal: AbortSignal): 
 }
 
 /** Without a history where the run was interrupted: what it learned until then is kept. */
-async function fit(
+async function learn(
   vae: Vae,
   training: Dataset,
   validation: Dataset | undefined,
