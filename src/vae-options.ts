@@ -101,6 +101,7 @@ export const sampleSchema = z.strictObject({
   temperature: z.number().min(0).max(100).default(1),
 });
 
+export const quantizeSchema = z.strictObject(signalShape);
 export const operationSchema = z.enum(['encode', 'decode', 'reconstruct']);
 export const warmUpSchema = z.strictObject({
   ...signalShape,
@@ -281,4 +282,6 @@ export interface VaeInfo {
   readonly parameters: readonly { readonly name: string; readonly dims: readonly number[] }[];
   /** Whole epochs of training this model can go on from; undefined where it cannot. */
   readonly trainedEpochs: number | undefined;
+  /** What the networks compute in. */
+  readonly precision: 'float32' | 'float16' | 'int8';
 }

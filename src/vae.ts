@@ -6,7 +6,7 @@ import { latentDimOf, makeVaeNetwork } from './architectures/vae-network.js';
 import { importOnnx } from './artifacts/import-onnx.js';
 import { initialiseParameters } from './artifacts/initialize.js';
 import { locateModel } from './artifacts/locate.js';
-import { loadModel, type ModelParts, saveModel } from './artifacts/model-io.js';
+import { loadModel, saveModel } from './artifacts/model-io.js';
 import { STREAMS } from './binding/streams.js';
 import type { Codec } from './codec/codec.js';
 import { codecFromModel } from './codec/from-vae.js';
@@ -25,6 +25,7 @@ import { profileEngine } from './inference/profile.js';
 import { compareScores, type QuantizationReport } from './inference/quantization-report.js';
 import { recipeNetworks } from './inference/recipe.js';
 import type { BatchInput } from './inference/rows.js';
+import { saveNetworks } from './inference/save-networks.js';
 import { type StreamOptions, VaeStream } from './inference/streams.js';
 import { warmUp } from './inference/warm-up.js';
 import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
@@ -39,7 +40,6 @@ import {
   encodeSchema,
   type FromOnnxOptions,
   fromOnnxSchema,
-  type ImportedArchitecture,
   loadSchema,
   NO_OPTIONS,
   operationSchema,
@@ -354,6 +354,7 @@ export class Vae {
   async save(directory: string, options: { readonly training?: boolean } = {}): Promise<void> {
     return this.#lifetime.run(async () => {
       const { training } = parseOptions(saveSchema, options, 'save()');
+      if (this.#origin.quantized) return saveNetworks(directory, this.#engine.networks);
       await saveModel(directory, recipeOf(this.#origin, 'save()'), training);
     });
   }
@@ -410,14 +411,18 @@ export class Vae {
    * @returns the model, to be closed by the caller, and what it loses, measured on the same data.
    * @throws VaeError ERR_VAE_OPTION where nothing can be gained, and as encode() does for the data.
    */
-  quantize(data: BatchInput, options: RunOptions = {}): Promise<{ vae: Vae; report: QuantizationReport }> {
+  quantize(
+    data: BatchInput,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<{ vae: Vae; report: QuantizationReport }> {
     return this.#lifetime.run(async () => {
       const { signal } = parseOptions(quantizeSchema, options, 'quantize()');
       const seed = seedOf(this.#origin);
       const { engine, products, bytes } = await this.#engine.quantize(data, seed, signal);
       const vae = new Vae({ ...this.#origin, quantized: true }, engine);
+      const again = { seed, ...(signal && { signal }) };
       try {
-        const [before, after] = [await this.score(data, { signal, seed }), await vae.score(data, { signal, seed })];
+        const [before, after] = [await this.score(data, again), await vae.score(data, again)];
         return { vae, report: compareScores(before, after, products, bytes) };
       } catch (error) {
         await vae.close();

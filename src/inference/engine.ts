@@ -8,6 +8,7 @@ import { drawRuns, kindOf, scoreByImportance } from './importance.js';
 import { type LabelRows, labelFeeds } from './labels.js';
 import type { Networks, SessionKind } from './networks.js';
 import { type ChosenProvider, chooseProvider, type ProviderInput } from './providers.js';
+import { type QuantizedNetworks, quantizeNetworks } from './quantize.js';
 import { type BatchInput, type RowReader, readRows } from './rows.js';
 import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './run-networks.js';
 import { type ScoreRows, scoreByNetworks, scoreByObjective } from './score.js';
@@ -192,6 +193,18 @@ export class Engine {
         return scoreByImportance(sessions, this.networks, reader, seed, samples, flag);
       }),
     );
+  }
+
+  /** An engine of its own for the same model in 8-bit integers. */
+  async quantize(
+    batch: BatchInput,
+    seed: bigint,
+    signal: AbortSignal | undefined,
+  ): Promise<{ engine: Engine } & Omit<QuantizedNetworks, 'networks'>> {
+    const { dataShape, bytes } = this.networks;
+    const reader = readRows(batch, dataShape, 'quantize()', { bytes, signal });
+    const { networks, ...rest } = await quantizeNetworks(this, reader, seed, signal);
+    return { engine: this.with(networks), ...rest };
   }
 
   /** Calls `work` with every session that is open. */

@@ -2,6 +2,7 @@
 import type { SessionOptions, ValueDescription } from '../binding/addon.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
+import { readModel } from '../graph/index.js';
 import type {
   ByteRange,
   DecoderPort,
@@ -10,6 +11,7 @@ import type {
   LatentScaling,
   Networks,
   PosteriorOutput,
+  SessionKind,
 } from './networks.js';
 import { GraphSession } from './session.js';
 
@@ -65,11 +67,20 @@ export async function describeNetworks(
     bytes: source.bytes,
     logVarianceRange: source.logVarianceRange,
     hasObjective: false,
+    async graph(kind) {
+      if (kind !== 'encoder' && kind !== 'decoder') throw noGraph(kind);
+      const model = source[kind];
+      return typeof model === 'string' ? readModel(model) : readModel(model);
+    },
     open(kind, options) {
-      if (kind !== 'encoder' && kind !== 'decoder') throw new Error(`imported networks have no ${kind} graph`);
+      if (kind !== 'encoder' && kind !== 'decoder') throw noGraph(kind);
       return openImported(source, kind, options);
     },
   };
+}
+
+function noGraph(kind: SessionKind): VaeError {
+  return new VaeError('ERR_VAE_GRAPH', `Imported networks have an encoder and a decoder, and no graph "${kind}".`);
 }
 
 export function openImported(

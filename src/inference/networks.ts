@@ -1,6 +1,7 @@
 /** What is known about a VAE's two networks before anything runs: names, types and shapes. */
 import type { SessionOptions } from '../binding/addon.js';
 import { VaeError } from '../core/errors.js';
+import type { Model } from '../graph/index.js';
 import type { NoiseSpec } from '../nn/noise.js';
 import type { GraphSession } from './session.js';
 
@@ -77,6 +78,8 @@ export interface Networks {
   /** Whether a draw from the posterior needs a graph: its mean and variance do not say all. */
   readonly posteriorGraph?: boolean;
   open(kind: SessionKind, options: SessionOptions): Promise<GraphSession>;
+  /** The graph itself. */
+  graph(kind: SessionKind): Promise<Model>;
 }
 
 /** Log-variance of a posterior that is a single point: the least that diffusers' own clamp allows. */

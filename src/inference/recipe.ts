@@ -64,6 +64,7 @@ export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Net
     classes: vae.condition?.classes,
     priorNoise: network.priorNoise,
     posteriorGraph: network.posteriorGraph,
+    graph: async (kind) => graphOf(kind, vae, parameters),
     open: (kind, options) => GraphSession.open(writeModel(graphOf(kind, vae, parameters)), `Vae's ${kind}`, options),
   };
 }

@@ -1,0 +1,66 @@
+/** Where a Vae comes from, and what is known of it therefore. */
+import type { ModelParts } from './artifacts/model-io.js';
+import { VaeError } from './core/errors.js';
+import type { Networks } from './inference/networks.js';
+import type { ImportedArchitecture, VaeInfo } from './vae-options.js';
+
+/** A model whose recipe is known, with its parameters or frozen in 8-bit integers; or files of someone else's making. */
+export type Origin =
+  | { readonly parts: ModelParts; readonly quantized?: true }
+  | { readonly imported: ImportedArchitecture; readonly quantized?: true };
+
+export function seedOf(origin: Origin): bigint {
+  return 'parts' in origin ? BigInt(origin.parts.description.seed) : 0n;
+}
+
+/**
+ * Recipe and parameters, for what only a model that has both can do.
+ *
+ * @throws VaeError ERR_VAE_OPTION for the others.
+ */
+export function recipeOf(origin: Origin, where: string): ModelParts {
+  if (origin.quantized) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `${where}: this model's networks are in 8-bit integers, which cannot be trained; use the model it was quantised from.`,
+    );
+  }
+  if ('parts' in origin) return origin.parts;
+  const { encoder, decoder } = origin.imported;
+  throw new VaeError(
+    'ERR_VAE_OPTION',
+    `${where}: this model was imported from ${encoder} and ${decoder} to be run as it is; open the two files with ` +
+      'Vae.fromOnnx() to train and save it.',
+  );
+}
+
+export function describeOrigin(origin: Origin, networks: Networks): VaeInfo {
+  const precision = origin.quantized ? 'int8' : networks.encoder.dtype;
+  if ('imported' in origin) {
+    const { dataShape, latentShape } = networks;
+    return {
+      architecture: origin.imported,
+      input: { kind: 'tensor', shape: dataShape },
+      latentDim: latentShape.includes(-1) ? latentShape[0]! : latentShape.reduce((count, dim) => count * dim, 1),
+      likelihood: { type: 'gaussian', variance: 1 },
+      seed: 0n,
+      parameterCount: 0,
+      parameters: [],
+      trainedEpochs: undefined,
+      precision,
+    };
+  }
+  const { description, parameters, training } = origin.parts;
+  const { architecture, input, latentDim, likelihood, seed, parameterCount } = description;
+  return {
+    architecture,
+    input,
+    latentDim,
+    likelihood,
+    seed: BigInt(seed),
+    parameterCount,
+    parameters: parameters.specs.map(({ name, dims }) => ({ name, dims })),
+    trainedEpochs: training?.checkpoint.progress.epoch,
+    precision,
+  };
+}
