@@ -1,6 +1,13 @@
 /** node-vae: variational autoencoders for Node. */
-export { ARCHITECTURE_NAMES, type ArchitectureInput } from './architectures/index.js';
+export type { BuildNetwork } from './architectures/custom.js';
+export {
+  ARCHITECTURE_NAMES,
+  type ArchitectureInput,
+  type Network,
+  type NetworkContext,
+} from './architectures/index.js';
 export type { InputOptions, InputSpec } from './architectures/input.js';
+export * as layers from './architectures/layers.js';
 export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts } from './artifacts/generate.js';
 export { shippedModels } from './artifacts/model-source.js';
 export type { OptimizerInput } from './artifacts/optimizer-options.js';
@@ -18,6 +25,9 @@ export type { StreamOptions, VaeStream } from './inference/streams.js';
 export type { TilingInput } from './inference/tiling.js';
 export * from './latent/index.js';
 export { LIKELIHOOD_NAMES, type LikelihoodInput } from './nn/likelihoods/index.js';
+export { OBJECTIVE_NAMES, type ObjectiveInput } from './nn/objectives/index.js';
+export { POSTERIOR_NAMES, type PosteriorInput } from './nn/posteriors/index.js';
+export { PRIOR_NAMES, type PriorInput } from './nn/priors/index.js';
 export * from './report/index.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
@@ -39,8 +49,11 @@ export type {
   Encoding,
   ImportedArchitecture,
   ImportedInput,
+  LabelledOptions,
+  LoadOptions,
   ReconstructOptions,
   SampleOptions,
+  ScoreOptions,
   Scores,
   VaeInfo,
   VaeOptions,

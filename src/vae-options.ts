@@ -2,6 +2,7 @@
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
 import type { ConditionInput } from './architectures/condition.js';
+import { type BuildNetwork, buildNetworkSchema } from './architectures/custom.js';
 import type { ArchitectureConfig, ArchitectureInput } from './architectures/index.js';
 import type { InputOptions, InputSpec } from './architectures/input.js';
 import { recipeShape } from './architectures/vae-network.js';
@@ -31,7 +32,7 @@ export const createSchema = z.strictObject({
   ...sessionShape,
 });
 
-export const loadSchema = z.strictObject(sessionShape);
+export const loadSchema = z.strictObject({ ...sessionShape, build: buildNetworkSchema.optional() });
 export const fromOnnxSchema = z.strictObject({ ...importShape, ...sessionShape });
 export const saveSchema = z.strictObject({
   /** Also write the training artifacts, so that training can go on. Default false. */
@@ -155,6 +156,11 @@ export interface FromOnnxOptions extends VaeSessionOptions {
   readonly freeze?: readonly (string | RegExp)[];
   /** Seed of training where fit() is given none. Default 0. */
   readonly seed?: Seed;
+}
+
+export interface LoadOptions extends VaeSessionOptions {
+  /** The function of a model whose architecture is `custom`. */
+  readonly build?: BuildNetwork;
 }
 
 /** Options of one call. */

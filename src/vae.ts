@@ -40,6 +40,7 @@ import {
   encodeSchema,
   type FromOnnxOptions,
   fromOnnxSchema,
+  type LoadOptions,
   loadSchema,
   NO_OPTIONS,
   operationSchema,
@@ -56,7 +57,6 @@ import {
   sourceSchema,
   type VaeInfo,
   type VaeOptions,
-  type VaeSessionOptions,
   type WarmUpOptions,
   warmUpSchema,
 } from './vae-options.js';
@@ -105,8 +105,8 @@ export class Vae {
    *   altered or written by a newer version, ERR_VAE_GRAPH where two graphs are not the two halves of a
    *   VAE, ERR_VAE_BINDING where the provider is not there.
    */
-  static async load(source: string | OnnxPair, options: VaeSessionOptions = {}): Promise<Vae> {
-    const setting = parseOptions(loadSchema, options, 'Vae.load()');
+  static async load(source: string | OnnxPair, options: LoadOptions = {}): Promise<Vae> {
+    const { build, ...setting } = parseOptions(loadSchema, options, 'Vae.load()');
     const from = parseOptions(sourceSchema, source, 'Vae.load(), source');
     if (typeof from !== 'string') {
       const { encoder, decoder } = from;
@@ -118,7 +118,7 @@ export class Vae {
       const { encoder, decoder } = found;
       return new Vae({ imported: { type: 'imported', encoder, decoder } }, await openDiffusion(found, setting));
     }
-    const parts = await loadModel(found.directory);
+    const parts = await loadModel(found.directory, build);
     return new Vae({ parts }, await Engine.open(recipeNetworks(parts.vae, parts.parameters), setting));
   }
 

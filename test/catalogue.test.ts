@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { afterAll, describe, expect, test } from 'vitest';
-import { toDataset, Vae, VaeError, type VaeOptions } from '../src/index.js';
+import { type BuildNetwork, layers, toDataset, Vae, VaeError, type VaeOptions } from '../src/index.js';
 import { digits } from './support/digits.js';
 
 const train = digits(400);
@@ -214,6 +214,60 @@ describe('conditional models', () => {
     const beyond = await toDataset(unlabelled, { labels: held.labels.map(() => 11) });
     await expect(vae.fit(beyond)).rejects.toThrow(/classes 0 to 9/);
     await expect(plain.sample(2, { labels: 3 })).rejects.toThrow(/not conditional/);
+  });
+});
+
+describe('custom architectures', () => {
+  const { linear, activate } = layers;
+  const build: BuildNetwork = ({ latentDim, dataShape, heads }) => ({
+    latentShape: [latentDim],
+    encode(scope, x, names) {
+      const h = activate(scope.g, linear(scope.at('in'), layers.flattenRows(scope.g, x), 784, 32), 'relu');
+      return names.map((name) => linear(scope.at(name), h, 32, latentDim));
+    },
+    decode(scope, z) {
+      const { g } = scope;
+      const h = activate(g, linear(scope.at('in'), z, latentDim, 32), 'relu');
+      // Brighter where the latents are larger: any operator of ONNX may stand here.
+      const gain = g.op('Softplus', [g.op('ReduceMean', [z, g.int64s([1])], { keepdims: 1 })]);
+      return heads.map(({ name }) =>
+        g.op('Reshape', [g.op('Mul', [linear(scope.at(name), h, 32, 784), gain]), g.int64s([-1, ...dataShape])]),
+      );
+    },
+  });
+
+  test('are a function over the builder, given again when the model is loaded', { timeout: 30_000 }, async () => {
+    await using vae = await Vae.create({
+      architecture: { type: 'custom', build },
+      input: image,
+      latentDim: 6,
+      seed: 2,
+    });
+    const before = meanOf((await vae.score(held)).elbo);
+    await vae.fit(train, { ...BATCH, epochs: 3 });
+    const scores = await vae.score(held);
+    expect(meanOf(scores.elbo)).toBeGreaterThan(before + 100);
+    const directory = join(folder, 'custom');
+    await vae.save(directory);
+    await expect(Vae.load(directory)).rejects.toThrow(/as \{ build \} to Vae\.load/);
+    await using again = await Vae.load(directory, { build });
+    expect((await again.score(held)).elbo).toEqual(scores.elbo);
+  });
+
+  test('that give other shapes than they should are told so', async () => {
+    const wrong: BuildNetwork = (context) => ({
+      ...build(context),
+      encode: (scope, x, names) => names.map(() => layers.flattenRows(scope.g, x)),
+    });
+    const options = { input: image, latentDim: 6 } as const;
+    await expect(Vae.create({ ...options, architecture: { type: 'custom', build: wrong } })).rejects.toThrow(
+      /encode\(\).*must give \[N, 6\] for "mean"/,
+    );
+    await expect(Vae.create({ ...options, architecture: 'custom' })).rejects.toThrow(/function of your program/);
+    const nothing = (() => undefined) as unknown as BuildNetwork;
+    await expect(Vae.create({ ...options, architecture: { type: 'custom', build: nothing } })).rejects.toThrow(
+      /must return \{ latentShape, encode, decode \}/,
+    );
   });
 });
 

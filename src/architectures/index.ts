@@ -4,12 +4,13 @@ import type { ArchitectureDefinition } from './architecture.js';
 import { conv } from './conv.js';
 import { conv1d } from './conv1d.js';
 import { conv3d } from './conv3d.js';
+import { custom } from './custom.js';
 import { ladder } from './ladder.js';
 import { mlp } from './mlp.js';
 import { onnx } from './onnx.js';
 import { resnet } from './resnet.js';
 
-const ARCHITECTURES = { mlp, conv, resnet, conv1d, conv3d, ladder, onnx };
+const ARCHITECTURES = { mlp, conv, resnet, conv1d, conv3d, ladder, custom, onnx };
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;
 export type ArchitectureConfig = TableConfig<typeof ARCHITECTURES>;

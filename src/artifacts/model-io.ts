@@ -1,5 +1,6 @@
 /** A VAE to a model directory and back. */
 import { join } from 'node:path';
+import type { BuildNetwork } from '../architectures/custom.js';
 import {
   buildDecoder,
   buildEncoder,
@@ -149,11 +150,17 @@ function trainingFiles(parts: ModelParts, training: TrainingState | undefined): 
 }
 
 /**
+ * @param build the function of a custom architecture.
  * @throws VaeError ERR_VAE_IO, ERR_VAE_FORMAT where the directory is not a whole model.
  */
-export async function loadModel(directory: string): Promise<ModelParts> {
-  const { format: _format, version: _version, files, ...description } = await readConfig(directory);
-  const config = { format: _format, version: _version, files, ...description };
+export async function loadModel(directory: string, build?: BuildNetwork): Promise<ModelParts> {
+  const config = await readConfig(directory);
+  const { format: _format, version: _version, files, ...saved } = config;
+  const { architecture } = saved;
+  const description = {
+    ...saved,
+    architecture: architecture.type === 'custom' && build !== undefined ? { ...architecture, build } : architecture,
+  };
   const encoder = readModel(await readModelFile(directory, config, ENCODER_FILE));
   const decoder = readModel(await readModelFile(directory, config, DECODER_FILE));
   const imported = description.architecture.type === 'onnx' ? { encoder, decoder } : undefined;
