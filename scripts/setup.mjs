@@ -13,7 +13,10 @@ step('dependencies', 'node_modules/.node-vae-stamp', ['package.json', 'package-l
   // onnxruntime-node would fetch CUDA files from outside the registry; nothing here needs them.
   // Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, which a
   // registry need not have. Install keeps to the versions and checksums of the lock file all the same.
-  run(npm, ['install', '--no-save', '--no-audit', '--no-fund'], { ONNXRUNTIME_NODE_INSTALL: 'skip', npm_config_loglevel: 'error' });
+  run(npm, ['install', '--no-save', '--no-audit', '--no-fund'], {
+    ONNXRUNTIME_NODE_INSTALL: 'skip',
+    npm_config_loglevel: 'error',
+  });
 });
 
 // Knows by itself when there is nothing to do.
