@@ -91,6 +91,8 @@ class BackwardPass {
   }
 
   contribute(value: Value, gradient: Value): void {
+    // A rule may return a plain zero for what it has put into another input's gradient.
+    if (this.#state.scalars.get(gradient.name) === 0) return;
     const known = this.#pending.get(value.name);
     if (known === undefined) this.#pending.set(value.name, [gradient]);
     else known.push(gradient);

@@ -43,6 +43,13 @@ const CONVS: readonly Form[] = [
     w: [3, 8, 3, 2],
     attributes: { dilations: [2, 1], strides: [1, 2], pads: [1, 1, 1, 1] },
   },
+  { name: 'few maps of many channels', x: [2, 9, 5, 6], w: [2, 9, 3, 2], attributes: { pads: [1, 0, 2, 1] } },
+  {
+    name: 'few maps, dilated',
+    x: [2, 16, 5, 6],
+    w: [8, 16, 3, 2],
+    attributes: { dilations: [1, 2], pads: [1, 1, 1, 1] },
+  },
   { name: '1×1', x: [2, 3, 4, 5], w: [4, 3, 1, 1], bias: true },
   { name: '1×1, stride 2', x: [2, 8, 5, 5], w: [4, 8, 1, 1], attributes: { strides: [2, 2] } },
   { name: 'two groups', x: [2, 4, 5, 6], w: [6, 2, 3, 3], bias: true, attributes: { group: 2, pads: [1, 1, 1, 1] } },

@@ -161,6 +161,19 @@ const CHOICES: GradientCase[] = [
     build: (g, { a, b }) => g.op('Mod', [a!, b!], { fmod: 1 }),
   },
   {
+    name: 'x·σ(x), as exporters write SiLU',
+    inputs: { x: { dims: [3, 4] } },
+    build: (g, { x }) => g.op('Sin', [g.op('Mul', [x!, g.op('Sigmoid', [x!])])]),
+  },
+  {
+    name: 'σ(x)·x with σ(x) used once more',
+    inputs: { x: { dims: [3, 4] } },
+    build: (g, { x }) => {
+      const gate = g.op('Sigmoid', [x!]);
+      return g.op('Sin', [g.op('Add', [g.op('Mul', [gate, x!]), g.op('Exp', [gate])])]);
+    },
+  },
+  {
     name: 'Mul by itself',
     inputs: { x: { dims: [3, 4] } },
     build: (g, { x }) => g.op('Mul', [x!, x!]),

@@ -132,6 +132,27 @@ function modulo(context: GradientContext): readonly (Value | undefined)[] {
   );
 }
 
+/**
+ * x·σ(x), as exporters write SiLU: the slope σ + y - yσ as a whole takes two passes fewer than both
+ * factors' gradients one by one. It is given to x, and none to σ.
+ */
+function throughSilu(context: GradientContext): readonly (Value | undefined)[] | undefined {
+  for (const [xAt, gateAt] of [
+    [0, 1],
+    [1, 0],
+  ] as const) {
+    const [x, gate] = [context.input(xAt), context.input(gateAt)];
+    const producer = context.builder.producers.get(gate.name);
+    if (producer?.op !== 'Sigmoid' || producer.domain !== '' || producer.inputs[0] !== x.name) continue;
+    if (!context.needs(xAt)) continue;
+    const y = context.output();
+    const slope = context.sub(context.add(gate, y), context.mul(y, gate));
+    const gradients = [context.mul(context.compactGradient(), slope), context.scalar(0)];
+    return xAt === 0 ? gradients : gradients.reverse();
+  }
+  return undefined;
+}
+
 export const ARITHMETIC: GradientTable = {
   Add: rule((context) => {
     const gradient = context.compactGradient();
@@ -154,6 +175,8 @@ export const ARITHMETIC: GradientTable = {
     const [left, right] = [context.input(0), context.input(1)];
     // A square: the two halves are one.
     if (left.name === right.name) return [context.mul(context.scale(gradient, 2), left), context.scalar(0)];
+    const silu = throughSilu(context);
+    if (silu !== undefined) return silu;
     return binary(
       context,
       () => context.mul(gradient, context.input(1)),

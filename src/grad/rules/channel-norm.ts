@@ -164,12 +164,19 @@ function groupNorm(context: GradientContext, groupsOf: (channels: number) => num
     ]);
     return context.reshape(repeated, [channels]);
   };
-  const scales = widen(scale);
-  const scaled = context.mul(context.reshapeLike(standardised, x), perChannel(context, scales, x));
-  const y = context.add(scaled, perChannel(context, widen(bias), x));
+  const isEverywhere = (index: number, value: number) =>
+    context.numbers(index)?.every((element) => element === value) ?? false;
+  const scales = isEverywhere(1, 1) ? undefined : widen(scale);
+  let y = context.reshapeLike(standardised, x);
+  if (scales !== undefined) y = context.mul(y, perChannel(context, scales, x));
+  if (!isEverywhere(2, 0)) y = context.add(y, perChannel(context, widen(bias), x));
   return {
     outputs: [y],
-    gradient: (backward) => throughGroups(backward, { standardised, inverse, scales, groups, channels }),
+    gradient: (backward) => {
+      // The result of a node keeps the name it had, even where it is the standardised input itself.
+      const normal = y.name === standardised.name ? backward.output() : standardised;
+      return throughGroups(backward, { standardised: normal, inverse, scales, groups, channels });
+    },
   };
 }
 
@@ -178,8 +185,8 @@ interface GroupStatistics {
   readonly standardised: Value;
   /** [N, groups, 1] */
   readonly inverse: Value;
-  /** [C] */
-  readonly scales: Value;
+  /** [C]; undefined where they are all 1, as exporters have it when scaling comes later. */
+  readonly scales: Value | undefined;
   readonly groups: number;
   readonly channels: number;
 }
@@ -200,14 +207,15 @@ function throughGroups(context: GradientContext, statistics: GroupStatistics): G
   const moment =
     context.needs(0) || context.needs(1) ? context.reduceSum(context.mul(gradient, normal), [3], true) : undefined;
   const dx = () => {
-    const scale = context.reshape(scales, [groups, per, 1]);
+    const scale = scales && context.reshape(scales, [groups, per, 1]);
+    const scaled = (value: Value) => (scale ? context.mul(value, scale) : value);
     const spread = context.op('Unsqueeze', [context.cast(inverse, x.dtype), context.builder.int64s([3])]);
     const places = [1, ...spatialAxes(context, x)]
       .map((axis) => context.lengthOf(x, axis, x.dtype))
       .reduce((product, length) => context.mul(product, length));
     const size = context.scale(places, 1 / groups);
-    const mean = (value: Value) => context.div(context.reduceSum(context.mul(value, scale), [2], true), size);
-    const a = context.mul(spread, scale);
+    const mean = (value: Value) => context.div(context.reduceSum(scaled(value), [2], true), size);
+    const a = scaled(spread);
     const b = context.neg(context.mul(spread, mean(moment!)));
     const c = context.neg(context.mul(spread, mean(sum!)));
     const onInput = context.add(context.mul(normal, b), c);

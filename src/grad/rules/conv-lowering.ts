@@ -135,9 +135,34 @@ export function weightGradient(
     ]);
     return context.reshapeLike(context.reduceSum(product, [0], false), weight);
   }
-  return group === 1 && channels >= FEWEST_CHANNELS_TO_GATHER
-    ? byGather(context, image, map, weight, geometry)
-    : bySlices(context, image, map, weight, geometry);
+  const exchanged = exchangedRoles(image, map, geometry);
+  if (exchanged !== undefined) {
+    const turned = unfolded(context, map, image, exchanged);
+    return flipped(context, context.transpose(turned, [1, 0, ...kernel.map((_, axis) => axis + 2)]), kernel);
+  }
+  return unfolded(context, image, map, geometry);
+}
+
+/**
+ * With stride 1 image and map may change places, the kernel then being read backwards: the one with
+ * fewer channels is unfolded.
+ */
+function exchangedRoles(image: Value, map: Value, geometry: ConvGeometry): ConvGeometry | undefined {
+  const { strides, group, begin, end } = geometry;
+  const [imageChannels, mapChannels] = [image.shape![1] as number, map.shape![1] as number];
+  if (group !== 1 || mapChannels * 2 > imageChannels || strides.some((stride) => stride !== 1)) return undefined;
+  const rest = (pads: readonly number[]) => pads.map((pad, axis) => extent(geometry, axis) - 1 - pad);
+  const exchanged = { ...geometry, begin: rest(begin), end: rest(end) };
+  return padsOf(exchanged).some((pad) => pad < 0) ? undefined : exchanged;
+}
+
+/** The weight gradient [M, C/group, ...] by unfolding the image. */
+function unfolded(context: GradientContext, image: Value, map: Value, geometry: ConvGeometry): Value {
+  const channels = image.shape![1] as number;
+  const shape = [map.shape![1] as number, channels / geometry.group, ...geometry.kernel];
+  return geometry.group === 1 && channels >= FEWEST_CHANNELS_TO_GATHER
+    ? byGather(context, image, map, shape, geometry)
+    : bySlices(context, image, map, shape, geometry);
 }
 
 /** [N, C, ...] as [N, C, places]. */
@@ -155,7 +180,13 @@ function padded(context: GradientContext, image: Value, { begin, end }: ConvGeom
  * Channels last, each place a row: one Gather lays the rows under a kernel row side by side, and a
  * product sums over places. One kernel row at a time, so that the unfolded image stays small.
  */
-function byGather(context: GradientContext, image: Value, map: Value, weight: Value, geometry: ConvGeometry): Value {
+function byGather(
+  context: GradientContext,
+  image: Value,
+  map: Value,
+  shape: readonly number[],
+  geometry: ConvGeometry,
+): Value {
   const { builder } = context;
   const { kernel, strides, dilations } = geometry;
   const mapChannels = map.shape![1] as number;
@@ -173,18 +204,18 @@ function byGather(context: GradientContext, image: Value, map: Value, weight: Va
   const inner = kernel.slice(1).reduce((product, length) => product * length, 1);
   const parts = Array.from({ length: kernel[0]! }, (_, first) => {
     const indices = placesUnder([first], geometry, steps, lengths);
-    const unfolded = context.op('Gather', [rows, builder.int64s(indices)], { axis: 1 });
+    const columns = context.op('Gather', [rows, builder.int64s(indices)], { axis: 1 });
     const width = inner * channels;
     if (atOnce) {
-      const product = context.op('Gemm', [left, context.reshape(unfolded, [-1, width])], { transA: 1 });
+      const product = context.op('Gemm', [left, context.reshape(columns, [-1, width])], { transA: 1 });
       return context.reshape(product, [mapChannels, 1, inner, channels]);
     }
-    const product = context.op('MatMul', [left, context.reshape(unfolded, [0, places, width])]);
+    const product = context.op('MatMul', [left, context.reshape(columns, [0, places, width])]);
     return context.reshape(context.reduceSum(product, [0], false), [mapChannels, 1, inner, channels]);
   });
   const whole = parts.length === 1 ? parts[0]! : context.op('Concat', parts, { axis: 1 });
   const ordered = context.transpose(context.reshape(whole, [mapChannels, kernel[0]! * inner, channels]), [0, 2, 1]);
-  return context.reshapeLike(ordered, weight);
+  return context.reshape(ordered, shape);
 
   function placesUnder(
     fixed: readonly number[],
@@ -208,7 +239,13 @@ function byGather(context: GradientContext, image: Value, map: Value, weight: Va
 }
 
 /** Any number of groups: a slice of the image for each kernel position, then a product within each group. */
-function bySlices(context: GradientContext, image: Value, map: Value, weight: Value, geometry: ConvGeometry): Value {
+function bySlices(
+  context: GradientContext,
+  image: Value,
+  map: Value,
+  shape: readonly number[],
+  geometry: ConvGeometry,
+): Value {
   const { builder } = context;
   const { kernel, strides, dilations, group } = geometry;
   const wide = padded(context, image, geometry);
@@ -230,11 +267,11 @@ function bySlices(context: GradientContext, image: Value, map: Value, weight: Va
     views.push(context.reshape(view, [0, channels, 1, places]));
   });
   const taps = views.length;
-  const unfolded = taps === 1 ? views[0]! : context.op('Concat', views, { axis: 2 });
-  const right = context.reshape(unfolded, [0, group, (channels / group) * taps, places]);
+  const columns = taps === 1 ? views[0]! : context.op('Concat', views, { axis: 2 });
+  const right = context.reshape(columns, [0, group, (channels / group) * taps, places]);
   const left = context.reshape(map, [0, group, (map.shape![1] as number) / group, places]);
   const product = context.op('MatMul', [left, context.transpose(right, [0, 1, 3, 2])]);
-  return context.reshapeLike(context.reduceSum(product, [0], false), weight);
+  return context.reshape(context.reduceSum(product, [0], false), shape);
 }
 
 /**
