@@ -100,7 +100,9 @@ await codec.save(out);
 const card = {
   name: `${name}-codec`,
   data: `${name === 'mnist' ? 'MNIST' : 'Fashion-MNIST'}, ${train.length} training images`,
-  command: `npx tsx scripts/train-codec.ts ${name} --epochs ${epochs} --batch ${batchSize} --rate ${peakRate}${values.from ? ' --from VAE' : ''}`,
+  commands: [
+    `npx tsx scripts/train-codec.ts ${name} --epochs ${epochs} --batch ${batchSize} --rate ${peakRate}${values.from ? ' --from VAE' : ''}`,
+  ],
   seed,
   trainSeconds,
   bitsPerDim: {

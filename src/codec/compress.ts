@@ -35,7 +35,7 @@ const LEAST_CHUNK_BYTES = 1 << 15;
 const MOST_CHUNK_BYTES = 1 << 25;
 
 const optionsSchema = z.strictObject({
-  model: z.unknown(),
+  model: z.unknown().optional(),
   output: z.string().min(1).optional(),
   chunkItems: z.int().min(1).max(MAX_CHUNK_ITEMS).optional(),
   verify: z.boolean().default(true),

@@ -16,7 +16,7 @@ import { inOrder } from './pipeline.js';
 const DEFAULT_MOST_OUTPUT = 2 ** 36;
 
 const optionsSchema = z.strictObject({
-  model: z.unknown(),
+  model: z.unknown().optional(),
   output: z.string().min(1),
   salvage: z.boolean().default(false),
   maxOutputBytes: z.number().positive().default(DEFAULT_MOST_OUTPUT),

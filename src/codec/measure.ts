@@ -18,7 +18,7 @@ export interface MeasureOptions {
 }
 
 const optionsSchema = z.strictObject({
-  model: z.unknown(),
+  model: z.unknown().optional(),
   threads: z.int().min(1).max(64).optional(),
   peers: z.union([z.array(z.string()), z.literal(false)]).optional(),
   signal: z.instanceof(AbortSignal).optional(),

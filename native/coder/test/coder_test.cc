@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <iterator>
 #include <stdexcept>
 
 #include "coder/chunk_codec.h"
@@ -174,6 +175,26 @@ void TestChunks() {
   }
 }
 
+// What the coder writes is part of the archive format: these numbers hold on every processor and
+// never change. Run under emulated processors by test/codec/processors.mjs.
+void TestGolden() {
+  constexpr uint64_t kExpected[] = {
+      0x3E8C1EE7CEEB4C1Au, 0xEA6C97A82126E85Fu, 0xEA98C87DCC6E20D2u,
+      0x15D216AB5C639FFCu, 0x8AE6714B3B220C20u, 0xBF5993062C60BDCEu};
+  for (uint64_t which = 0; which < std::size(kExpected); ++which) {
+    const RandomModel source(100 + which);
+    const ItemModel model(source.spec());
+    TestRandom random(200 + which);
+    const size_t count = 50;
+    std::vector<uint8_t> items(count * model.item_size());
+    for (uint8_t& value : items) value = static_cast<uint8_t>(random.Below(3) == 0 ? random.Below(256) : 0);
+    uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
+    for (const uint8_t byte : ChunkCodec(model).Encode(items.data(), count)) hash = (hash ^ byte) * 0x100000001B3u;
+    if (hash != kExpected[which]) std::fprintf(stderr, "golden %d: 0x%016llX\n", static_cast<int>(which), static_cast<unsigned long long>(hash));
+    CHECK(hash == kExpected[which]);
+  }
+}
+
 // Kernels for every processor give the same numbers as the plain loop.
 void TestKernels() {
   TestRandom random(5);
@@ -247,6 +268,7 @@ int main() {
   TestStackRefusesDamage();
   TestKernels();
   TestChunks();
+  TestGolden();
   TestModelRefusesNonsense();
   std::printf("%d checks passed\n", checks);
   return 0;

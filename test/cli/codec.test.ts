@@ -1,0 +1,69 @@
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { arrayHeader } from '../../src/codec/items/array-file.js';
+import { digits } from '../support/digits.js';
+import { runCli } from './run-cli.js';
+
+let cwd: string;
+const inside = (...parts: string[]) => join(cwd, ...parts);
+const file = Buffer.concat([arrayHeader('idx', [300, 28, 28]), digits(300, 't10k').data]);
+
+beforeAll(async () => {
+  cwd = await mkdtemp(join(tmpdir(), 'node-vae-cli-codec-'));
+  await writeFile(inside('digits-idx3-ubyte'), file);
+});
+afterAll(() => rm(cwd, { recursive: true }));
+
+it('packs and unpacks a file, and says what came of it', async () => {
+  const packed = await runCli(['compress', 'digits-idx3-ubyte', '-m', 'mnist-codec', '-o', 'd.vaez', '--json'], {
+    cwd,
+  });
+  expect(packed.code, packed.stderr).toBe(0);
+  const result = JSON.parse(packed.stdout);
+  expect(result).toMatchObject({ items: 300, bytesIn: 300 * 784, chunks: 2 });
+  expect(result.bitsPerDim).toBeLessThan(1.3);
+  expect((await readFile(inside('d.vaez'))).length).toBe(result.bytesOut);
+
+  // The archive names its model, and the package has it.
+  const unpacked = await runCli(['decompress', 'd.vaez', '-o', 'out'], { cwd });
+  expect(unpacked.code, unpacked.stderr).toBe(0);
+  expect(unpacked.stdout).toMatch(/Items +300/);
+  expect((await readFile(inside('out', 'digits-idx3-ubyte'))).equals(file)).toBe(true);
+});
+
+it('names damaged chunks, fails, and salvages the others', async () => {
+  const bytes = await readFile(inside('d.vaez'));
+  bytes[bytes.length - 1000]! ^= 1; // in the second and last chunk
+  await writeFile(inside('broken.vaez'), bytes);
+  const failed = await runCli(['decompress', 'broken.vaez', '-o', 'broken'], { cwd });
+  expect(failed.code).toBe(1);
+  expect(failed.stderr).toMatch(/ERR_VAE_FORMAT: .*1 \(items 256 to 299\).*--salvage/);
+  expect(await readdir(inside('broken'))).toEqual([]);
+  const salvaged = await runCli(['decompress', 'broken.vaez', '-o', 'broken', '--salvage', '--json'], { cwd });
+  expect(salvaged.code, salvaged.stderr).toBe(0);
+  expect(JSON.parse(salvaged.stdout).damaged).toMatchObject([{ chunk: 1, firstItem: 256, items: 44 }]);
+  const rescued = await readFile(inside('broken', 'digits-idx3-ubyte'));
+  expect(rescued.subarray(0, 16 + 256 * 784).equals(file.subarray(0, 16 + 256 * 784))).toBe(true);
+});
+
+it('measures a codec beside other compressors', async () => {
+  const args = ['bench-codec', 'digits-idx3-ubyte', '-m', 'mnist-codec', '--limit', '64', '--json'];
+  const { code, stdout, stderr } = await runCli(args, { cwd });
+  expect(code, stderr).toBe(0);
+  const { ours, peers, missing } = JSON.parse(stdout);
+  const names = peers.map(({ name }: { name: string }) => name);
+  expect(names).toEqual(expect.arrayContaining(['gzip -9', 'brotli -11', 'WebP lossless']));
+  expect([...names, ...Object.keys(missing)]).toContain('JPEG XL effort 9');
+  for (const peer of peers) expect(peer.bytes).toBeGreaterThan(ours.bytes);
+});
+
+it('says what is wrong', async () => {
+  const missing = await runCli(['compress', 'nothing', '-m', 'mnist-codec', '-o', 'x.vaez'], { cwd });
+  expect([missing.code, missing.stderr]).toEqual([1, expect.stringMatching(/ERR_VAE_IO/)]);
+  const model = await runCli(['compress', 'digits-idx3-ubyte', '-m', 'mnist-codek', '-o', 'x.vaez'], { cwd });
+  expect(model.stderr).toMatch(/no codec model "mnist-codek".*mnist-codec/);
+  const usage = await runCli(['compress', 'digits-idx3-ubyte', '-m', 'mnist-codec'], { cwd });
+  expect([usage.code, usage.stderr]).toEqual([2, expect.stringMatching(/--out/)]);
+});

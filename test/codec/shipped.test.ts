@@ -1,0 +1,73 @@
+/** The codec models that come with the package, and archives that every later version must read. */
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { Codec, compress, openArchive, shippedCodecs } from '../../src/codec/index.js';
+import { readIdx } from '../../src/data/index.js';
+import { digits } from '../support/digits.js';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const FASHION = process.env['NODE_VAE_FASHION_MNIST'] ?? '/usr/share/datasets/fashion-mnist';
+const SIZE = 784;
+
+it('are these two', async () => {
+  expect(await shippedCodecs()).toEqual(['fashion-codec', 'mnist-codec']);
+});
+
+describe.each(['mnist-codec', 'fashion-codec'])('%s', (name) => {
+  it('is the file its card describes', async () => {
+    const card = JSON.parse(await readFile(join(root, 'models', name, 'card.json'), 'utf8'));
+    const file = await readFile(join(root, 'models', name, 'codec.safetensors'));
+    const { sha256, byteLength } = card.files['codec.safetensors'];
+    expect(createHash('sha256').update(file).digest('hex')).toBe(sha256);
+    expect(file.length).toBe(byteLength);
+    // The integers may cost at most 1% over the network in floating point, and so the card says.
+    const { floatNegativeElbo, codedOn1000TestImages } = card.bitsPerDim;
+    expect(codedOn1000TestImages / floatNegativeElbo).toBeLessThan(1.01);
+  });
+
+  it('reads the golden archive, and writes it again byte for byte', async () => {
+    const golden = await readFile(join(root, 'test', 'golden', 'archives', `${name}.vaez`));
+    const items = digits(12, 't10k').data;
+    await using archive = await openArchive(new Uint8Array(golden));
+    const { data } = await archive.read(0, archive.length);
+    expect(Buffer.compare(data, items)).toBe(0);
+    const again = await compress({ data: items, shape: [12, 1, 28, 28] }, { model: name, chunkItems: 10 });
+    expect(Buffer.compare(again.archive!, golden)).toBe(0);
+  });
+});
+
+it('mnist-codec reaches its rate on digits it has not seen', async () => {
+  const { data, shape } = digits(1000, 't10k');
+  const { bitsPerDim, archive } = await compress({ data, shape }, { model: 'mnist-codec' });
+  expect(bitsPerDim).toBeLessThan(1.25);
+  await using opened = await openArchive(archive!);
+  expect(Buffer.compare((await opened.read(500, 3)).data, data.subarray(500 * SIZE, 503 * SIZE))).toBe(0);
+});
+
+it.skipIf(!existsSync(join(FASHION, 't10k-images-idx3-ubyte.gz')))(
+  'fashion-codec reaches its rate on pictures it has not seen (needs the Fashion-MNIST files)',
+  async () => {
+    const test = (await readIdx(FASHION, { part: 'test' })).take(1000);
+    const { bitsPerDim } = await compress(test, { model: 'fashion-codec' });
+    expect(bitsPerDim).toBeLessThan(3.25);
+  },
+);
+
+it('codes what the model was not made for, at worse rates', async () => {
+  await using codec = await Codec.load(join(root, 'models', 'mnist-codec'));
+  const noise = Uint8Array.from(
+    { length: 200 * SIZE },
+    (_, i) =>
+      createHash('md5')
+        .update(`${i >> 4}`)
+        .digest()[i & 15]!,
+  );
+  const { archive, bitsPerDim } = await compress({ data: noise, shape: [200, 28, 28] }, { model: codec });
+  expect(bitsPerDim).toBeLessThan(8.08);
+  await using opened = await openArchive(archive!, { model: codec });
+  expect(Buffer.compare((await opened.read(0, 200)).data, noise)).toBe(0);
+});
