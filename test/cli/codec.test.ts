@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { arrayHeader } from '../../src/codec/items/array-file.js';
+import { writeNpy } from '../../src/index.js';
 import { digits } from '../support/digits.js';
 import { runCli } from './run-cli.js';
 
@@ -57,6 +58,27 @@ it('measures a codec beside other compressors', async () => {
   expect(names).toEqual(expect.arrayContaining(['gzip -9', 'brotli -11', 'WebP lossless']));
   expect([...names, ...Object.keys(missing)]).toContain('JPEG XL effort 9');
   for (const peer of peers) expect(peer.bytes).toBeGreaterThan(ours.bytes);
+});
+
+it('trains a codec that packs data', async () => {
+  const small = '{"type":"local-mixture","features":2,"components":2,"above":1,"beside":1,"hidden":[8]}';
+  const model = ['--hidden', '16', '--latent', '4', '--likelihood', small, '--epochs', '1'];
+  const args = ['train', 'digits-idx3-ubyte', '-o', 'own', '--codec', ...model, '--json'];
+  const trained = await runCli(args, { cwd });
+  expect(trained.code, trained.stderr).toBe(0);
+  const { codec } = JSON.parse(trained.stdout);
+  expect(codec.rows).toBe(300);
+  expect(codec.bitsPerDim / codec.floatBitsPerDim).toBeLessThan(1.02);
+  const packed = await runCli(['compress', 'digits-idx3-ubyte', '-m', 'own', '-o', 'own.vaez', '--json'], { cwd });
+  expect(packed.code, packed.stderr).toBe(0);
+  expect(JSON.parse(packed.stdout).bitsPerDim).toBeLessThan(codec.bitsPerDim * 1.05);
+  const unpacked = await runCli(['decompress', 'own.vaez', '-m', 'own', '-o', 'own-out'], { cwd });
+  expect(unpacked.code, unpacked.stderr).toBe(0);
+  expect((await readFile(inside('own-out', 'digits-idx3-ubyte'))).equals(file)).toBe(true);
+  await writeNpy(inside('floats.npy'), { data: new Float32Array(8), shape: [2, 4] });
+  const refused = await runCli(['train', 'floats.npy', '-o', 'floats', '--codec'], { cwd });
+  expect([refused.code, refused.stderr]).toEqual([expect.any(Number), expect.stringMatching(/8-bit values.*float32/)]);
+  expect(refused.code).not.toBe(0);
 });
 
 it('says what is wrong', async () => {

@@ -3,6 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset, FitOptions, History, Vae, VaeOptions } from '../../index.js';
 import { chooseInput, chooseLikelihood } from '../choose.js';
+import { checkCodecData, codecSettings, writeCodec } from '../codec-training.js';
 import { CliError } from '../errors.js';
 import { count, note } from '../output.js';
 import { decimal, nameOrJson, type Setting, setting, wholeNumber, widths } from '../parse.js';
@@ -43,6 +44,7 @@ interface TrainFlags extends DataFlags, SessionFlags {
   readonly validationSplit?: number;
   readonly checkpointEvery?: number;
   readonly report?: boolean;
+  readonly codec?: boolean;
   readonly config?: string;
   readonly set?: Setting[];
 }
@@ -84,6 +86,7 @@ export const registerTrain: RegisterCommand = (program, run) => {
       wholeNumber(1),
     )
     .option('--report', `write a page with curves and pictures into OUT/${REPORT}`)
+    .option('--codec', 'make a compressor of 8-bit data: also write codec.safetensors, for compress -m OUT')
     .option('--config <file.json>', 'options of Vae.create() under "model" and of fit() under "fit"; flags win')
     .option('--set <key=value>', 'one such option, such as fit.emaDecay=0.999; may be repeated', setting);
   addSessionOptions(addDataOptions(command)).addHelpText(
@@ -93,6 +96,7 @@ Examples:
   $ node-vae train mnist/ -o digits --latent 20 --epochs 10 --validation-split 0.1 --report
   $ node-vae train faces.npy -o faces --hidden 512,256 --likelihood gaussian
   $ node-vae train mnist/ -o digits --resume --epochs 20
+  $ node-vae train mnist/ -o digits-codec --codec --epochs 3
   $ node-vae train mnist/ -o digits --set fit.clipGradientNorm=1 --set model.architecture.activation=gelu
 
 Ctrl-C stops after the step in flight and saves the model as it is then; go on with --resume. After a crash,
@@ -124,9 +128,15 @@ async function train(path: string, flags: TrainArguments, signal: AbortSignal): 
     throw new CliError('ERR_VAE_OPTION', `--resume goes on with the model as it is; leave out --${fixed}.`);
   }
   const data = await loadData(path, flags, signal);
+  if (flags.codec) checkCodecData(data);
   const { training, validation } = await holdOut(data, flags, signal);
+  const none: TrainSettings = { model: {}, fit: {} };
+  const written = flags.config ? await readSettings(flags.config) : none;
   const settings = applySettings(
-    mergeSettings(flags.config ? await readSettings(flags.config) : { model: {}, fit: {} }, settingsOfFlags(flags)),
+    mergeSettings(
+      mergeSettings(flags.codec ? codecSettings(flags.learningRate) : none, written),
+      settingsOfFlags(flags),
+    ),
     flags.set ?? [],
   );
   await using vae = await openModel(training, flags, settings, signal);
@@ -139,7 +149,10 @@ async function train(path: string, flags: TrainArguments, signal: AbortSignal): 
   const interrupted = outcome === undefined;
   if (interrupted) note(`Stopped early; the model as it is now is in ${flags.out}.`);
   // Awaited here: the model is closed when this function ends.
-  return await describeRun(path, vae, training, validation, outcome, flags, signal);
+  const described = await describeRun(path, vae, training, validation, outcome, flags, signal);
+  if (!flags.codec || interrupted) return described;
+  const codec = await writeCodec(vae, flags.out, training, validation, signal);
+  return { data: { ...described.data, ...codec.data }, rows: [...described.rows, ...codec.rows] };
 }
 
 /** Without a history where the run was interrupted: what it learned until then is kept. */
