@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { readIdx, Vae } from 'node-vae';
 
 const SEED = 1;
-const EPOCHS = 60;
+const EPOCHS = 30;
 const BATCH = 128;
 const PEAK_RATE = 1e-3;
 
