@@ -46,5 +46,7 @@ export type TypedArray =
 
 /** Number of elements of a shape; 1 for a scalar. */
 export function elementCount(shape: readonly number[]): number {
-  return shape.reduce((product, dim) => product * dim, 1);
+  let count = 1;
+  for (let axis = 0; axis < shape.length; axis += 1) count *= shape[axis]!;
+  return count;
 }

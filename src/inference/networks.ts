@@ -86,7 +86,8 @@ export interface Networks {
 export const POINT_LOG_VARIANCE = -30;
 
 /** The shape of the latents of data of this shape. */
-export function latentShapeFor(networks: Networks, dataShape: readonly number[], where: string): number[] {
+export function latentShapeFor(networks: Networks, dataShape: readonly number[], where: string): readonly number[] {
+  if (!networks.latentShape.includes(-1)) return networks.latentShape;
   return networks.latentShape.map((dim, axis) => {
     if (dim !== -1) return dim;
     const size = dataShape[axis]!;
@@ -104,6 +105,7 @@ export function latentShapeFor(networks: Networks, dataShape: readonly number[],
 }
 
 /** The shape of the data that latents of this shape decode to. */
-export function dataShapeFor(networks: Networks, latentShape: readonly number[]): number[] {
+export function dataShapeFor(networks: Networks, latentShape: readonly number[]): readonly number[] {
+  if (!networks.dataShape.includes(-1)) return networks.dataShape;
   return networks.dataShape.map((dim, axis) => (dim === -1 ? latentShape[axis]! * networks.downsampling! : dim));
 }

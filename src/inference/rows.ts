@@ -19,6 +19,13 @@ export interface RowReader {
   readonly rowShape: readonly number[];
   /** Rows `from` to `to` as float32 [to − from, ...shape]: borrowed where they lie in memory as float32. */
   read(from: number, to: number): NativeTensor | Promise<NativeTensor>;
+  /**
+   * As read(), for rows that lie in memory as float32, but before anything looked at their values: the
+   * graph may run on them while `check` does. Absent where there are none.
+   */
+  readonly borrow?: ((from: number, to: number) => NativeTensor) | undefined;
+  /** @throws VaeError ERR_VAE_DATA for NaN or infinity in borrowed rows, the first of which is row `from`. */
+  readonly check?: ((rows: NativeTensor, from: number) => void) | undefined;
   /** What else the graph is fed with these rows. */
   readonly feeds?: ((from: number, to: number) => Feeds) | undefined;
   /** One row as it is stored. */
@@ -62,13 +69,20 @@ export function readRows(
   const rowShape = checkRowShape(dims.slice(1), shape, where);
   if (rows === 0) throw new VaeError('ERR_VAE_DATA', `${where}: the batch is empty.`);
   const width = elementCount(rowShape);
+  const part = (from: number, to: number): TypedArray =>
+    from === 0 && to === rows ? data : data.subarray(from * width, to * width);
   return {
     rows,
     rowShape,
-    read: (from, to) => {
-      const part = from === 0 && to === rows ? data : data.subarray(from * width, to * width);
-      return toFloat32(part, from, to, rowShape, bytes, where);
-    },
+    read: (from, to) => toFloat32(part(from, to), from, to, rowShape, bytes, where),
+    ...(data instanceof Float32Array && {
+      borrow: (from: number, to: number) => ({
+        dtype: 'float32' as const,
+        dims: [to - from, ...rowShape],
+        data: part(from, to),
+      }),
+      check: (tensor: NativeTensor, from: number) => checkFinite(tensor.data as Float32Array, from, width, where),
+    }),
     stored: (row) => data.subarray(row * width, (row + 1) * width),
     convert,
   };

@@ -3,7 +3,7 @@ import type { NativeAbortFlag } from '../binding/addon.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { dataShapeFor, type LatentScaling, latentShapeFor, type Networks, POINT_LOG_VARIANCE } from './networks.js';
-import { allocate, type PieceOutput, rowsPerRun, runPiece } from './pieces.js';
+import { allocate, type PieceOutput, type Port, rowsPerRun, runPiece } from './pieces.js';
 import type { RowReader } from './rows.js';
 import { runTiled } from './run-tiled.js';
 import type { GraphSession } from './session.js';
@@ -128,8 +128,9 @@ async function eachPiece(
     }
     return;
   }
-  const most = rowsPerRun(port.batch, reader.rowShape, ...raw.map(({ rowShape }) => rowShape));
+  const most = reader.rows === 1 ? 1 : rowsPerRun(port.batch, reader.rowShape, ...raw.map(({ rowShape }) => rowShape));
   const step = port.batch ?? Math.min(most, work.maxRows ?? most);
+  if (reader.borrow !== undefined) return eachBorrowed(work, reader.borrow, port, step, whole, done);
   let next: ReturnType<RowReader['read']> = reader.read(0, Math.min(reader.rows, step));
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
@@ -138,6 +139,36 @@ async function eachPiece(
     const running = runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to));
     // The next rows are read and converted while these run.
     if (to < reader.rows) next = readAhead(reader, to, Math.min(reader.rows, to + step));
+    await running;
+    done?.(
+      from,
+      to,
+      outputs.map(({ into }) => into),
+    );
+  }
+}
+
+/** Rows that lie ready: they run while their values are looked at, and a run on bad ones is thrown away. */
+async function eachBorrowed(
+  { session, reader, flag }: Work,
+  borrow: NonNullable<RowReader['borrow']>,
+  port: Port,
+  step: number,
+  targets: (from: number, to: number) => PieceOutput[],
+  done: ((from: number, to: number, values: readonly Float32Array[]) => void) | undefined,
+): Promise<void> {
+  for (let from = 0; from < reader.rows; from += step) {
+    const to = Math.min(reader.rows, from + step);
+    const rows = borrow(from, to);
+    const outputs = targets(from, to);
+    const running = runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to));
+    try {
+      reader.check?.(rows, from);
+    } catch (error) {
+      // The rows are the caller's again only when nothing reads them any more.
+      await running.catch(() => undefined);
+      throw error;
+    }
     await running;
     done?.(
       from,
@@ -209,6 +240,7 @@ function unscaled(reader: RowReader, scaling: LatentScaling): RowReader {
   };
   return {
     ...reader,
+    borrow: undefined,
     async read(from, to) {
       const rows = await reader.read(from, to);
       return { ...rows, data: undo(rows.data as Float32Array) };

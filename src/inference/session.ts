@@ -42,7 +42,8 @@ export class GraphSession {
 
   /** One run; what is fed and what is written into stays untouched until it settles. See NativeInferenceSession.run. */
   run(feeds: Feeds, wanted: readonly WantedOutput[], flag?: NativeAbortFlag): Promise<NativeTensor[]> {
-    return this.#lifetime.run(() => this.#native.run(feeds, wanted, flag));
+    this.#lifetime.check();
+    return this.#native.run(feeds, wanted, flag);
   }
 
   /** Ends profiling (see SessionOptions.profilePrefix); the path of the trace. */
@@ -50,7 +51,7 @@ export class GraphSession {
     return this.#native.endProfiling();
   }
 
-  /** Idempotent; waits for runs in flight. */
+  /** Idempotent; waits for runs in flight, as the native session does. */
   close(): Promise<void> {
     return this.#lifetime.close(() => this.#native.close());
   }
