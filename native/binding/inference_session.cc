@@ -1,6 +1,5 @@
 #include "binding/inference_session.h"
 
-#include <chrono>
 #include <cstring>
 
 #include "binding/abort_flag.h"
@@ -78,7 +77,7 @@ void InferenceSessionWrap::Open(Napi::Env env, std::shared_ptr<InferenceSession>
 class InferenceSessionWrap::RunJob : public Job {
  public:
   explicit RunJob(InferenceSessionWrap& wrap)
-      : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap), spin_(wrap.spin_) {}
+      : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap) {}
 
   // Checks and borrows the arguments of run().
   void Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort);
@@ -90,7 +89,6 @@ class InferenceSessionWrap::RunJob : public Job {
     native_.reset();
     wrap_.handle_.End(wrap_, env);
   }
-  bool spin() const noexcept override { return spin_; }
 
  private:
   void PrepareInput(napi_env env, const ValueInfo& info, int index, napi_value tensor);
@@ -106,7 +104,6 @@ class InferenceSessionWrap::RunJob : public Job {
   std::shared_ptr<InferenceSession> native_;
   Session& session_;
   InferenceSessionWrap& wrap_;
-  const bool spin_;
   std::shared_ptr<AbortState> abort_;
   InferenceRequest request_;
   std::vector<uint32_t> array_at_;  // by output: where its caller's array is held; 0 when there is none
@@ -239,19 +236,14 @@ class InferenceSessionWrap::PreparedJob : public Job {
   // False when the arrays do not fit; nothing is held then.
   bool Prepare(napi_env env, napi_value holder, uint32_t caller_owned, napi_value abort);
 
-  void Work(WorkerSlot& slot) override {
-    const auto start = std::chrono::steady_clock::now();
-    native_->Run(request_, slot.run_options, abort_.get());
-    seconds_ = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  }
+  void Work(WorkerSlot& slot) override { native_->Run(request_, slot.run_options, abort_.get()); }
   napi_value Result(napi_env env) override;
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);
     native_.reset();
     wrap_.handle_.End(wrap_, env);
   }
-  bool spin() const noexcept override { return wrap_.spin_; }
-  double expected_seconds() const noexcept override { return wrap_.spin_ ? plan_->seconds : 0; }
+  WaitTuner* tuner() noexcept override { return wrap_.spin_ ? &plan_->tuner : nullptr; }
 
  private:
   // The memory of element `at` of the holder; false when that is not an array of this many elements
@@ -265,7 +257,6 @@ class InferenceSessionWrap::PreparedJob : public Job {
   InferenceRequest request_;
   std::shared_ptr<AbortState> abort_;
   Kept kept_;
-  double seconds_ = 0;
 };
 
 bool InferenceSessionWrap::PreparedJob::Borrow(napi_env env, napi_value holder, size_t at, const ValueInfo& info,
@@ -315,8 +306,6 @@ napi_value InferenceSessionWrap::PreparedJob::Result(napi_env env) {
   napi_value holder = kept_.Value(env);
   const auto inputs = static_cast<uint32_t>(request_.inputs.size());
   const auto outputs = static_cast<uint32_t>(request_.outputs.size());
-  // A running mean that follows changes within a few runs.
-  plan_->seconds = plan_->seconds == 0 ? seconds_ : 0.8 * plan_->seconds + 0.2 * seconds_;
   napi_value results;
   Check(env, napi_get_element(env, holder, inputs + outputs, &results));
   if (!request_.mispredicted) return results;

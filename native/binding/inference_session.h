@@ -34,7 +34,7 @@ class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
     };
     std::vector<Tensor> inputs;
     std::vector<Tensor> outputs;
-    double seconds = 0;          // how long its runs take
+    WaitTuner tuner;
     // Its outputs came out with other shapes once: not to be relied on.
     bool retired = false;
   };

@@ -5,6 +5,7 @@
 
 #include "binding/errors.h"
 #include "core/pause.h"
+#include "core/thread_name.h"
 
 namespace node_vae {
 namespace {
@@ -12,10 +13,17 @@ namespace {
 // Long enough to catch the next call of a loop that awaits each one, short enough not to matter.
 constexpr auto kSpin = std::chrono::microseconds(100);
 
-// Runs longer than this gain little from polling, and need the processor themselves.
-constexpr double kPollSeconds = 50e-6;
+// The JavaScript thread does not poll for runs that take longer, however much faster that is.
+constexpr double kLongestPoll = 300e-6;
 // How long Poll() may hold up the event loop at a time.
 constexpr auto kPollSlice = std::chrono::microseconds(10);
+
+// One turn of waiting. Gives way to a thread that waits for this processor: it may be the very one
+// that this thread is waiting for.
+void Relax() noexcept {
+  for (int i = 0; i < 8; ++i) SpinPause();
+  std::this_thread::yield();
+}
 
 }  // namespace
 
@@ -30,10 +38,15 @@ napi_value Completions::Expect(Job& job) {
   napi_value promise;
   Check(env_, napi_create_promise(env_, &job.deferred, &promise));
   if (expected_++ == 0) Check(env_, napi_ref_threadsafe_function(env_, wake_));
-  const double seconds = job.expected_seconds();
-  if (expected_ == 1 && seconds > 0 && seconds < kPollSeconds && poll_request_ != nullptr) {
-    poll_until_ = std::chrono::steady_clock::now() + std::chrono::microseconds(static_cast<int>(2e6 * seconds) + 20);
-    if (!polling_.exchange(true)) *poll_request_ = 1;
+  if (WaitTuner* tuner = expected_ == 1 ? job.tuner() : nullptr) {
+    job.submitted = std::chrono::steady_clock::now();
+    job.wait = tuner->Choose();
+    job.tuned = true;
+    const double seconds = tuner->Expected(job.wait);
+    if (job.wait == Wait::kSpinBoth && seconds < kLongestPoll && poll_request_ != nullptr) {
+      poll_until_ = job.submitted + std::chrono::microseconds(static_cast<int>(2e6 * seconds) + 30);
+      if (!polling_.exchange(true)) *poll_request_ = 1;
+    }
   }
   return promise;
 }
@@ -42,7 +55,7 @@ bool Completions::Poll() {
   const auto now = std::chrono::steady_clock::now();
   const auto slice_end = std::min(now + kPollSlice, poll_until_);
   while (!ready_.load(std::memory_order_acquire) && std::chrono::steady_clock::now() < slice_end) {
-    for (int i = 0; i < 8; ++i) SpinPause();
+    Relax();
   }
   if (ready_.load(std::memory_order_acquire)) Drain();
   if (expected_ > 0 && !stopped_ && now < poll_until_) return true;
@@ -96,6 +109,9 @@ void Completions::Settle(Job& job) {
   } catch (...) {
     value = ToJsError(env_, std::current_exception());
   }
+  if (job.tuned && expected_ == 1 && job.tuner() != nullptr) {
+    job.tuner()->Record(job.wait, std::chrono::duration<double>(std::chrono::steady_clock::now() - job.submitted).count());
+  }
   job.Release(env_);
   // These fail only while the environment is being torn down; there is no one left to tell.
   if (failed) {
@@ -132,7 +148,7 @@ std::unique_ptr<Job> Workers::Take(bool spin) {
     lock.unlock();
     const auto until = std::chrono::steady_clock::now() + kSpin;
     while (waiting_.load(std::memory_order_acquire) == 0) {
-      for (int i = 0; i < 16 && waiting_.load(std::memory_order_acquire) == 0; ++i) SpinPause();
+      Relax();
       if (std::chrono::steady_clock::now() > until) break;
     }
     lock.lock();
@@ -149,9 +165,10 @@ std::unique_ptr<Job> Workers::Take(bool spin) {
 }
 
 void Workers::Loop(WorkerSlot& slot) {
+  NameThread("node-vae");
   bool spin = false;
   while (std::unique_ptr<Job> job = Take(spin)) {
-    spin = job->spin();
+    spin = job->wait != Wait::kSleep;
     try {
       job->Work(slot);
     } catch (...) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "binding/napi.h"
+#include "binding/wait_tuner.h"
 #include "ort/api.h"
 
 namespace node_vae {
@@ -34,20 +35,20 @@ class Job {
   virtual napi_value Result(napi_env env) = 0;
   // On the JavaScript thread, last, whatever happened before: lets go of what the job held.
   virtual void Release(napi_env) noexcept {}
-  // Whether the worker may spin for a while afterwards, expecting more of the like.
-  virtual bool spin() const noexcept { return false; }
-  // How long Work() will take, in seconds, if it is expected to be so short that the JavaScript thread
-  // should look out for its end rather than sleep; else 0.
-  virtual double expected_seconds() const noexcept { return 0; }
+  // Decides how to wait for this job when it is the only one; null: sleep.
+  virtual WaitTuner* tuner() noexcept { return nullptr; }
 
   napi_deferred deferred = nullptr;
   std::exception_ptr error;
+  Wait wait = Wait::kSleep;
+  bool tuned = false;  // `wait` was the tuner's choice
+  std::chrono::steady_clock::time_point submitted;
 };
 
-// Brings finished jobs back to the JavaScript thread of one Node environment. Usually it is woken
-// through Node's event loop, which takes longer than a small model's run. So for a job that says how
-// short it is, when it is the only one, the thread is asked to poll: src/binding/poll.ts calls Poll()
-// once in every turn of the event loop, which meanwhile goes on serving everything else.
+// Brings finished jobs back to the JavaScript thread of one Node environment. Usually Node's event loop
+// is woken for them. For a job to be waited for by spinning, the thread is asked to poll:
+// src/binding/poll.ts calls Poll() once in every turn of the event loop, which meanwhile goes on
+// serving everything else.
 class Completions {
  public:
   explicit Completions(napi_env env);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/pause.h"
+#include "core/thread_name.h"
 
 namespace node_vae {
 
@@ -47,6 +48,7 @@ void ThreadTeam::Run(size_t count, Invoke invoke, const void* context) {
 }
 
 void ThreadTeam::Help() {
+  NameThread("node-vae team");
   uint64_t seen = 0;
   for (;;) {
     {
