@@ -1,10 +1,12 @@
 /** Opens pairs of ONNX files, and the autoencoders of diffusion models. */
 import type { DiffusionConfig, DiffusionFolder } from '../artifacts/diffusion-layout.js';
 import { VaeError } from '../core/errors.js';
+import { readModel, writeModel } from '../graph/index.js';
 import { Engine, type EngineOptions } from './engine.js';
 import { describeNetworks, type ImportedSource, openImported } from './imported.js';
 import type { ByteRange, LatentScaling } from './networks.js';
 import { FRACTIONS } from './rows.js';
+import { isHalfPrecision, upcastModel } from './upcast.js';
 
 /** 8-bit values over [−1, 1], as diffusion models take them. */
 const SYMMETRIC: ByteRange = { scale: 2 / 255, offset: -1 };
@@ -40,12 +42,20 @@ export function openPair(pair: OnnxPair, options: EngineOptions): Promise<Engine
   );
 }
 
-export function openDiffusion({ encoder, decoder, config }: DiffusionFolder, options: EngineOptions): Promise<Engine> {
+export async function openDiffusion(
+  { encoder, decoder, config }: DiffusionFolder,
+  options: EngineOptions,
+): Promise<Engine> {
   const { sample_size: size } = config;
+  const widened = async (path: string): Promise<string | Uint8Array> => {
+    if (!config.force_upcast) return path;
+    const model = await readModel(path);
+    return isHalfPrecision(model) ? writeModel(upcastModel(model)) : path;
+  };
   return open(
     {
-      encoder,
-      decoder,
+      encoder: await widened(encoder),
+      decoder: await widened(decoder),
       scaling: latentScaling(config),
       bytes: SYMMETRIC,
       logVarianceRange: LOG_VARIANCE_RANGE,

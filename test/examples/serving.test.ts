@@ -47,6 +47,13 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+interface Answer {
+  readonly latent: { readonly mean: number[]; readonly logVariance: number[] };
+  readonly reconstruction: string;
+  readonly anomaly: { readonly score: number; readonly threshold: number; readonly anomalous: boolean };
+}
+const answerOf = async (response: Response | Promise<Response>) => (await (await response).json()) as Answer;
+
 interface Service {
   readonly url: string;
   readonly child: ChildProcess;
@@ -81,7 +88,7 @@ async function start(...more: string[]): Promise<Service> {
 }
 
 const post = (url: string, body: Uint8Array, type = 'image/png') =>
-  fetch(`${url}/pictures`, { method: 'POST', body: body as BodyInit, headers: { 'content-type': type } });
+  fetch(`${url}/pictures`, { method: 'POST', body: Buffer.from(body), headers: { 'content-type': type } });
 
 describe('the HTTP service', () => {
   let service: Service;
@@ -95,11 +102,11 @@ describe('the HTTP service', () => {
   it('answers a picture with its latent, its reconstruction and its anomaly score', async () => {
     const response = await post(service.url, await png(3));
     expect(response.status).toBe(200);
-    const { latent, reconstruction, anomaly } = await response.json();
+    const { latent, reconstruction, anomaly } = await answerOf(response);
     const { mean } = await vae.encode(row(3));
     for (const [index, value] of (mean.data as Float32Array).entries())
       expect(latent.mean[index]).toBeCloseTo(value, 3);
-    const decoded = await sharp(Buffer.from(reconstruction.split(',')[1], 'base64')).metadata();
+    const decoded = await sharp(Buffer.from(reconstruction.split(',')[1]!, 'base64')).metadata();
     expect(decoded).toMatchObject({ format: 'png', width: 28, height: 28 });
     expect(anomaly.anomalous).toBe(anomaly.score > anomaly.threshold);
     expect(Number.isFinite(anomaly.score)).toBe(true);
@@ -112,9 +119,9 @@ describe('the HTTP service', () => {
     )
       .png()
       .toBuffer();
-    expect((await (await post(service.url, noise)).json()).anomaly.anomalous).toBe(true);
+    expect((await answerOf(post(service.url, noise))).anomaly.anomalous).toBe(true);
     const answers = await Promise.all(
-      Array.from({ length: 100 }, async (_, at) => (await post(service.url, await png(at))).json()),
+      Array.from({ length: 100 }, async (_, at) => answerOf(post(service.url, await png(at)))),
     );
     expect(answers.filter(({ anomaly }) => anomaly.anomalous).length).toBeLessThan(8);
   });
@@ -123,7 +130,7 @@ describe('the HTTP service', () => {
     const all = (await vae.encode(held)).mean.data as Float32Array;
     await Promise.all(
       Array.from({ length: 60 }, async (_, at) => {
-        const { latent } = await (await post(service.url, await png(at))).json();
+        const { latent } = await answerOf(post(service.url, await png(at)));
         for (const [index, value] of latent.mean.entries()) expect(value).toBeCloseTo(all[at * 8 + index]!, 3);
       }),
     );

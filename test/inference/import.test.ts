@@ -110,6 +110,17 @@ describe('autoencoders of diffusion models', () => {
     await expectGolden(vae, await read('diffusion-fp16'), 5e-3);
   });
 
+  test('in half precision, computing in float32 where its config asks for it', async () => {
+    const home = join(folder, 'upcast');
+    await cp(join(GOLDEN, 'diffusion-fp16'), home, { recursive: true });
+    const config = JSON.parse(await readFile(join(home, 'config.json'), 'utf8'));
+    await writeFile(join(home, 'config.json'), JSON.stringify({ ...config, force_upcast: true }));
+    await using vae = await Vae.load(home);
+    expect(vae.info.precision).toBe('float32');
+    // PyTorch's numbers are those of the half-precision weights in float32 arithmetic.
+    await expectGolden(vae, await read('diffusion-fp16'), 2e-5);
+  });
+
   test('of an older export: a latent instead of moments, weights beside the graph, a batch of two', async () => {
     const golden = await read('diffusion-old');
     await using vae = await Vae.load(join(GOLDEN, 'diffusion-old'));
@@ -256,6 +267,18 @@ describe('what cannot be run', () => {
     expect(await failure(vae.encode(zeros(1, 3, 64, 64), { tiling: { size: 30 } }))).toMatchObject({
       code: 'ERR_VAE_OPTION',
     });
+  });
+
+  test('a result that no memory would hold', async () => {
+    await using vae = await Vae.create({
+      input: { kind: 'vector', length: 4096 },
+      latentDim: 1,
+      architecture: { type: 'mlp', hidden: [2] },
+    });
+    const latents = { data: new Float32Array(2_200_000), shape: [2_200_000, 1] };
+    const error = await failure(vae.decode(latents));
+    expect(error).toMatchObject({ code: 'ERR_VAE_DATA', message: expect.stringContaining('GiB') });
+    expect((await vae.decode({ data: new Float32Array(2), shape: [2, 1] })).dims).toEqual([2, 4096]);
   });
 
   test('a provider that is not there, with what to install', async () => {
