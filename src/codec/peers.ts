@@ -188,10 +188,10 @@ const jpegXl = (effort: number): Peer =>
   program(
     `JPEG XL effort ${effort}`,
     'cjxl',
-    { plain: 'items.pnm', packed: 'items.jxl' },
+    { plain: 'items.ppm', packed: 'items.jxl' },
     {
-      pack: ['-q', '100', '-e', String(effort), 'items.pnm', 'items.jxl'],
-      unpack: ['items.jxl', 'items.pnm'],
+      pack: ['-q', '100', '-e', String(effort), 'items.ppm', 'items.jxl'],
+      unpack: ['items.jxl', 'items.ppm'],
       unpacker: 'djxl',
     },
     true,
