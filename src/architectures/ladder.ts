@@ -10,11 +10,15 @@ import {
   reparameterise,
   standardLogDensity,
 } from '../nn/gaussian.js';
+import { heUniform } from '../nn/initializers.js';
 import { layerNorm, linear } from '../nn/layers.js';
 import { flattenRows, repeatRows, sumPerExample } from '../nn/reduce.js';
 import type { Scope } from '../nn/scope.js';
 import type { StochasticTerm } from '../nn/stochastic.js';
 import { defineHierarchy, headShape } from './architecture.js';
+
+/** Added to the log-variances that the encoder gives. */
+const FIRST_LOG_VARIANCE = -2;
 
 /** Where a layer's latents come from on the way down, given its prior (none: standard normal). */
 type Choose = (layer: number, prior: Gaussian | undefined) => Value;
@@ -23,7 +27,8 @@ type Choose = (layer: number, prior: Gaussian | undefined) => Value;
  * Several stochastic layers with inference in both directions: the encoder goes up through the
  * data's features, and on the way down each layer's posterior joins what the encoder says with what
  * the layers above have already drawn, weighted by their precisions (equations 17 and 18 of the paper).
- * Layers are normalised where the paper has batch normalisation.
+ * Weights start by He et al. (2015), and the encoder starts out sure of itself: a chain this deep hears
+ * nothing from its far end otherwise.
  *
  * Encoder and decoder exchange all layers' latents as one vector, the top one first. The exported
  * encoder follows the means of the layers above.
@@ -36,14 +41,17 @@ export const ladder = defineHierarchy({
     latents: z.array(z.int().positive().max(65536)).min(2).max(32).default([64, 32, 16]),
     /** Width of the dense layers at each stochastic layer, from the data upwards. */
     hidden: z.array(z.int().positive().max(65536)).min(2).max(32).default([512, 256, 128]),
-    activation: z.enum(ACTIVATION_NAMES).default('leakyRelu'),
-    /** Normalise each dense layer's outputs. */
-    norm: z.boolean().default(true),
+    activation: z.enum(ACTIVATION_NAMES).default('silu'),
+    /**
+     * Normalise the dense layers on the way up. On the way down it would raise the noise of the draws to
+     * the level of what they say, and nothing is learned.
+     */
+    norm: z.boolean().default(false),
     /**
      * Pass the features of the way down on beside the latents, so that lower layers know of all above
-     * (Kingma et al. 2016, section 4). Without it, each layer knows only the one above, as in the paper.
+     * (Kingma et al. 2016, section 4). Without it, as in the paper, each layer knows only the one above.
      */
-    skip: z.boolean().default(true),
+    skip: z.boolean().default(false),
   }),
   latentDim: ({ latents }) => latents.reduce((sum, size) => sum + size, 0),
   refuse: ({ latents, hidden }, { latentDim }) => {
@@ -62,15 +70,15 @@ export const ladder = defineHierarchy({
     const order = latents.map((_, index) => top - index);
     const total = latents.reduce((sum, size) => sum + size, 0);
 
-    const dense = (scope: Scope, x: Value, inputs: number, outputs: number): Value => {
-      const raw = linear(scope, x, inputs, outputs);
-      return activate(scope.g, norm ? layerNorm(scope.at('norm'), raw, outputs) : raw, activation);
+    const dense = (scope: Scope, x: Value, inputs: number, outputs: number, normalised: boolean): Value => {
+      const raw = linear(scope, x, inputs, outputs, heUniform(inputs));
+      return activate(scope.g, normalised ? layerNorm(scope.at('norm'), raw, outputs) : raw, activation);
     };
-    const block = (scope: Scope, x: Value, inputs: number, outputs: number): Value =>
-      dense(scope.at(1), dense(scope.at(0), x, inputs, outputs), outputs, outputs);
-    const gaussian = (scope: Scope, x: Value, inputs: number, size: number): Gaussian => ({
+    const block = (scope: Scope, x: Value, inputs: number, outputs: number, normalised: boolean): Value =>
+      dense(scope.at(1), dense(scope.at(0), x, inputs, outputs, normalised), outputs, outputs, normalised);
+    const gaussian = (scope: Scope, x: Value, inputs: number, size: number, start: number): Gaussian => ({
       mean: linear(scope.at('mean'), x, inputs, size),
-      logVariance: linear(scope.at('log_variance'), x, inputs, size),
+      logVariance: scope.g.op('Add', [linear(scope.at('log_variance'), x, inputs, size), scope.g.scalar(start)]),
     });
 
     /** What the encoder says of each layer, [N, ...], from the data upwards. */
@@ -81,9 +89,9 @@ export const ladder = defineHierarchy({
       let inputs = dataSize + conditionDim;
       return latents.map((size, layer) => {
         const at = scope.at('layer').at(layer);
-        value = block(at, value, inputs, hidden[layer]!);
+        value = block(at, value, inputs, hidden[layer]!, norm);
         inputs = hidden[layer]!;
-        return gaussian(at, value, inputs, size);
+        return gaussian(at, value, inputs, size, FIRST_LOG_VARIANCE);
       });
     };
 
@@ -93,12 +101,12 @@ export const ladder = defineHierarchy({
       let features: Value | undefined;
       for (const layer of order) {
         const at = scope.at('layer').at(layer);
-        const prior = features && gaussian(at.at('prior'), features, hidden[layer + 1]!, latents[layer]!);
+        const prior = features && gaussian(at.at('prior'), features, hidden[layer + 1]!, latents[layer]!, 0);
         const z = choose(layer, prior);
         const parts = [z, skip ? features : undefined, condition].filter((part) => part !== undefined);
         const width = parts.reduce((sum, part) => sum + (part.shape![1] as number), 0);
         const joined = parts.length === 1 ? z : g.op('Concat', parts, { axis: 1 });
-        features = block(at, joined, width, hidden[layer]!);
+        features = block(at, joined, width, hidden[layer]!, false);
       }
       return features!;
     };

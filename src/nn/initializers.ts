@@ -16,3 +16,8 @@ export const ONES: Initializer = { kind: 'constant', value: 1 };
 export function fanInUniform(fanIn: number): Initializer {
   return { kind: 'uniform', bound: 1 / Math.sqrt(fanIn) };
 }
+
+/** Uniform in ±sqrt(6/fanIn): keeps the size of signals through rectifiers (He et al. 2015, equation 10). */
+export function heUniform(fanIn: number): Initializer {
+  return { kind: 'uniform', bound: Math.sqrt(6 / fanIn) };
+}

@@ -42,7 +42,14 @@ const CASES: Readonly<Record<string, RecipeInput>> = {
     input: image(8, 4, 3),
   },
   ladder: {
-    architecture: { type: 'ladder', latents: [4, 3, 2], hidden: [10, 8, 6], activation: 'tanh' },
+    architecture: {
+      type: 'ladder',
+      latents: [4, 3, 2],
+      hidden: [10, 8, 6],
+      activation: 'tanh',
+      skip: true,
+      norm: true,
+    },
     input: image(5),
   },
   'ladder as in the paper': {
