@@ -10,13 +10,11 @@
 namespace node_vae {
 namespace {
 
-size_t CountOf(const std::vector<int64_t>& dims) noexcept { return static_cast<size_t>(ElementCount(dims)); }
-
 // { dtype, dims, data } of an output; `array` is the caller's where there is one, or null.
 napi_value ToTensor(napi_env env, const ElementType& type, const InferenceOutput& output, napi_value array) {
   if (array == nullptr) {
     void* data = nullptr;
-    const size_t count = CountOf(output.actual_dims);
+    const size_t count = CountElements(output.actual_dims);
     array = NewArray(env, type, count, &data);
     if (count > 0) std::memcpy(data, output.value.GetTensorRawData(), count * type.bytes);
   }
@@ -159,9 +157,9 @@ void InferenceSessionWrap::RunJob::PrepareInput(napi_env env, const ValueInfo& i
     throw Error(code::kShape,
                 what() + ": expected shape " + FormatShape(info.dims) + ", received " + FormatShape(input.dims) + ".");
   }
-  if (view.count != CountOf(input.dims)) {
+  if (view.count != CountElements(input.dims)) {
     throw Error(code::kShape, what() + ": shape " + FormatShape(input.dims) + " has " +
-                                  std::to_string(CountOf(input.dims)) + " elements, the array has " +
+                                  std::to_string(CountElements(input.dims)) + " elements, the array has " +
                                   std::to_string(view.count) + ".");
   }
   input.data = view.data;
@@ -191,9 +189,9 @@ void InferenceSessionWrap::RunJob::PrepareOutput(napi_env env, napi_value wanted
     napi_value dims;
     if (GetOptional(env, wanted, "dims", &dims)) {
       output.dims = ToDims(env, dims, "output '" + name + "'");
-      if (CountOf(output.dims) != view.count) {
+      if (CountElements(output.dims) != view.count) {
         throw Error(code::kShape, "output '" + name + "': shape " + FormatShape(output.dims) + " has " +
-                                      std::to_string(CountOf(output.dims)) + " elements, the array has " +
+                                      std::to_string(CountElements(output.dims)) + " elements, the array has " +
                                       std::to_string(view.count) + ".");
       }
       output.bind = view.count > 0;
@@ -335,13 +333,13 @@ void InferenceSessionWrap::Prepare(const Napi::CallbackInfo& info) {
     auto plan = std::make_shared<Plan>();
     for (uint32_t i = 0; i < input_dims.Length(); ++i) {
       const std::vector<int64_t> dims = ToDims(env, input_dims.Get(i), "prepare(inputDims)");
-      plan->inputs.push_back({static_cast<int>(i), dims, CountOf(dims)});
+      plan->inputs.push_back({static_cast<int>(i), dims, CountElements(dims)});
     }
     for (uint32_t i = 0; i < names.Length(); ++i) {
       const int index = session.FindOutput(ToString(env, names.Get(i), "prepare(outputNames)"));
       if (index < 0) throw Error(code::kOption, "prepare(): no such output.");
       const std::vector<int64_t> dims = ToDims(env, output_dims.Get(i), "prepare(outputDims)");
-      plan->outputs.push_back({index, dims, CountOf(dims)});
+      plan->outputs.push_back({index, dims, CountElements(dims)});
     }
     if (plans_.size() <= slot) plans_.resize(slot + 1);
     plans_[slot] = std::move(plan);

@@ -133,7 +133,7 @@ void ReadBatches(Napi::Env env, Napi::Object object, const TrainingSession& sess
                                     ", received " + dtype + ".");
     }
     const ArrayView view = ViewArrayOf(env, data, *type, what);
-    if (view.count != static_cast<size_t>(ElementCount(one.dims))) {
+    if (view.count != CountElements(one.dims)) {
       throw Error(code::kShape, what + ": shape " + FormatShape(one.dims) + " has " +
                                     std::to_string(ElementCount(one.dims)) + " elements, the array has " +
                                     std::to_string(view.count) + ".");
@@ -232,7 +232,7 @@ RowData ToRowData(Napi::Env env, const Napi::Value& array, const Napi::Value& co
   }
   rows.data = view.data;
   rows.row_count = ToWhole(count, 4294967296.0, what + ", rowCount");
-  rows.row_size = static_cast<size_t>(ElementCount(feed.dims));
+  rows.row_size = CountElements(feed.dims);
   if (rows.row_count * rows.row_size != view.count) {
     throw Error(code::kShape, what + ": " + std::to_string(rows.row_count) + " rows of shape " + FormatShape(feed.dims) +
                                   " have " + std::to_string(rows.row_count * rows.row_size) +

@@ -32,5 +32,7 @@ std::string FormatShape(const std::vector<int64_t>& dims);
 
 // Product of dims; -1 when one of them is dynamic.
 int64_t ElementCount(const std::vector<int64_t>& dims) noexcept;
+// The same for a shape known to have no dynamic dimension.
+inline size_t CountElements(const std::vector<int64_t>& dims) noexcept { return static_cast<size_t>(ElementCount(dims)); }
 
 }  // namespace node_vae

@@ -21,7 +21,7 @@ ParameterLayout::ParameterLayout(const std::vector<ParameterSpec>& parameters) :
     for (size_t i = 0; i < parameters.size(); ++i) {
       const ParameterSpec& spec = parameters[i];
       if (spec.trainable != trainable) continue;
-      const auto count = static_cast<size_t>(ElementCount(spec.dims));
+      const auto count = CountElements(spec.dims);
       entries_[i] = {offset, count, trainable};
       const size_t room = RoundUp(count);
       if (trainable) {
