@@ -37,7 +37,7 @@ export async function drawFromPrior(
   const noise = priorNoise!.map((spec, index) => noiseRows(spec, rows, source, index, temperature));
   const size = elementCount(latentShape);
   const data = new Float32Array(rows * size);
-  const step = rowsPerRun(undefined, latentShape);
+  const step = rowsPerRun(undefined, undefined, latentShape);
   for (let from = 0; from < rows; from += step) {
     const to = Math.min(rows, from + step);
     const feeds: Record<string, NativeTensor> = { ...labels?.(from, to) };
@@ -57,7 +57,7 @@ export async function drawFromPrior(
 
 export async function drawFromPosterior(
   session: GraphSession,
-  { latentShape, dataShape }: Networks,
+  { latentShape, dataShape, widest }: Networks,
   reader: RowReader,
   { seed, stream, counter }: NoiseSource,
   flag: NativeAbortFlag | undefined,
@@ -65,7 +65,7 @@ export async function drawFromPosterior(
   const size = elementCount(latentShape);
   const data = new Float32Array(reader.rows * size);
   const noise = normalRows(reader.rows, latentShape, seed, stream, counter).data as Float32Array;
-  const step = rowsPerRun(undefined, dataShape, latentShape);
+  const step = rowsPerRun(undefined, widest, dataShape, latentShape);
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
     const dims = [to - from, ...latentShape];

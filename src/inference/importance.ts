@@ -29,7 +29,7 @@ export function kindOf(draws: number): SessionKind {
 /** @param sessions of the graphs that `kindOf` names for the runs. */
 export async function scoreByImportance(
   sessions: ReadonlyMap<SessionKind, GraphSession>,
-  { latentShape, dataShape }: Networks,
+  { latentShape, dataShape, widest }: Networks,
   reader: RowReader,
   seed: bigint,
   samples: number,
@@ -40,7 +40,7 @@ export async function scoreByImportance(
   const kl = new Float32Array(reader.rows);
   const importanceWeighted = new Float32Array(reader.rows);
   const one = { dtype: 'float32' as const, dims: [], data: Float32Array.of(1) };
-  const step = Math.max(1, Math.floor(rowsPerRun(undefined, dataShape, latentShape) / Math.max(...runs)));
+  const step = Math.max(1, Math.floor(rowsPerRun(undefined, widest, dataShape, latentShape) / Math.max(...runs)));
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
     const rows = await reader.read(from, to);

@@ -63,6 +63,8 @@ export interface Networks {
   readonly downsampling: number | undefined;
   /** Side of a tile that suits the model, in data elements, where its maker says so. */
   readonly tileSize: number | undefined;
+  /** Elements of one row of the widest value inside the networks, where that is known. */
+  readonly widest?: number | undefined;
   readonly encoder: EncoderPort;
   readonly decoder: DecoderPort;
   readonly scaling: LatentScaling | undefined;

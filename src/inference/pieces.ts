@@ -6,15 +6,29 @@ import { float16ToFloat32, float32ToFloat16 } from './half.js';
 import type { FloatType } from './networks.js';
 import type { Feeds, GraphSession } from './session.js';
 
-/** Rows of one run: enough to keep the processor busy, few enough to stay near the cache. */
+/** Rows of one run at most. */
 const MOST_ROWS = 1024;
-const MOST_ELEMENTS = 1 << 20;
+/**
+ * Elements of the widest value of one run: 1.6 MB. Beyond, what one layer writes has left the cache
+ * before the next reads it: on one core of a Zen 4 a convolutional encoder of 28×28 pictures takes
+ * 38.1 µs a row in runs of 128 rows and 41.8 in runs of 1024, a fully connected one 6.4 and 6.6.
+ */
+const MOST_ELEMENTS = 400 * 1024;
 
-/** How many rows one run takes. */
-export function rowsPerRun(batch: number | undefined, ...rowShapes: readonly (readonly number[])[]): number {
+/**
+ * How many rows one run takes.
+ *
+ * @param batch what the graph fixes.
+ * @param widest elements of one row of the widest value inside the graph, where that is known.
+ */
+export function rowsPerRun(
+  batch: number | undefined,
+  widest: number | undefined,
+  ...rowShapes: readonly (readonly number[])[]
+): number {
   if (batch !== undefined) return batch;
-  const widest = Math.max(...rowShapes.map(elementCount));
-  return Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_ELEMENTS / widest)));
+  const width = Math.max(widest ?? 1, ...rowShapes.map(elementCount));
+  return Math.max(1, Math.min(MOST_ROWS, Math.floor(MOST_ELEMENTS / width)));
 }
 
 export interface PieceOutput {

@@ -123,7 +123,7 @@ async function measureRanges(
   const session = await GraphSession.open(writeModel(observedModel(model, names)), 'calibration', options);
   try {
     const wanted = names.flatMap((_, index) => [{ name: `min_${index}` }, { name: `max_${index}` }]);
-    const step = rowsPerRun(undefined, reader.rowShape);
+    const step = rowsPerRun(undefined, undefined, reader.rowShape);
     for (let from = 0; from < reader.rows; from += step) {
       const results = await session.run(await feed(from, Math.min(reader.rows, from + step)), wanted);
       names.forEach((name, index) => {

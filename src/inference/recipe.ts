@@ -9,6 +9,7 @@ import {
   type VaeNetwork,
 } from '../architectures/graphs.js';
 import type { ParameterStore } from '../architectures/parameters.js';
+import { elementCount } from '../core/dtype.js';
 import { lowerSlowOperators } from '../grad/lower.js';
 import { GraphBuilder, type Model, writeModel } from '../graph/index.js';
 import type { Networks, SessionKind } from './networks.js';
@@ -43,11 +44,18 @@ export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Net
   const factors = latentShape.slice(1).map((dim, axis) => (dataShape[axis + 1] ?? 0) / dim);
   const spatial = factors.length > 0 && factors.length === dataShape.length - 1;
   const even = spatial && factors.every((factor) => factor === factors[0] && Number.isInteger(factor));
+  let widest: number | undefined;
   return {
     dataShape,
     latentShape,
     downsampling: even ? factors[0] : undefined,
     tileSize: undefined,
+    get widest() {
+      widest ??= Math.max(
+        ...(['encoder', 'decoder'] as const).map((kind) => widestRow(graphOf(kind, vae, parameters))),
+      );
+      return widest;
+    },
     encoder: {
       input: NAMES.input,
       dtype: 'float32',
@@ -67,4 +75,16 @@ export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Net
     graph: async (kind) => graphOf(kind, vae, parameters),
     open: (kind, options) => GraphSession.open(writeModel(graphOf(kind, vae, parameters)), `Vae's ${kind}`, options),
   };
+}
+
+/** Elements of one row of the graph's widest value: of those whose first axis is the batch. */
+function widestRow({ graph }: Model): number {
+  const batch = graph.inputs[0]?.shape?.[0];
+  let widest = 1;
+  for (const { shape } of graph.types.values()) {
+    if (shape === undefined || shape[0] !== batch) continue;
+    const row = shape.slice(1).filter((dim) => typeof dim === 'number');
+    widest = Math.max(widest, elementCount(row));
+  }
+  return widest;
 }

@@ -128,7 +128,8 @@ async function eachPiece(
     }
     return;
   }
-  const most = reader.rows === 1 ? 1 : rowsPerRun(port.batch, reader.rowShape, ...raw.map(({ rowShape }) => rowShape));
+  const shapes = [reader.rowShape, ...raw.map(({ rowShape }) => rowShape)];
+  const most = reader.rows === 1 ? 1 : rowsPerRun(port.batch, networks.widest, ...shapes);
   const step = port.batch ?? Math.min(most, work.maxRows ?? most);
   if (reader.borrow !== undefined) return eachBorrowed(work, reader.borrow, port, step, whole, done);
   let next: ReturnType<RowReader['read']> = reader.read(0, Math.min(reader.rows, step));

@@ -22,14 +22,14 @@ export interface ScoreRows {
 /** One draw from the posterior of each row, the same for the same seed. */
 export async function scoreByObjective(
   session: GraphSession,
-  { latentShape, dataShape }: Networks,
+  { latentShape, dataShape, widest }: Networks,
   reader: RowReader,
   seed: bigint,
   flag: NativeAbortFlag | undefined,
 ): Promise<ScoreRows> {
   const reconstruction = new Float32Array(reader.rows);
   const kl = new Float32Array(reader.rows);
-  const step = rowsPerRun(undefined, dataShape, latentShape);
+  const step = rowsPerRun(undefined, widest, dataShape, latentShape);
   const one = { dtype: 'float32' as const, dims: [], data: Float32Array.of(1) };
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
@@ -71,7 +71,7 @@ export async function scoreByNetworks(
   const reconstruction = new Float32Array(reader.rows);
   const kl = new Float32Array(reader.rows);
   const size = elementCount(reader.rowShape);
-  const step = networks.encoder.batch ?? rowsPerRun(undefined, reader.rowShape);
+  const step = networks.encoder.batch ?? rowsPerRun(undefined, networks.widest, reader.rowShape);
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
     const rows = await reader.read(from, to);
