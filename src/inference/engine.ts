@@ -9,7 +9,7 @@ import { type LabelRows, labelFeeds } from './labels.js';
 import type { Networks, SessionKind } from './networks.js';
 import { type ChosenProvider, chooseProvider, type ProviderInput } from './providers.js';
 import { type QuantizedNetworks, quantizeNetworks } from './quantize.js';
-import { type BatchInput, type RowReader, readRows } from './rows.js';
+import { type BatchInput, type RowReader, readRows, withMembers } from './rows.js';
 import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './run-networks.js';
 import { type ScoreRows, scoreByNetworks, scoreByObjective } from './score.js';
 import type { GraphSession } from './session.js';
@@ -220,7 +220,7 @@ export class Engine {
   /** The reader, with the labels that go with its rows where the model takes any. */
   #labelled(reader: RowReader, { labels }: CallOptions, batch: unknown, where: string): RowReader {
     if (this.networks.classes === undefined && labels === undefined) return reader;
-    return { ...reader, feeds: labelFeeds(this.networks, labels, batch, reader.rows, where) };
+    return withMembers(reader, { feeds: labelFeeds(this.networks, labels, batch, reader.rows, where) });
   }
 
   #run<T>(

@@ -55,9 +55,8 @@ export function readRows(
   where: string,
   { bytes = FRACTIONS, signal }: RowOptions = {},
 ): RowReader {
-  const convert: RowReader['convert'] = (stored, at, count, into, to) =>
-    copyAsFloats(stored, at, count, into, to, byteTable(bytes), where);
-  if (input instanceof Dataset) return readDataset(input, shape, where, bytes, convert, signal);
+  if (input instanceof Dataset)
+    return new DatasetRows(input, checkRowShape(input.rowShape, shape, where), bytes, where, signal);
   if (!isTensorLike(input)) {
     throw new VaeError(
       'ERR_VAE_SHAPE',
@@ -68,45 +67,85 @@ export function readRows(
   const rows = dims[0] ?? 0;
   const rowShape = checkRowShape(dims.slice(1), shape, where);
   if (rows === 0) throw new VaeError('ERR_VAE_DATA', `${where}: the batch is empty.`);
-  const width = elementCount(rowShape);
-  const part = (from: number, to: number): TypedArray =>
-    from === 0 && to === rows ? data : data.subarray(from * width, to * width);
-  return {
-    rows,
-    rowShape,
-    read: (from, to) => toFloat32(part(from, to), from, to, rowShape, bytes, where),
-    ...(data instanceof Float32Array && {
-      borrow: (from: number, to: number) => ({
-        dtype: 'float32' as const,
-        dims: [to - from, ...rowShape],
-        data: part(from, to),
-      }),
-      check: (tensor: NativeTensor, from: number) => checkFinite(tensor.data as Float32Array, from, width, where),
-    }),
-    stored: (row) => data.subarray(row * width, (row + 1) * width),
-    convert,
-  };
+  return data instanceof Float32Array
+    ? new FloatRows(data, rows, rowShape, bytes, where)
+    : new MemoryRows(data, rows, rowShape, bytes, where);
 }
 
-function readDataset(
-  data: Dataset,
-  shape: readonly number[],
-  where: string,
-  bytes: ByteRange,
-  convert: RowReader['convert'],
-  signal: AbortSignal | undefined,
-): RowReader {
-  const rowShape = checkRowShape(data.rowShape, shape, where);
-  return {
-    rows: data.length,
-    rowShape,
-    async read(from, to) {
-      const wanted = Uint32Array.from({ length: to - from }, (_, index) => from + index);
-      return toFloat32(await data.read(wanted, signal), from, to, rowShape, bytes, where);
-    },
-    stored: (row) => data.read([row], signal),
-    convert,
-  };
+/** Rows one after another in memory. A class, since readers are made for every single request. */
+class MemoryRows<Data extends TypedArray = TypedArray> implements RowReader {
+  protected readonly width: number;
+
+  constructor(
+    protected readonly data: Data,
+    readonly rows: number,
+    readonly rowShape: readonly number[],
+    protected readonly bytes: ByteRange,
+    protected readonly where: string,
+  ) {
+    this.width = elementCount(rowShape);
+  }
+
+  read(from: number, to: number): NativeTensor {
+    return toFloat32(this.part(from, to), from, to, this.rowShape, this.bytes, this.where);
+  }
+
+  stored(row: number): TypedArray {
+    return this.part(row, row + 1);
+  }
+
+  convert(stored: TypedArray, at: number, count: number, into: Float32Array, to: number): void {
+    copyAsFloats(stored, at, count, into, to, byteTable(this.bytes), this.where);
+  }
+
+  /** The array itself where it is all of it: views take time to make. */
+  protected part(from: number, to: number): TypedArray {
+    if (from === 0 && to === this.rows) return this.data;
+    return this.data.subarray(from * this.width, to * this.width);
+  }
+}
+
+class FloatRows extends MemoryRows<Float32Array> {
+  borrow(from: number, to: number): NativeTensor {
+    return { dtype: 'float32', dims: [to - from, ...this.rowShape], data: this.part(from, to) };
+  }
+
+  check(rows: NativeTensor, from: number): void {
+    checkFinite(rows.data as Float32Array, from, this.width, this.where);
+  }
+}
+
+class DatasetRows implements RowReader {
+  readonly rows: number;
+
+  constructor(
+    private readonly data: Dataset,
+    readonly rowShape: readonly number[],
+    private readonly bytes: ByteRange,
+    private readonly where: string,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    this.rows = data.length;
+  }
+
+  async read(from: number, to: number): Promise<NativeTensor> {
+    const wanted = Uint32Array.from({ length: to - from }, (_, index) => from + index);
+    const data = await this.data.read(wanted, this.signal);
+    return toFloat32(data, from, to, this.rowShape, this.bytes, this.where);
+  }
+
+  stored(row: number): Promise<TypedArray> {
+    return this.data.read([row], this.signal);
+  }
+
+  convert(stored: TypedArray, at: number, count: number, into: Float32Array, to: number): void {
+    copyAsFloats(stored, at, count, into, to, byteTable(this.bytes), this.where);
+  }
+}
+
+/** The same rows with other members in place of theirs. */
+export function withMembers(reader: RowReader, members: Partial<RowReader>): RowReader {
+  return Object.assign(Object.create(reader) as RowReader, members);
 }
 
 /**

@@ -4,7 +4,7 @@ import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { dataShapeFor, type LatentScaling, latentShapeFor, type Networks, POINT_LOG_VARIANCE } from './networks.js';
 import { allocate, type PieceOutput, type Port, rowsPerRun, runPiece } from './pieces.js';
-import type { RowReader } from './rows.js';
+import { type RowReader, withMembers } from './rows.js';
 import { runTiled } from './run-tiled.js';
 import type { GraphSession } from './session.js';
 import type { Tiling } from './tiling.js';
@@ -111,14 +111,10 @@ async function eachPiece(
 ): Promise<void> {
   const { networks, session, reader, flag, tiling, where } = work;
   const port = encodes ? networks.encoder : networks.decoder;
-  const whole = (from: number, to: number): PieceOutput[] => {
-    const into = targets(from, to);
-    return raw.map((output, index) => ({ ...output, into: into[index]! }));
-  };
   if (tiling !== undefined && networks.downsampling !== undefined) {
     const run = { session, port, reader, tiling, downsampling: networks.downsampling, encodes, flag, where };
     for (let row = 0; row < reader.rows; row += 1) {
-      const outputs = whole(row, row + 1);
+      const outputs = pieceOutputs(raw, targets(row, row + 1));
       await runTiled(run, row, outputs);
       done?.(
         row,
@@ -131,12 +127,12 @@ async function eachPiece(
   const shapes = [reader.rowShape, ...raw.map(({ rowShape }) => rowShape)];
   const most = reader.rows === 1 ? 1 : rowsPerRun(port.batch, networks.widest, ...shapes);
   const step = port.batch ?? Math.min(most, work.maxRows ?? most);
-  if (reader.borrow !== undefined) return eachBorrowed(work, reader.borrow, port, step, whole, done);
+  if (reader.borrow !== undefined) return eachBorrowed(work, port, step, raw, targets, done);
   let next: ReturnType<RowReader['read']> = reader.read(0, Math.min(reader.rows, step));
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
     const rows = next instanceof Promise ? await next : next;
-    const outputs = whole(from, to);
+    const outputs = pieceOutputs(raw, targets(from, to));
     const running = runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to));
     // The next rows are read and converted while these run.
     if (to < reader.rows) next = readAhead(reader, to, Math.min(reader.rows, to + step));
@@ -149,19 +145,23 @@ async function eachPiece(
   }
 }
 
+function pieceOutputs(raw: readonly RawOutput[], into: readonly Float32Array[]): PieceOutput[] {
+  return raw.map(({ name, rowShape }, index) => ({ name, rowShape, into: into[index]! }));
+}
+
 /** Rows that lie ready: they run while their values are looked at, and a run on bad ones is thrown away. */
 async function eachBorrowed(
   { session, reader, flag }: Work,
-  borrow: NonNullable<RowReader['borrow']>,
   port: Port,
   step: number,
-  targets: (from: number, to: number) => PieceOutput[],
+  raw: readonly RawOutput[],
+  targets: (from: number, to: number) => readonly Float32Array[],
   done: ((from: number, to: number, values: readonly Float32Array[]) => void) | undefined,
 ): Promise<void> {
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
-    const rows = borrow(from, to);
-    const outputs = targets(from, to);
+    const rows = reader.borrow!(from, to);
+    const outputs = pieceOutputs(raw, targets(from, to));
     const running = runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to));
     try {
       reader.check?.(rows, from);
@@ -239,8 +239,7 @@ function unscaled(reader: RowReader, scaling: LatentScaling): RowReader {
     });
     return out;
   };
-  return {
-    ...reader,
+  return withMembers(reader, {
     borrow: undefined,
     async read(from, to) {
       const rows = await reader.read(from, to);
@@ -249,7 +248,7 @@ function unscaled(reader: RowReader, scaling: LatentScaling): RowReader {
     async stored(row) {
       return undo((await reader.read(row, row + 1)).data as Float32Array);
     },
-  };
+  });
 }
 
 function eachChannel(
