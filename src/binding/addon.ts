@@ -78,7 +78,10 @@ export interface NativeInferenceSession {
   close(): Promise<void>;
 }
 
-/** How one input of the training graph, parameters aside, is filled for each micro-batch. */
+/**
+ * How one input of the training graph, parameters and states aside, is filled for each micro-batch. The
+ * eval graph may have the same inputs. Any feed may be replaced for one request by `given`.
+ */
 export type FeedSource =
   /** Rows gathered from an attached array (see attachRows), by the request's indices. */
   | {
@@ -87,7 +90,11 @@ export type FeedSource =
       readonly dims: readonly number[];
       readonly dtype: 'float32' | 'int64';
     }
-  /** Random numbers, [rows, ...dims], drawn anew for each micro-batch; `stream` keeps draws apart. */
+  /**
+   * Random numbers, [rows, ...dims]: those that NativeRandom makes of the session's seed, `stream` (below
+   * 2^31, the rest is the session's own) and the micro-batch's number. So a run that is resumed draws what
+   * it would have drawn, and an evaluation draws others if its numbers are others.
+   */
   | {
       readonly kind: 'normal' | 'uniform';
       readonly name: string;
@@ -103,14 +110,18 @@ export interface ParameterDescription {
   readonly name: string;
   readonly dims: readonly number[];
   readonly trainable: boolean;
-  /** Output of the training graph holding its gradient; absent when frozen. */
+  /** Output of the training graph holding its gradient, of the same shape; absent when frozen. */
   readonly gradient?: string;
   /** Multiplies the optimizer's weight decay; 0 for biases and norms where asked. Default 1. */
   readonly weightDecayScale?: number;
+  /** Multiplies the learning rate. Default 1. */
   readonly learningRateScale?: number;
 }
 
-/** A value carried from step to step by the graph itself, such as running statistics. */
+/**
+ * A float32 value carried from step to step by the graph itself, such as running statistics. It begins at
+ * zero; a micro-batch that is not finite leaves it as it was.
+ */
 export interface StateDescription {
   readonly name: string;
   readonly dims: readonly number[];
@@ -118,6 +129,7 @@ export interface StateDescription {
   readonly output: string;
 }
 
+/** As PyTorch's optimizers of these names; adam adds weight decay to the gradient, adamw is decoupled. */
 export type OptimizerConfig =
   | {
       readonly type: 'sgd';
@@ -145,9 +157,9 @@ export interface TrainingSessionConfig extends SessionOptions {
   /** Outputs of the eval graph, float32 [rows, ...fixed]. */
   readonly perExample: readonly string[];
   readonly optimizer: OptimizerConfig;
-  /** Clips the global L2 norm of the gradient before the optimizer; absent: no clipping. */
+  /** Clips the global L2 norm of the gradient as PyTorch's clip_grad_norm_; absent: no clipping. */
   readonly clipGradientNorm?: number;
-  /** Keeps an exponential moving average of the parameters with this decay. */
+  /** Keeps an exponential moving average of the trainable parameters with this decay, 0 <= decay < 1. */
   readonly emaDecay?: number;
   /** Key of every random number the session draws. 64 bits. */
   readonly seed: bigint;
@@ -157,7 +169,7 @@ export interface TrainingSessionConfig extends SessionOptions {
 export interface RowTransform {
   readonly scale: number;
   readonly offset: number;
-  /** `sample` draws each value as a Bernoulli of its intensity, anew in every micro-batch. */
+  /** `threshold`: 1 above 0.5, else 0. `sample`: a Bernoulli of each value, drawn anew in every micro-batch. */
   readonly binarise: 'none' | 'threshold' | 'sample';
 }
 
@@ -174,6 +186,7 @@ export interface TrainRequest {
   readonly learningRates: Float64Array;
   /** Micro-batches whose mean gradient makes one optimizer step. Accumulation goes on across requests. */
   readonly accumulate: number;
+  /** Tensors in place of what feeds would make, by name; borrowed. The request then holds one micro-batch. */
   readonly given?: Readonly<Record<string, NativeTensor>>;
   /** Also measure the norm of each update (costs a pass over the parameters). */
   readonly measureUpdates?: boolean;
@@ -187,7 +200,10 @@ export interface TrainResult {
   /** Global norm before clipping, for each completed micro-batch that ended in an optimizer step; NaN for others. */
   readonly gradientNorms: Float32Array;
   readonly updateNorms?: Float32Array;
-  /** Set when a loss or gradient was not finite: that step was not applied. */
+  /**
+   * Set when a loss or gradient was not finite: that micro-batch changed nothing. `where` is a name of
+   * `scalars` or "gradient of …".
+   */
   readonly nonFinite?: { readonly microBatch: number; readonly where: string };
   /** Seconds spent assembling batches, in the graph, and in the optimizer. */
   readonly seconds: { readonly assemble: number; readonly graph: number; readonly optimizer: number };
@@ -205,6 +221,14 @@ export interface EvalRequest {
 
 export type OptimizerSlot = 'moment1' | 'moment2' | 'ema' | 'accumulator';
 
+/**
+ * Parameters, optimizer and graphs of a model in training, in native memory. One call at a time: whatever
+ * is called while another is in flight fails with ERR_VAE_BUSY, after close() with ERR_VAE_DISPOSED.
+ *
+ * The same seed, rows and numbers of micro-batches give the same bits on one machine with one number of
+ * threads, however they are divided into requests; gathering, noise and optimizer give the same bits
+ * everywhere, the graphs do not.
+ */
 export interface NativeTrainingSession {
   /** Total number of float32 values in the flat parameter buffer. */
   readonly parameterCount: number;
@@ -222,8 +246,12 @@ export interface NativeTrainingSession {
     rowCount: number,
     transform: RowTransform,
   ): void;
+  /**
+   * One optimizer step for every `accumulate` micro-batches. An abort resolves with what was done so far;
+   * a micro-batch is applied wholly or not at all.
+   */
   train(request: TrainRequest, abort?: NativeAbortFlag): Promise<TrainResult>;
-  /** Per-example outputs of the eval graph, concatenated over the micro-batches. */
+  /** Per-example outputs of the eval graph, concatenated over the micro-batches. An abort rejects. */
   evaluate(request: EvalRequest, abort?: NativeAbortFlag): Promise<Record<string, Float32Array>>;
   /** Forward and backward only: adds to the accumulator without an optimizer step. */
   accumulate(request: TrainRequest, abort?: NativeAbortFlag): Promise<TrainResult>;
@@ -231,11 +259,15 @@ export interface NativeTrainingSession {
   optimizerStep(learningRate: number): Promise<{ gradientNorm: number; updateNorm: number; nonFinite?: string }>;
   /** Drops the accumulated gradient. */
   resetGradient(): void;
+  /** Changes settings between steps. Another type of optimizer starts with empty moments and `step` 0. */
   setOptimizer(optimizer: OptimizerConfig): void;
-  /** Copies of the flat buffers, in the order of the description, without gaps. */
+  /** Copies of the flat buffers: all parameters, in the order of the description, without gaps. */
   getParameters(): Float32Array;
+  /** Also sets the moving average, where there is one, to the same. */
   setParameters(values: Float32Array): void;
+  /** Mean of the accumulated micro-batches, or the last one's gradient; 0 for frozen parameters. */
   getGradients(): Float32Array;
+  /** Undefined for a slot that this session does not have; 0 for frozen parameters. */
   getSlot(slot: OptimizerSlot): Float32Array | undefined;
   setSlot(slot: OptimizerSlot, values: Float32Array): void;
   getStates(): Record<string, Float32Array>;
@@ -250,7 +282,7 @@ export interface NativeRandom {
   philox(counter: Uint32Array, key: Uint32Array): Uint32Array;
   /** Uniform in [0, 1), 24 bits; element i depends only on (seed, stream, counter, i). */
   fillUniform(out: Float32Array, seed: bigint, stream: number, counter: bigint): void;
-  /** Standard normal by Box–Muller. */
+  /** Standard normal by Box–Muller, magnitude below 6.7; as uniform, element by element. */
   fillNormal(out: Float32Array, seed: bigint, stream: number, counter: bigint): void;
   /** Fisher–Yates of 0..count-1. */
   permutation(count: number, seed: bigint, stream: number, counter: bigint): Uint32Array;
