@@ -49,6 +49,9 @@ std::vector<std::vector<int64_t>> TrainingSession::ExampleDims() const {
   std::vector<std::vector<int64_t>> all;
   for (const std::string& name : config_.per_example) {
     const ValueInfo& output = eval_graph_->session().outputs()[eval_graph_->session().FindOutput(name)];
+    if (output.type->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) {
+      throw Error(code::kGraph, "The eval graph's output '" + name + "' is " + output.type->name + "; expected float32.");
+    }
     std::vector<int64_t> dims(output.dims.begin() + (output.dims.empty() ? 0 : 1), output.dims.end());
     if (output.dims.empty() || std::any_of(dims.begin(), dims.end(), [](int64_t dim) { return dim < 0; })) {
       throw Error(code::kGraph, "The eval graph's output '" + name + "' has shape " + FormatShape(output.dims) +

@@ -59,11 +59,12 @@ export function linearTrainingModel(): Uint8Array {
 }
 
 /** The squared error of each example, by the same formula. */
-export function linearEvalModel(): Uint8Array {
+export function linearEvalModel(dtype: 'float32' | 'float64' = 'float32'): Uint8Array {
   const builder = new GraphBuilder();
   const { difference, weight } = linear(builder);
   const perExample = builder.op('ReduceMean', [square(builder, difference), builder.int64s([1])], { keepdims: 0 });
-  builder.output('loss_each', builder.op('Mul', [perExample, weight]));
+  const weighted = builder.op('Mul', [perExample, weight]);
+  builder.output('loss_each', dtype === 'float32' ? weighted : builder.op('Cast', [weighted], { to: dtype }));
   return writeModel(builder.model);
 }
 

@@ -572,6 +572,12 @@ describe('refused', () => {
     ['a model of another shape', { parameters: [] }, 'ERR_VAE_GRAPH', /input '\w+' is neither/],
     ['unknown scalars', { scalars: ['loss', 'bits'] }, 'ERR_VAE_GRAPH', /no output 'bits'/],
     ['a scalar that is none', { scalars: ['W_grad'] }, 'ERR_VAE_GRAPH', /expected a scalar/],
+    [
+      'a per-example output of another type',
+      { evalModel: linearEvalModel('float64') },
+      'ERR_VAE_GRAPH',
+      /'loss_each' is float64; expected float32/,
+    ],
     ['an unknown optimizer', { optimizer: { ...SGD, type: 'lion' as never } }, 'ERR_VAE_OPTION', /lion/],
     ['an impossible decay', { emaDecay: 1 }, 'ERR_VAE_OPTION', /emaDecay/],
     ['an impossible clip', { clipGradientNorm: 0 }, 'ERR_VAE_OPTION', /clipGradientNorm/],
