@@ -61,7 +61,7 @@ export const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
       },
       seed: 1,
     },
-    epochs: 170,
+    epochs: 150,
     fit: (epochs) => ({
       batchSize: 128,
       optimizer: { type: 'adam' },
