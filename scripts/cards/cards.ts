@@ -77,7 +77,7 @@ export const CARDS: Readonly<Record<string, Card>> = {
   conv1d: {
     title: 'Convolutions over sequences',
     source: 'Donahue, McAuley and Puckette, Adversarial Audio Synthesis, ICLR 2019, section 3',
-    text: 'Strided convolutions over one axis, for frames of sound and other series: input `{ kind: "sequence", length, channels }`.',
+    text: 'Strided convolutions over one axis, for frames of sound and other series: input `{ kind: "sequence", length, channels }`. After the short run below voiced sounds come back well; hiss and clicks do not.',
     options: stack('[32, 64, 128]', 9, 4),
     data: {
       name: 'spoken words of alsa-utils at 16 kHz, frames of 512 samples; "front right" is kept for the test',
