@@ -219,8 +219,9 @@ Napi::Value InferenceSessionWrap::Run(const Napi::CallbackInfo& info) {
   return GuardPromise(env, [&] {
     auto job = std::make_unique<RunJob>(*this);
     job->Prepare(env, info[0], info[1], info[2]);
+    napi_value promise = AddonState::Of(env).runs.Submit(std::move(job));
     handle_.Begin(*this);
-    return AddonState::Of(env).runs.Submit(std::move(job));
+    return promise;
   });
 }
 
@@ -356,8 +357,9 @@ Napi::Value InferenceSessionWrap::RunPrepared(const Napi::CallbackInfo& info) {
     if (slot >= plans_.size() || plans_[slot] == nullptr || plans_[slot]->retired) return env.Undefined();
     auto job = std::make_unique<PreparedJob>(*this, plans_[slot]);
     if (!job->Prepare(env, info[1], caller_owned, info[3])) return env.Undefined();
+    napi_value promise = AddonState::Of(env).runs.Submit(std::move(job));
     handle_.Begin(*this);
-    return AddonState::Of(env).runs.Submit(std::move(job));
+    return promise;
   });
 }
 

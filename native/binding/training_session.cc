@@ -104,8 +104,9 @@ class TrainingSessionWrap::SessionJob : public Job {
 };
 
 napi_value TrainingSessionWrap::Submit(Napi::Env env, std::unique_ptr<SessionJob> job) {
+  napi_value promise = AddonState::Of(env).trainings.Submit(std::move(job));
   handle_.Begin(*this);
-  return AddonState::Of(env).trainings.Submit(std::move(job));
+  return promise;
 }
 
 class TrainingSessionWrap::TrainJob : public SessionJob {

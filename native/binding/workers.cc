@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string>
+#include <system_error>
 
 #include "binding/errors.h"
+#include "core/error.h"
 #include "core/pause.h"
 #include "core/thread_name.h"
 
@@ -44,7 +47,8 @@ napi_value Completions::Expect(Job& job) {
     job.tuned = true;
     const double seconds = tuner->Expected(job.wait);
     if (job.wait == Wait::kSpinBoth && seconds < kLongestPoll && poll_request_ != nullptr) {
-      poll_until_ = job.submitted + std::chrono::microseconds(static_cast<int>(2e6 * seconds) + 30);
+      const double budget = seconds == 0 ? kLongestPoll : 2 * seconds + 30e-6;
+      poll_until_ = job.submitted + std::chrono::nanoseconds(static_cast<int64_t>(1e9 * budget));
       if (!polling_.exchange(true)) *poll_request_ = 1;
     }
   }
@@ -121,23 +125,33 @@ void Completions::Settle(Job& job) {
   }
 }
 
+// Starts a thread where the jobs outnumber those that wait for one. Throws where there is no thread at all.
+void Workers::Grow() {
+  {
+    std::lock_guard lock(mutex_);
+    if (queue_.size() < idle_ + spinning_ || threads_.size() >= max_threads_) return;
+  }
+  auto slot = std::make_unique<WorkerSlot>();
+  try {
+    threads_.emplace_back([this, slot = slot.get()] { Loop(*slot); });
+  } catch (const std::system_error& error) {
+    if (!threads_.empty()) return;
+    throw Error(code::kRuntime, std::string("No thread could be started: ") + error.what());
+  }
+  slots_.push_back(std::move(slot));
+}
+
 napi_value Workers::Submit(std::unique_ptr<Job> job) {
+  Grow();
   napi_value promise = completions_.Expect(*job);
   bool wake;
-  bool start;
   {
     std::lock_guard lock(mutex_);
     queue_.push_back(std::move(job));
     waiting_.store(queue_.size(), std::memory_order_release);
-    const bool caught = spinning_ >= queue_.size();  // a spinning thread will take it
-    wake = !caught && idle_ > 0;
-    start = !caught && !wake && threads_.size() < max_threads_;
+    wake = spinning_ < queue_.size() && idle_ > 0;
   }
   if (wake) wake_.notify_one();
-  if (start) {
-    slots_.push_back(std::make_unique<WorkerSlot>());
-    threads_.emplace_back([this, slot = slots_.back().get()] { Loop(*slot); });
-  }
   return promise;
 }
 

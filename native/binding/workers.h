@@ -97,6 +97,7 @@ class Workers {
   void Stop() noexcept;
 
  private:
+  void Grow();
   void Loop(WorkerSlot& slot);
   std::unique_ptr<Job> Take(bool spin);
 
