@@ -50,6 +50,7 @@ export type {
   ImportedArchitecture,
   ImportedInput,
   LabelledOptions,
+  LatentStatisticsOptions,
   LoadOptions,
   ReconstructOptions,
   SampleOptions,

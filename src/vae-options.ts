@@ -12,6 +12,7 @@ import { type Seed, seedSchema } from './core/seed.js';
 import { type ProviderInput, providerSchema } from './inference/providers.js';
 import type { RunOptions } from './inference/session.js';
 import { type TilingInput, tilingSchema } from './inference/tiling.js';
+import { ACTIVE_ABOVE } from './latent/statistics.js';
 import type { LikelihoodConfig, LikelihoodInput } from './nn/likelihoods/index.js';
 import type { ObjectiveInput } from './nn/objectives/index.js';
 import type { PosteriorInput } from './nn/posteriors/index.js';
@@ -85,6 +86,14 @@ export const scoreSchema = z.strictObject({
     .positive()
     .max(1 << 24)
     .optional(),
+});
+export const latentStatisticsSchema = z.strictObject({
+  ...signalShape,
+  tiling: tilingSchema.optional(),
+  labels: labels.optional(),
+  seed: seedSchema.optional(),
+  /** Above this a dimension counts as in use. Default 0.01. */
+  threshold: z.number().positive().default(ACTIVE_ABOVE),
 });
 export const reconstructSchema = z.strictObject({
   ...callShape,
@@ -244,6 +253,14 @@ export interface DrawOptions extends LabelledOptions {
 export interface ScoreOptions extends DrawOptions {
   /** Draws from the posterior of each example, for the importance-weighted bound. Default: one draw, no such bound. */
   readonly importanceSamples?: number;
+}
+
+export interface LatentStatisticsOptions extends Omit<DrawOptions, 'maxRows'> {
+  /**
+   * A dimension is in use where the variance of its posterior's mean, or for models of several layers its
+   * divergence in nats, is above this. Default 0.01.
+   */
+  readonly threshold?: number;
 }
 
 export interface ReconstructOptions extends DrawOptions {

@@ -11,6 +11,7 @@ import { STREAMS } from './binding/streams.js';
 import type { Codec } from './codec/codec.js';
 import { codecFromModel } from './codec/from-vae.js';
 import { Lifetime } from './core/disposal.js';
+import { elementCount } from './core/dtype.js';
 import { VaeError } from './core/errors.js';
 import { parseOptions } from './core/options.js';
 import type { Seed } from './core/seed.js';
@@ -28,6 +29,7 @@ import type { BatchInput } from './inference/rows.js';
 import { saveNetworks } from './inference/save-networks.js';
 import { type StreamOptions, VaeStream } from './inference/streams.js';
 import { warmUp } from './inference/warm-up.js';
+import { type LatentStatistics, LatentStatisticsSum } from './latent/statistics.js';
 import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
 import { trainModel } from './training/train-model.js';
@@ -40,7 +42,9 @@ import {
   encodeSchema,
   type FromOnnxOptions,
   fromOnnxSchema,
+  type LatentStatisticsOptions,
   type LoadOptions,
+  latentStatisticsSchema,
   loadSchema,
   NO_OPTIONS,
   operationSchema,
@@ -324,6 +328,27 @@ export class Vae {
         ? this.#engine.score(batch, BigInt(seed), call, 'score()')
         : this.#engine.scoreByImportance(batch, importanceSamples, BigInt(seed), call, 'score()'));
       return { elbo: rows.reconstruction.map((value, row) => -(value + rows.kl[row]!)), ...rows };
+    });
+  }
+
+  /**
+   * Which latent dimensions the model uses: the divergence of each and how far its mean spreads over the
+   * data, and the number of active units (Burda et al. 2016). Dimensions with next to none have collapsed:
+   * the model does without them. Takes a data set of any size in memory for one piece of it.
+   *
+   * @throws VaeError as score() does.
+   */
+  latentStatistics(data: BatchInput, options: LatentStatisticsOptions = {}): Promise<LatentStatistics> {
+    return this.#lifetime.run(async () => {
+      const where = 'latentStatistics()';
+      const { seed = seedOf(this.#origin), threshold, ...call } = parseOptions(latentStatisticsSchema, options, where);
+      const { layers } = this.#engine.networks;
+      let sum: LatentStatisticsSum | undefined;
+      await this.#engine.inspectLatents(data, BigInt(seed), call, where, ({ latentShape, ...rows }) => {
+        sum ??= new LatentStatisticsSum(layers ?? [{ name: 'z', size: elementCount(latentShape) }]);
+        sum.add(rows);
+      });
+      return sum!.result(threshold);
     });
   }
 

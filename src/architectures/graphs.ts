@@ -1,11 +1,12 @@
 /** The graphs of a VAE: encoder, decoder, prior, and all of them joined with sampling and loss. */
+import { elementCount } from '../core/dtype.js';
 import { GraphBuilder, type Value } from '../graph/builder.js';
 import type { Model } from '../graph/ir.js';
 import type { Likelihood } from '../nn/likelihoods/index.js';
 import { totalKl } from '../nn/objectives/elbo.js';
 import type { Objective, ObjectiveContext } from '../nn/objectives/index.js';
 import { logMeanWeight, logWeights } from '../nn/objectives/iwae.js';
-import { meanOverBatch, repeatRows, sumPerExample } from '../nn/reduce.js';
+import { flattenRows, meanOverBatch, repeatRows, sumPerExample } from '../nn/reduce.js';
 import { type ParameterSource, type ParameterSpec, Scope } from '../nn/scope.js';
 import { type ConditionConfig, embedLabels } from './condition.js';
 import type { LatentNetwork } from './latent-network.js';
@@ -38,6 +39,10 @@ export const NAMES = {
   klWeight: 'kl_weight',
   datasetSize: 'dataset_size',
   logWeight: 'log_weight',
+  /** Divergence of each latent dimension of each example. */
+  klPerDimension: 'kl_per_dimension',
+  /** Mean of the posterior of each example, flattened. */
+  posteriorMean: 'posterior_mean',
 } as const;
 
 /** Terms of the loss; each is also given per example under `<term>_per_example`. */
@@ -123,7 +128,9 @@ export function buildTraining(vae: VaeNetwork, source: ParameterSource): Objecti
  * The negative ELBO with weight β on the KL divergence (Kingma and Welling 2014; Higgins et al. 2017),
  * and its importance-weighted form (Burda et al. 2016), whatever the model is trained for. Inputs as
  * in training. Outputs `loss`, `reconstruction`, `kl`: means over the batch in nats; the same [N] per
- * example, means over the draws; and `log_weight` [N, samples].
+ * example, means over the draws; and `log_weight` [N, samples]. With one draw also `kl_per_dimension`
+ * [N, D], where the divergence is a sum over dimensions, and `posterior_mean` [N, D], where there is one
+ * layer: the first drawn layer first, in the order of the latents.
  */
 export function buildObjective(vae: VaeNetwork, source: ParameterSource, samples = 1): Model {
   const graph = new GraphOf(vae, 'elbo', source);
@@ -144,7 +151,15 @@ export function buildObjective(vae: VaeNetwork, source: ParameterSource, samples
   for (const term of TERMS) g.output(term, meanOverBatch(g, terms[term]));
   for (const term of TERMS) g.output(perExample(term), terms[term]);
   if (weights !== undefined) g.output(NAMES.logWeight, weights);
+  if (samples === 1) outputDimensions(graph, context);
   return g.model;
+}
+
+function outputDimensions({ g, posteriorMean }: GraphOf, { terms }: ObjectiveContext): void {
+  const kl = terms.map((term) => flattenRows(g, term.kl()));
+  const apart = terms.every(({ z }, index) => kl[index]!.shape?.[1] === elementCount(z.shape!.slice(1) as number[]));
+  if (apart) g.output(NAMES.klPerDimension, kl.length === 1 ? kl[0]! : g.op('Concat', kl, { axis: 1 }));
+  if (posteriorMean !== undefined) g.output(NAMES.posteriorMean, flattenRows(g, posteriorMean));
 }
 
 /** Every parameter and state of the VAE, in the order its graphs name them. */
@@ -160,6 +175,7 @@ class GraphOf {
   readonly scope: Scope;
   readonly #vae: VaeNetwork;
   #condition: Value | undefined;
+  #posteriorMean: (() => Value) | undefined;
 
   constructor(vae: VaeNetwork, name: string, source: ParameterSource) {
     this.#vae = vae;
@@ -188,6 +204,11 @@ class GraphOf {
     return g.op('Reshape', [given, g.int64s([-1, ...network.latentShape])]);
   }
 
+  /** Of the examples that `draws` drew for, where there is one layer. */
+  get posteriorMean(): Value | undefined {
+    return this.#posteriorMean?.();
+  }
+
   /** Everything from the inputs to the terms of an objective. */
   draws(samples: number): ObjectiveContext {
     const { g, scope } = this;
@@ -195,7 +216,9 @@ class GraphOf {
     const x = this.data();
     const epsilon = this.epsilon(samples);
     const klWeight = g.input(NAMES.klWeight, 'float32', []);
-    const draws = network.infer(scope, x, this.condition()).draw(epsilon, samples);
+    const inference = network.infer(scope, x, this.condition());
+    this.#posteriorMean = inference.mean;
+    const draws = inference.draw(epsilon, samples);
     const negativeLog = likelihood.negativeLog(scope.at('likelihood'), repeatRows(g, x, samples), draws.heads());
     let datasetSize: Value | undefined;
     return {

@@ -24,6 +24,11 @@ export interface Inference {
    * @param epsilon standard normal noise, [N * samples, ...latent]; undefined where `noisy` is false.
    */
   draw(epsilon: Value | undefined, samples: number): Draws;
+  /**
+   * Mean of the posterior, [N, ...latent]. Absent where there are several layers: the means of those below
+   * depend on what is drawn above.
+   */
+  mean?(): Value;
 }
 
 /** Scopes are the root of the model's names. `condition` is [N, conditionDim] where there are labels. */

@@ -50,6 +50,7 @@ export function singleLayer({ network, posterior, prior, dataShape, bounded }: S
     infer: (scope, x, condition) => {
       const heads = headsOf(scope, x, condition);
       return {
+        mean: () => posterior.outputs(scope.at('posterior'), heads)['mean']!,
         draw: (epsilon, samples) => {
           const { g } = scope;
           const repeated = heads.map((head) => repeatRows(g, head, samples));

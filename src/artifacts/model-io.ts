@@ -8,12 +8,14 @@ import {
   buildPrior,
   buildTraining,
   describeParameters,
+  NAMES,
   perExample,
   TERMS,
   type VaeNetwork,
 } from '../architectures/graphs.js';
 import { ParameterStore } from '../architectures/parameters.js';
 import { makeVaeNetwork } from '../architectures/vae-network.js';
+import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { float32Of } from '../graph/constants.js';
 import { type Constant, type Model, readModel, writeModel } from '../graph/index.js';
@@ -50,6 +52,9 @@ export interface ModelParts {
   readonly training: TrainingState | undefined;
 }
 
+/** Validation keeps as many values of each row as there are latent dimensions, of up to so many. */
+const MOST_WATCHED_DIMENSIONS = 1024;
+
 /** Training artifacts of a VAE with its present parameters. */
 export function artifactsOf(
   { vae, parameters }: Pick<ModelParts, 'vae' | 'parameters'>,
@@ -58,12 +63,13 @@ export function artifactsOf(
 ): Artifacts {
   const { model, states, stopped } = buildTraining(vae, parameters.asInitializers);
   const trainable = parameters.specs.filter((spec) => spec.trainable);
+  // Whatever a model is trained for, it is judged by the bound.
+  const evaluation = buildObjective(vae, parameters.asInitializers);
   return generateArtifacts({
     model,
-    // Whatever a model is trained for, it is judged by the bound.
-    evaluation: buildObjective(vae, parameters.asInitializers),
+    evaluation,
     scalars: TERMS,
-    perExample: TERMS.map(perExample),
+    perExample: [...TERMS.map(perExample), ...dimensionOutputs(vae, evaluation)],
     trainable: trainable.map(({ name }) => name),
     noDecay: trainable.filter(({ decay }) => !decay).map(({ name }) => name),
     states,
@@ -71,6 +77,14 @@ export function artifactsOf(
     optimizer,
     ...(clipGradientNorm === undefined ? {} : { clipGradientNorm }),
   });
+}
+
+/** Outputs of the evaluated graph with a value for each latent dimension, of models with no more than so many. */
+function dimensionOutputs({ network }: VaeNetwork, { graph }: Model): string[] {
+  if (elementCount(network.latentShape) > MOST_WATCHED_DIMENSIONS) return [];
+  return [NAMES.klPerDimension, NAMES.posteriorMean].filter((name) =>
+    graph.outputs.some((output) => output.name === name),
+  );
 }
 
 /**

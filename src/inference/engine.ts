@@ -5,6 +5,7 @@ import { VaeError } from '../core/errors.js';
 import type { TensorLike } from '../core/tensor.js';
 import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './draw-latents.js';
 import { drawRuns, kindOf, scoreByImportance } from './importance.js';
+import { type InspectedLatents, inspectByEncoder, inspectByObjective } from './inspect-latents.js';
 import { type LabelRows, labelFeeds } from './labels.js';
 import type { Networks, SessionKind } from './networks.js';
 import { type ChosenProvider, chooseProvider, type ProviderInput } from './providers.js';
@@ -165,6 +166,27 @@ export class Engine {
       this.#pool.use('decoder', (decoder) =>
         scoreByNetworks(networks, encoder, decoder, reader, { seed, flag, tiling, where }),
       ),
+    );
+  }
+
+  /** What is known of each latent dimension of each row, piece by piece. */
+  inspectLatents(
+    batch: BatchInput,
+    seed: bigint,
+    call: CallOptions,
+    where: string,
+    take: (rows: InspectedLatents) => void,
+  ): Promise<void> {
+    const { signal, tiling: wanted = this.#options.tiling } = call;
+    const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
+    const reader = this.#readData(batch, call, where);
+    if (networks.hasObjective) {
+      return this.#run('objective', signal, (session, flag) =>
+        inspectByObjective(session, networks, reader, seed, flag, take),
+      );
+    }
+    return this.#run('encoder', signal, (session, flag) =>
+      inspectByEncoder({ networks, session, reader, flag, tiling, where }, take),
     );
   }
 

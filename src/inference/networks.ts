@@ -73,6 +73,8 @@ export interface Networks {
   readonly logVarianceRange: readonly [number, number] | undefined;
   /** Whether there is a graph of the evidence lower bound. */
   readonly hasObjective: boolean;
+  /** Names and sizes of the stochastic layers, in the order of the latent's dimensions; one where not given. */
+  readonly layers?: readonly { readonly name: string; readonly size: number }[] | undefined;
   /** Number of classes, where the graphs take labels. */
   readonly classes?: number | undefined;
   /** What a draw from the prior takes, where it is not the standard normal and needs a graph. */

@@ -69,6 +69,7 @@ export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Net
     bytes: FRACTIONS,
     logVarianceRange: undefined,
     hasObjective: true,
+    layers: network.layers,
     classes: vae.condition?.classes,
     priorNoise: network.priorNoise,
     posteriorGraph: network.posteriorGraph,

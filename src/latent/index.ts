@@ -10,3 +10,4 @@ export { arithmetic, type WeightedLatents } from './arithmetic.js';
 export { LatentIndex, type Neighbour, type SearchOptions } from './neighbours.js';
 export { type InterpolateOptions, interpolate, type TraverseOptions, traverse } from './paths.js';
 export { type Projection, type ProjectOptions, project } from './projection.js';
+export type { LatentLayer, LatentLayerStatistics, LatentStatistics } from './statistics.js';
