@@ -3,10 +3,11 @@
 // neither the sources nor the settings changed. Needs no network, no npm setting and no Node headers
 // of the system: node-api-headers, node-addon-api and ONNX Runtime's headers are dependencies.
 //
-//   node scripts/build-native.mjs [--force] [--sanitize address|thread|undefined]
+//   node scripts/build-native.mjs [--force] [--sanitize address|thread|undefined|address,undefined]
+//   node scripts/build-native.mjs [--force] --target linux-arm64
 //
 // A sanitized addon goes to build/<sanitizer>/build/Release; NODE_VAE_PREBUILD=build/<sanitizer>
-// makes the loader take it.
+// makes the loader take it. One for another processor goes to build/<target>/build/Release.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -27,6 +28,19 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(dirname(fileURLToPath(import.meta.url)), '..');
 const require = createRequire(import.meta.url);
+
+export const SANITIZERS = ['address', 'thread', 'undefined', 'address,undefined'];
+
+/** What CMake needs to build for a processor that is not this one. */
+const TARGETS = {
+  // Debian and Ubuntu: apt-get install g++-aarch64-linux-gnu
+  'linux-arm64': [
+    '--arch=arm64',
+    '--CDCMAKE_SYSTEM_NAME=Linux',
+    '--CDCMAKE_SYSTEM_PROCESSOR=aarch64',
+    '--CDCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++',
+  ],
+};
 
 /** Every file under a folder, in a fixed order. */
 function filesUnder(folder) {
@@ -103,14 +117,21 @@ function locked(lock, body) {
 
 /**
  * Builds if needed and returns the path of the addon.
- * @param {{ force?: boolean, sanitize?: string, quiet?: boolean }} [options]
+ * @param {{ force?: boolean, sanitize?: string, target?: string, quiet?: boolean }} [options]
  */
-export function buildNative({ force = false, sanitize = '', quiet = false } = {}) {
-  const base = sanitize ? join(root, 'build', sanitize) : root;
+export function buildNative({ force = false, sanitize = '', target = '', quiet = false } = {}) {
+  if (sanitize && !SANITIZERS.includes(sanitize)) {
+    throw new Error(`Sanitizer: expected one of ${SANITIZERS.join('; ')}, received "${sanitize}".`);
+  }
+  if (target && !Object.hasOwn(TARGETS, target)) {
+    throw new Error(`Target: expected one of ${Object.keys(TARGETS).join(', ')}, received "${target}".`);
+  }
+  const variant = [target, sanitize].filter(Boolean).join('-');
+  const base = variant ? join(root, 'build', variant) : root;
   const output = join(base, 'build', 'Release', 'node-vae.node');
-  const work = join(root, 'build', sanitize ? `cmake-${sanitize}` : 'cmake');
-  const stamp = join(root, 'build', sanitize ? `native-${sanitize}.json` : 'native.json');
-  const flags = sanitize ? [`--CDNODE_VAE_SANITIZE=${sanitize}`] : [];
+  const work = join(root, 'build', variant ? `cmake-${variant}` : 'cmake');
+  const stamp = join(root, 'build', variant ? `native-${variant}.json` : 'native.json');
+  const flags = [...(target ? TARGETS[target] : []), ...(sanitize ? [`--CDNODE_VAE_SANITIZE=${sanitize}`] : [])];
   const upToDate = () => !force && existsSync(output) && readStamp(stamp).sources === fingerprints(flags).sources;
   if (upToDate()) return output;
 
@@ -156,14 +177,10 @@ export function buildNative({ force = false, sanitize = '', quiet = false } = {}
 
 if (process.argv[1] !== undefined && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const args = process.argv.slice(2);
-  const at = args.indexOf('--sanitize');
-  const sanitize = at < 0 ? '' : (args[at + 1] ?? '');
-  if (at >= 0 && !['address', 'thread', 'undefined'].includes(sanitize)) {
-    console.error('--sanitize: expected address, thread or undefined');
-    process.exit(2);
-  }
+  const after = (name) => (args.includes(name) ? (args[args.indexOf(name) + 1] ?? '?') : '');
   try {
-    console.log(buildNative({ force: args.includes('--force'), sanitize, quiet: !process.env.VERBOSE }));
+    const options = { force: args.includes('--force'), sanitize: after('--sanitize'), target: after('--target') };
+    console.log(buildNative({ ...options, quiet: !process.env.VERBOSE }));
   } catch (error) {
     console.error(error.message);
     process.exit(1);
