@@ -17,11 +17,12 @@ export type { Seed } from './core/seed.js';
 export type { ArrayWithShape, TensorLike } from './core/tensor.js';
 export * from './data/index.js';
 export type { Batcher, BatcherOptions, RequestOptions } from './inference/batcher.js';
+export type { LabelledArray } from './inference/labels.js';
 export type { OnnxPair } from './inference/open-imported.js';
 export type { ProviderInput, ProviderName } from './inference/providers.js';
 export type { QuantizationReport } from './inference/quantization-report.js';
 export type { BatchInput } from './inference/rows.js';
-export type { StreamOptions, VaeStream } from './inference/streams.js';
+export type { StreamItem, StreamOptions, VaeStream } from './inference/streams.js';
 export type { TilingInput } from './inference/tiling.js';
 export * from './latent/index.js';
 export { LIKELIHOOD_NAMES, type LikelihoodInput } from './nn/likelihoods/index.js';
@@ -29,9 +30,20 @@ export { OBJECTIVE_NAMES, type ObjectiveInput } from './nn/objectives/index.js';
 export { POSTERIOR_NAMES, type PosteriorInput } from './nn/posteriors/index.js';
 export { PRIOR_NAMES, type PriorInput } from './nn/priors/index.js';
 export * from './report/index.js';
+export type { FitControl } from './training/control.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
-export type { EpochProgress, FitProgress, History, StepProgress, Terms } from './training/progress.js';
+export type { LoggedEvent, RunEnded, RunStarted } from './training/log/metrics-log.js';
+export { type MetricsLine, readMetrics } from './training/log/read-metrics.js';
+export type {
+  EpochProgress,
+  FitProgress,
+  History,
+  LatentUse,
+  StepProgress,
+  Terms,
+  WarningProgress,
+} from './training/progress.js';
 export type { Schedule, ScheduleFunction, SchedulePoint } from './training/schedules.js';
 export {
   type OptimizerStepResult,

@@ -184,7 +184,7 @@ export interface CallOptions extends RunOptions {
 export interface LabelledOptions extends CallOptions {
   /**
    * For conditional models: the class number of all rows, or one for each. Default: the labels of the
-   * batch where it is a labelled dataset.
+   * batch, where it is a labelled dataset or `{ data, shape, labels }`.
    */
   readonly labels?: number | readonly number[] | Uint8Array | Int32Array | Uint32Array;
 }

@@ -19,7 +19,7 @@ import { floatTensor, type TensorLike } from './core/tensor.js';
 import { type DatasetInput, toDataset } from './data/to-dataset.js';
 import { Batcher, type BatcherOptions } from './inference/batcher.js';
 import { Engine } from './inference/engine.js';
-import { withBatchLabels } from './inference/labels.js';
+import { ownLabels, rowLabels, withBatchLabels } from './inference/labels.js';
 import { normalRows } from './inference/noise.js';
 import { type OnnxPair, openDiffusion, openPair } from './inference/open-imported.js';
 import { profileEngine } from './inference/profile.js';
@@ -27,7 +27,7 @@ import { compareScores, type QuantizationReport } from './inference/quantization
 import { recipeNetworks } from './inference/recipe.js';
 import type { BatchInput } from './inference/rows.js';
 import { saveNetworks } from './inference/save-networks.js';
-import { type StreamOptions, VaeStream } from './inference/streams.js';
+import { type StreamItem, type StreamOptions, VaeStream } from './inference/streams.js';
 import { warmUp } from './inference/warm-up.js';
 import { type LatentStatistics, LatentStatisticsSum } from './latent/statistics.js';
 import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
@@ -412,7 +412,7 @@ export class Vae {
    */
   batcher(options: BatcherOptions = {}): Batcher {
     const model = this.clone();
-    return new Batcher(model, this.#engine.networks.bytes, options, () => model.close());
+    return new Batcher(model, this.#engine.networks, options, () => model.close());
   }
 
   /** One operation over a sequence of any length; see VaeStream for its three faces. */
@@ -422,8 +422,14 @@ export class Vae {
     this.#lifetime.check();
     parseOptions(operationSchema, operation, 'stream(), operation');
     return new VaeStream<Encoding | Tensor>(options, ({ maxBatch }) => {
+    const { label } = options;
+    if (label !== undefined) rowLabels(this.#engine.networks, label, undefined, 1, 'stream(), label');
       const batcher = this.batcher({ maxBatch, maxQueue: Number.MAX_SAFE_INTEGER });
-      return { run: (item) => batcher[operation](item), close: () => batcher.close() };
+      const run = (item: StreamItem) => {
+        const labels = ownLabels(item) === undefined ? label : undefined;
+        return batcher[operation](item, labels === undefined ? {} : { labels });
+      };
+      return { run, close: () => batcher.close() };
     });
   }
 

@@ -6,7 +6,8 @@ import { elementCount } from '../core/dtype.js';
 import { parseOptions } from '../core/options.js';
 import { floatTensor, type TensorLike } from '../core/tensor.js';
 import { BatchQueue } from './batch-queue.js';
-import type { ByteRange } from './networks.js';
+import { type LabelledArray, type LabelRows, rowLabels } from './labels.js';
+import type { Networks } from './networks.js';
 import { readRows } from './rows.js';
 
 export const batcherSchema = z.strictObject({
@@ -34,13 +35,20 @@ export interface BatcherOptions {
 export interface BatchedModel {
   readonly dataShape: readonly number[];
   readonly latentShape: readonly number[];
-  encode(batch: TensorLike, options: { signal: AbortSignal }): Promise<{ mean: Tensor; logVariance: Tensor }>;
-  decode(latents: TensorLike, options: { signal: AbortSignal }): Promise<Tensor>;
-  reconstruct(batch: TensorLike, options: { signal: AbortSignal }): Promise<Tensor>;
+  encode(batch: TensorLike, options: BatchOptions): Promise<{ mean: Tensor; logVariance: Tensor }>;
+  decode(latents: TensorLike, options: BatchOptions): Promise<Tensor>;
+  reconstruct(batch: TensorLike, options: BatchOptions): Promise<Tensor>;
+}
+
+interface BatchOptions {
+  readonly signal: AbortSignal;
+  readonly labels?: Int32Array;
 }
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
+  /** For conditional models: the class number of the request's rows, or one for each. */
+  readonly labels?: LabelRows;
 }
 
 type Operation = 'encode' | 'decode' | 'reconstruct';
@@ -49,6 +57,7 @@ type Operation = 'encode' | 'decode' | 'reconstruct';
 interface Rows {
   readonly data: Float32Array;
   readonly dims: readonly number[];
+  readonly labels: Int32Array | undefined;
 }
 
 type Queue = BatchQueue<Rows, readonly Tensor[]>;
@@ -60,7 +69,7 @@ type Queue = BatchQueue<Rows, readonly Tensor[]>;
  */
 export class Batcher {
   readonly #model: BatchedModel;
-  readonly #bytes: ByteRange;
+  readonly #networks: Pick<Networks, 'bytes' | 'classes'>;
   readonly #options: z.output<typeof batcherSchema>;
   readonly #release: () => Promise<void>;
   readonly #lifetime = new Lifetime('Batcher');
@@ -68,10 +77,15 @@ export class Batcher {
   readonly #queues = new Map<string, Queue>();
 
   /** Inside use; see Vae.batcher(). */
-  constructor(model: BatchedModel, bytes: ByteRange, options: BatcherOptions, release: () => Promise<void>) {
+  constructor(
+    model: BatchedModel,
+    networks: Pick<Networks, 'bytes' | 'classes'>,
+    options: BatcherOptions,
+    release: () => Promise<void>,
+  ) {
     this.#options = parseOptions(batcherSchema, options, 'batcher()');
     this.#model = model;
-    this.#bytes = bytes;
+    this.#networks = networks;
     this.#release = release;
   }
 
@@ -87,18 +101,21 @@ export class Batcher {
    *
    * @throws VaeError as Vae.encode() does, and ERR_VAE_BUSY where the queue is full.
    */
-  async encode(batch: TensorLike, options: RequestOptions = {}): Promise<{ mean: Tensor; logVariance: Tensor }> {
+  async encode(
+    batch: TensorLike | LabelledArray,
+    options: RequestOptions = {},
+  ): Promise<{ mean: Tensor; logVariance: Tensor }> {
     const [mean, logVariance] = await this.#submit('encode', batch, this.#model.dataShape, options);
     return { mean: mean!, logVariance: logVariance! };
   }
 
   /** Like Vae.decode(), float32 [n, ...latent]. */
-  async decode(latents: TensorLike, options: RequestOptions = {}): Promise<Tensor> {
+  async decode(latents: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Tensor> {
     return (await this.#submit('decode', latents, this.#model.latentShape, options))[0]!;
   }
 
   /** Like Vae.reconstruct(), from the posterior's mean. */
-  async reconstruct(batch: TensorLike, options: RequestOptions = {}): Promise<Tensor> {
+  async reconstruct(batch: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Tensor> {
     return (await this.#submit('reconstruct', batch, this.#model.dataShape, options))[0]!;
   }
 
@@ -127,11 +144,12 @@ export class Batcher {
   ): Promise<readonly Tensor[]> {
     this.#lifetime.check();
     const where = `batcher.${operation}()`;
-    const reader = readRows(input, shape, where, operation === 'decode' ? {} : { bytes: this.#bytes });
+    const reader = readRows(input, shape, where, operation === 'decode' ? {} : { bytes: this.#networks.bytes });
+    const labels = rowLabels(this.#networks, options.labels, input, reader.rows, where);
     // In memory already: a TensorLike is never read asynchronously.
     const { data, dims } = reader.read(0, reader.rows) as { data: Float32Array; dims: readonly number[] };
     const queue = this.#queue(operation, reader.rowShape);
-    return queue.submit({ data, dims }, reader.rows, options.signal);
+    return queue.submit({ data, dims, labels }, reader.rows, options.signal);
   }
 
   #queue(operation: Operation, rowShape: readonly number[]): Queue {
@@ -156,7 +174,8 @@ export class Batcher {
     signal: AbortSignal,
   ): Promise<readonly (readonly Tensor[])[]> {
     const batch = { data: gather(requests, rows * elementCount(rowShape)), shape: [rows, ...rowShape] };
-    const result = await this.#model[operation](batch, { signal });
+    const labels = gatherLabels(requests, rows);
+    const result = await this.#model[operation](batch, labels === undefined ? { signal } : { signal, labels });
     const outputs = 'mean' in result ? [result.mean, result.logVariance] : [result];
     if (requests.length === 1) return [outputs];
     let from = 0;
@@ -176,6 +195,18 @@ function gather(requests: readonly Rows[], length: number): Float32Array {
   for (const { data } of requests) {
     all.set(data, at);
     at += data.length;
+  }
+  return all;
+}
+
+/** Either all requests have labels or none has. */
+function gatherLabels(requests: readonly Rows[], rows: number): Int32Array | undefined {
+  if (requests.length === 1 || requests[0]!.labels === undefined) return requests[0]!.labels;
+  const all = new Int32Array(rows);
+  let at = 0;
+  for (const { labels } of requests) {
+    all.set(labels!, at);
+    at += labels!.length;
   }
   return all;
 }

@@ -7,11 +7,12 @@ import { firstNonFinite } from '../core/finite.js';
 import { describeValue } from '../core/options.js';
 import { asDense, isTensorLike, type TensorLike } from '../core/tensor.js';
 import { Dataset } from '../data/dataset.js';
+import type { LabelledArray } from './labels.js';
 import type { ByteRange } from './networks.js';
 import type { Feeds } from './session.js';
 
 /** What encode, reconstruct and score take: a batch of examples, or a whole dataset. */
-export type BatchInput = TensorLike | Dataset;
+export type BatchInput = TensorLike | LabelledArray | Dataset;
 
 export interface RowReader {
   readonly rows: number;

@@ -4,10 +4,15 @@ import { TransformStream } from 'node:stream/web';
 import { z } from 'zod';
 import { parseOptions } from '../core/options.js';
 import type { TensorLike } from '../core/tensor.js';
+import type { LabelledArray } from './labels.js';
+
+/** An item of a sequence, [n, ...]; a conditional model finds an item's labels beside its data. */
+export type StreamItem = TensorLike | LabelledArray;
 
 export const streamSchema = z.strictObject({
   readAhead: z.int().positive().max(65_536).default(8),
   maxBatch: z.int().positive().max(65_536).default(64),
+  label: z.int().min(0).optional(),
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
 });
 
@@ -16,12 +21,14 @@ export interface StreamOptions {
   readonly readAhead?: number;
   /** Rows of small items that are run together at most. Default 64. */
   readonly maxBatch?: number;
+  /** For conditional models: the class number of items that bring no labels of their own. Default: none. */
+  readonly label?: number;
   readonly signal?: AbortSignal;
 }
 
 /** Runs one item; `close` when there will be no more. */
 export interface StreamWorker<Out> {
-  run(item: TensorLike): Promise<Out>;
+  run(item: StreamItem): Promise<Out>;
   close(): Promise<void>;
 }
 
@@ -47,7 +54,7 @@ export class VaeStream<Out> {
    * told to stop when the results are no longer wanted. What it throws, and what an item fails with,
    * comes out here, after the results of the items before it.
    */
-  async *over(source: Iterable<TensorLike> | AsyncIterable<TensorLike>): AsyncGenerator<Out, void, undefined> {
+  async *over(source: Iterable<StreamItem> | AsyncIterable<StreamItem>): AsyncGenerator<Out, void, undefined> {
     const { readAhead, signal } = this.#options;
     const worker = this.#open(this.#options);
     const running: Promise<Out>[] = [];
@@ -102,7 +109,7 @@ export class VaeStream<Out> {
       readableHighWaterMark: 1,
       writableHighWaterMark: 1,
       ...(signal && { signal }),
-      transform(item: TensorLike, _encoding: BufferEncoding, done: TransformCallback) {
+      transform(item: StreamItem, _encoding: BufferEncoding, done: TransformCallback) {
         lane.put(item, (result) => transform.push(result)).then(() => done(), done);
       },
       flush(done: TransformCallback) {
@@ -116,10 +123,10 @@ export class VaeStream<Out> {
   }
 
   /** A web transform: tensors in, results out. */
-  web(): TransformStream<TensorLike, Out> {
+  web(): TransformStream<StreamItem, Out> {
     const { readAhead, signal } = this.#options;
     const lane = new Lane(this.#open(this.#options), readAhead);
-    return new TransformStream<TensorLike, Out>({
+    return new TransformStream<StreamItem, Out>({
       async transform(item, controller) {
         try {
           signal?.throwIfAborted();
@@ -140,10 +147,10 @@ export class VaeStream<Out> {
   }
 }
 
-type Arrival = { readonly item: TensorLike } | { readonly error?: unknown };
+type Arrival = { readonly item: StreamItem } | { readonly error?: unknown };
 
 /** What the source gives next; its failure is one of the answers. */
-async function arrivalOf(iterator: Iterator<TensorLike> | AsyncIterator<TensorLike>): Promise<Arrival> {
+async function arrivalOf(iterator: Iterator<StreamItem> | AsyncIterator<StreamItem>): Promise<Arrival> {
   try {
     const { done, value } = await iterator.next();
     return done ? {} : { item: value };
@@ -152,7 +159,7 @@ async function arrivalOf(iterator: Iterator<TensorLike> | AsyncIterator<TensorLi
   }
 }
 
-function iteratorOf(source: Iterable<TensorLike> | AsyncIterable<TensorLike>) {
+function iteratorOf(source: Iterable<StreamItem> | AsyncIterable<StreamItem>) {
   return Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]();
 }
 
@@ -168,7 +175,7 @@ class Lane<Out> {
   }
 
   /** Starts an item; waits for the oldest ones where too many are in flight. */
-  async put(item: TensorLike, emit: (result: Out) => void): Promise<void> {
+  async put(item: StreamItem, emit: (result: Out) => void): Promise<void> {
     const started = this.#worker.run(item);
     quiet(started);
     this.#running.push(started);
