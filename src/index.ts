@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** node-vae: variational autoencoders for Node. */
 export type { BuildNetwork } from './architectures/custom.js';
 export {

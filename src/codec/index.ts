@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** Lossless compression with a VAE: `node-vae/codec`. */
 
 export type { ArchiveHeader } from './archive/format.js';

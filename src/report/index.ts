@@ -1,3 +1,4 @@
+/// <reference types="node" preserve="true" />
 /** Pictures and pages from plain arrays. */
 export type { Figure, Layout } from './figure.js';
 export { type LatentScatterOptions, latentScatter } from './figures/latent-scatter.js';
