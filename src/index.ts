@@ -54,6 +54,7 @@ export {
   type TrainingSessionOptions,
 } from './training/training-session.js';
 export { Vae } from './vae.js';
+export type { ResizeOptions } from './vae-files.js';
 export type {
   CallOptions,
   DecodeOptions,

@@ -111,6 +111,13 @@ export const sampleSchema = z.strictObject({
   temperature: z.number().min(0).max(100).default(1),
 });
 
+const side = z
+  .int()
+  .positive()
+  .max(1 << 20)
+  .optional();
+export const resizeSchema = z.strictObject({ height: side, width: side, length: side, frames: side });
+
 export const quantizeSchema = z.strictObject(signalShape);
 export const operationSchema = z.enum(['encode', 'decode', 'reconstruct']);
 export const warmUpSchema = z.strictObject({

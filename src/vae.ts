@@ -16,6 +16,9 @@ import { VaeError } from './core/errors.js';
 import { parseOptions } from './core/options.js';
 import type { Seed } from './core/seed.js';
 import { floatTensor, type TensorLike } from './core/tensor.js';
+import type { Dataset } from './data/dataset.js';
+import { type ReadDatasetOptions, readDataset } from './data/read-dataset.js';
+import { type DataRecipe, parseRecipe } from './data/recipe.js';
 import { type DatasetInput, toDataset } from './data/to-dataset.js';
 import { Batcher, type BatcherOptions } from './inference/batcher.js';
 import { Engine } from './inference/engine.js';
@@ -33,6 +36,7 @@ import { type LatentStatistics, LatentStatisticsSum } from './latent/statistics.
 import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
 import { trainModel } from './training/train-model.js';
+import { type ResizeOptions, resizedParts, withRecipe } from './vae-files.js';
 import {
   createSchema,
   type DecodeOptions,
@@ -52,6 +56,7 @@ import {
   quantizeSchema,
   type ReconstructOptions,
   reconstructSchema,
+  resizeSchema,
   type SampleOptions,
   type ScoreOptions,
   type Scores,
@@ -123,6 +128,7 @@ export class Vae {
       return new Vae({ imported: { type: 'imported', encoder, decoder } }, await openDiffusion(found, setting));
     }
     const parts = await loadModel(found.directory, build);
+    if (parts.description.data !== undefined) parseRecipe(parts.description.data, `${found.directory}, "data"`);
     return new Vae({ parts }, await Engine.open(recipeNetworks(parts.vae, parts.parameters), setting));
   }
 
@@ -155,6 +161,11 @@ export class Vae {
     return this.#engine.networks.latentShape;
   }
 
+  /** How the files it was trained on became rows; undefined where it was trained on arrays. */
+  get recipe(): DataRecipe | undefined {
+    return 'parts' in this.#origin ? (this.#origin.parts.description.data as DataRecipe | undefined) : undefined;
+  }
+
   /** The execution provider that networks run on, such as `cpu` or `cuda`. */
   get provider(): string {
     return this.#engine.provider;
@@ -185,7 +196,7 @@ export class Vae {
     return new FitRun((emit) =>
       this.#lifetime.run(async () => {
         const resolved = parseOptions(fitOptionsSchema, options, 'fit()');
-        const parts = recipeOf(this.#origin, 'fit()');
+        let parts = recipeOf(this.#origin, 'fit()');
         if (this.#fitting) {
           throw new VaeError(
             'ERR_VAE_BUSY',
@@ -199,6 +210,8 @@ export class Vae {
           const { signal } = resolved;
           const named = (where: string) => ({ where, rowShape, ...(signal && { signal }) });
           const train = await toDataset(data, named('fit()'));
+          parts = withRecipe(parts, train.recipe);
+          this.#origin = { ...this.#origin, parts };
           const validation =
             options.validation === undefined
               ? undefined
@@ -385,6 +398,29 @@ export class Vae {
   }
 
   /**
+  /**
+   * Reads files the way the training data were read: same size and colours, same columns and means, same
+   * frames. Data of no kind of their own (.npy, IDX) are read as they are.
+   *
+   * @throws VaeError as readDataset() does; ERR_VAE_DATA for files of another kind than the model's.
+   */
+  read(path: string | readonly string[], options: Omit<ReadDatasetOptions, 'recipe'> = {}): Promise<Dataset> {
+    return this.#lifetime.run(() => readDataset(path, { ...options, recipe: this.recipe }));
+  }
+
+  /**
+   * Another Vae with the same parameters for data of other sides: a model of 64×64 crops for a whole picture. It
+   * is to be closed by itself, and stays as it is when this one is trained.
+   *
+   * @throws VaeError ERR_VAE_OPTION where the model's parameters depend on the sides, as those of dense layers do.
+   */
+  resized(sides: ResizeOptions): Vae {
+    this.#lifetime.check();
+    const asked = parseOptions(resizeSchema, sides, 'resized()');
+    const parts = resizedParts(recipeOf(this.#origin, 'resized()'), asked as ResizeOptions);
+    return new Vae({ parts }, this.#engine.with(recipeNetworks(parts.vae, parts.parameters)));
+  }
+
    * Another Vae of the same model that shares its networks and their memory: closing one leaves the
    * other usable, and training one leaves the other as it was.
    */

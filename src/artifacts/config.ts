@@ -20,6 +20,8 @@ const configSchema = z.strictObject({
   /** Seed of the initial weights and of training, in decimal. */
   seed: z.string().regex(/^\d{1,20}$/),
   parameterCount: z.int().min(0),
+  /** How files become rows; the layer of data knows what it says. */
+  data: z.record(z.string(), z.unknown()).optional(),
   /** Checksum and length of each file of the model, by its name in the directory. */
   files: z.record(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/), fileSchema),
 });

@@ -1,8 +1,9 @@
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
-import type { Labels } from './labels.js';
+import { type Labels, type LabelsInput, toLabels } from './labels.js';
 import { permutation } from './permutation.js';
+import type { DataRecipe } from './recipe.js';
 import { mappedRows, type RowMapper } from './rows/mapped.js';
 import { memoryRows } from './rows/memory.js';
 import type { IndexedMemory, Rows } from './rows/rows.js';
@@ -73,6 +74,11 @@ export class Dataset {
   /** A name for each row, such as the file it came from. */
   get names(): readonly string[] | undefined {
     return this.#rows.names;
+  }
+
+  /** How the rows were made from files; absent for other rows, and after map() and reshape(). */
+  get recipe(): DataRecipe | undefined {
+    return this.#rows.recipe;
   }
 
   /**
@@ -195,7 +201,21 @@ export class Dataset {
           `[${rowShape.join(', ')}] would hold ${elementCount(rowShape)}.`,
       );
     }
-    return new Dataset({ ...this.#rows, rowShape: [...rowShape] });
+    return new Dataset({ ...this.#rows, rowShape: [...rowShape], recipe: undefined });
+  }
+
+  /**
+   * The same rows with these labels: class numbers or class names, one for each row.
+   *
+   * @throws VaeError ERR_VAE_DATA where there is not one valid label for each.
+   */
+  withLabels(labels: LabelsInput, classes?: readonly string[]): Dataset {
+    return new Dataset({ ...this.#rows, labels: toLabels(labels, this.length, 'withLabels()', classes) });
+  }
+
+  /** The same rows, said to be made by this recipe: for readers of one's own, and for rows changed in training only. */
+  withRecipe(recipe: DataRecipe | undefined): Dataset {
+    return new Dataset({ ...this.#rows, recipe });
   }
 
   #range(start: number, end: number): Dataset {

@@ -1,52 +1,180 @@
+import { open } from 'node:fs/promises';
+import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
+import { ioError } from '../core/files.js';
+import { nearest, parseOptions } from '../core/options.js';
 import type { Dataset } from './dataset.js';
 import { kindOfPath } from './files.js';
+import { type FileKind, isGlob, kindOfFolder, namedLike } from './find-files.js';
 import { looksLikeIdx, type ReadIdxOptions, readIdx, readIdxArray } from './idx/read.js';
+import { type ImageOptions, PICTURES, type ReadImagesOptions, readImages } from './image/read.js';
 import type { LabelsInput } from './labels.js';
 import { readNpy } from './npy/read.js';
+import { type DataRecipe, dataRecipeSchema } from './recipe.js';
 import { datasetFromTensor } from './to-dataset.js';
 
 /** What kind of data a path holds. */
-export type DataKind = 'idx' | 'npy';
+export type DataKind = 'idx' | 'npy' | 'image';
 
 const NPY_NAME = /\.npy(\.gz)?$/i;
 
+/** Kinds told by the endings of their files. */
+const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [{ kind: 'image', ...PICTURES }];
+
+/** Options of every kind; those of other kinds than the data's are not looked at. */
+export interface ReadDatasetOptions extends ReadIdxOptions {
+  readonly images?: ImageOptions;
+  /** How a model's training data became rows, as its `recipe` says: then files are read in the same way. */
+  readonly recipe?: DataRecipe | undefined;
+  /** Called for every file that is left out as bad, where that was asked for. */
+  readonly onSkip?: ReadImagesOptions['onSkip'];
+}
+
+const record = z.record(z.string(), z.unknown()).optional();
+const optionsSchema = z.strictObject({
+  part: z.enum(['train', 'test']).optional(),
+  labels: z.union([z.string(), z.literal(false)]).optional(),
+  classes: z.array(z.string()).optional(),
+  images: record,
+  recipe: dataRecipeSchema.optional(),
+  onSkip: z.custom<NonNullable<ReadDatasetOptions['onSkip']>>((value) => typeof value === 'function').optional(),
+  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
+});
+
 /**
- * Reads data of any kind that this package knows, told by its name: a `.npy` file of [rows, ...], an
- * IDX file, or a folder with the MNIST names. Pictures in a .npy file are [N, channels, height, width].
+ * Reads data of any kind that this package knows, told by what lies at the path: a `.npy` file of
+ * [rows, ...] (pictures are [N, channels, height, width]), an IDX file or a folder with the MNIST names,
+ * or pictures (files, folders, globs).
  *
- * @param options as for `readIdx`; `labels` may be a .npy or an IDX file.
+ * @param options `labels` may be a .npy or an IDX file. Defaults of a kind's options: see its own reader.
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_DATA for what is of no known kind, and what
  *   the reader of its kind throws.
  */
-export async function readDataset(path: string, options: ReadIdxOptions = {}): Promise<Dataset> {
-  if ((await kindOfData(path)) === 'idx') {
-    const { labels, ...rest } = options;
-    // readIdx finds its own labels; a file of another kind is read here.
-    if (!labels || !NPY_NAME.test(labels)) return readIdx(path, options);
-    const images = await readIdx(path, { ...rest, labels: false });
-    return withLabels(images, await readLabels(labels, options.signal), options);
-  }
-  const labels = options.labels ? await readLabels(options.labels, options.signal) : undefined;
-  return datasetFromTensor(await readNpy(path, options.signal), {
-    where: path,
-    ...(labels && { labels }),
-    ...(options.classes && { classes: options.classes }),
-  });
+export async function readDataset(
+  path: string | readonly string[],
+  options: ReadDatasetOptions = {},
+): Promise<Dataset> {
+  parseOptions(optionsSchema, options, 'readDataset()');
+  const { labels, classes, signal } = options;
+  const kind = await kindOfData(path);
+  const where = typeof path === 'string' ? path : path.join(', ');
+  checkRecipe(kind, options.recipe, where);
+  const dataset = await READERS[kind](path, options);
+  if (!labels || (kind === 'idx' && !NPY_NAME.test(labels))) return dataset;
+  return dataset.withLabels(await readLabels(labels, signal), classes);
 }
 
-/** @throws VaeError ERR_VAE_IO where there is nothing, ERR_VAE_DATA where it is of no known kind. */
-export async function kindOfData(path: string): Promise<DataKind> {
-  const found = await kindOfPath(path);
-  if (found === 'missing') {
-    throw new VaeError('ERR_VAE_IO', `There is no file or folder "${path}". Check the path to the data.`);
-  }
-  if (found === 'file' && NPY_NAME.test(path)) return 'npy';
-  if (found === 'folder' || (await looksLikeIdx(path))) return 'idx';
+type Read = (path: string | readonly string[], options: ReadDatasetOptions) => Promise<Dataset>;
+
+const READERS: Readonly<Record<DataKind, Read>> = {
+  idx: (path, { labels, part, classes, signal }) =>
+    readIdx(path as string, {
+      ...(part && { part }),
+      ...(classes && { classes }),
+      ...(signal && { signal }),
+      // A file of labels of another kind is read afterwards.
+      ...(labels !== undefined && { labels: labels && NPY_NAME.test(labels) ? false : labels }),
+    }),
+  npy: async (path, { signal }) => datasetFromTensor(await readNpy(path as string, signal), { where: path as string }),
+  image: (path, { images, recipe, onSkip, signal }) =>
+    readImages(path, {
+      ...images,
+      ...(recipe?.kind === 'image' && { recipe }),
+      ...(onSkip && { onSkip }),
+      ...(signal && { signal }),
+    }),
+};
+
+/** Arrays go to every model that takes their shape; files of a kind only to models of that kind. */
+function checkRecipe(kind: DataKind, recipe: DataRecipe | undefined, where: string): void {
+  if (recipe === undefined || kind === 'idx' || kind === 'npy' || kind === recipe.kind) return;
   throw new VaeError(
     'ERR_VAE_DATA',
-    `"${path}" is data of no known kind. Known are .npy files, IDX files (named …idx3-ubyte, also .gz) and folders with the MNIST names.`,
+    `${where} holds data of the kind "${kind}", and this model was trained on the kind "${recipe.kind}". ` +
+      `Give it such data, or an array as .npy.`,
   );
+}
+
+/**
+ * What kind of data lies at a path, or at all of these paths.
+ *
+ * @throws VaeError ERR_VAE_IO where there is nothing, ERR_VAE_DATA where it is of no known kind, or of several.
+ */
+export async function kindOfData(path: string | readonly string[]): Promise<DataKind> {
+  if (typeof path === 'string') return kindOfOne(path);
+  if (path.length === 0) throw new VaeError('ERR_VAE_DATA', 'Expected at least one path to data, received none.');
+  const kinds = await Promise.all(path.map(kindOfOne));
+  const other = kinds.findIndex((kind) => kind !== kinds[0]);
+  if (other > 0) {
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `"${path[0]}" is data of the kind "${kinds[0]}", "${path[other]}" of the kind "${kinds[other]}"; give files of one kind.`,
+    );
+  }
+  if (path.length > 1 && (kinds[0] === 'idx' || kinds[0] === 'npy')) {
+    throw new VaeError('ERR_VAE_DATA', `Expected one ${kinds[0]} file, received ${path.length}; join them first.`);
+  }
+  return kinds[0]!;
+}
+
+async function kindOfOne(path: string): Promise<DataKind> {
+  const found = await kindOfPath(path);
+  const known = FILE_KINDS.map(({ plural, endings }) => `${plural} (${endings.join(' ')})`).join(', ');
+  if (found === 'missing') {
+    const kind = isGlob(path) ? FILE_KINDS.find((candidate) => namedLike(path, candidate)) : undefined;
+    if (kind) return kind.kind;
+    if (isGlob(path)) {
+      throw new VaeError(
+        'ERR_VAE_IO',
+        `"${path}" is no file or folder, and as a glob it must end in the ending of its files, such as "**/*.png". Known are ${known}.`,
+      );
+    }
+    throw new VaeError('ERR_VAE_IO', `There is no file or folder "${path}". Check the path to the data.`);
+  }
+  if (found === 'folder') {
+    if (await looksLikeIdx(path)) return 'idx';
+    const kind = await kindOfFolder(path, FILE_KINDS);
+    if (kind) return kind.kind;
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `The folder "${path}" holds no data of a known kind. Known are the MNIST files, ${known}.`,
+    );
+  }
+  if (NPY_NAME.test(path)) return 'npy';
+  if (await looksLikeIdx(path)) return 'idx';
+  const named = FILE_KINDS.find((candidate) => namedLike(path, candidate));
+  if (named) return named.kind;
+  const told = await kindOfBytes(path);
+  if (told) return told;
+  const endings = FILE_KINDS.flatMap(({ endings: list }) => list);
+  const near = nearest(path.slice(path.lastIndexOf('.')), endings);
+  throw new VaeError(
+    'ERR_VAE_DATA',
+    `"${path}" is data of no known kind${near && path.includes('.') ? `; did you mean ${near}?` : '.'} ` +
+      `Known are .npy files, IDX files (named …idx3-ubyte, also .gz) and folders with the MNIST names, ${known}.`,
+  );
+}
+
+/** First bytes of kinds whose files may have any name. */
+const MAGIC: readonly (readonly [DataKind, RegExp])[] = [
+  ['npy', /^\x93NUMPY/],
+  ['image', /^(\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF....WEBP|II\*\0|MM\0\*)/s],
+];
+
+async function kindOfBytes(path: string): Promise<DataKind | undefined> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const start = Buffer.alloc(16);
+      await file.read(start, 0, 16, 0);
+      const text = start.toString('latin1');
+      return MAGIC.find(([, magic]) => magic.test(text))?.[0];
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw ioError(error, `reading ${path}`);
+  }
 }
 
 async function readLabels(path: string, signal?: AbortSignal): Promise<LabelsInput> {
@@ -55,9 +183,4 @@ async function readLabels(path: string, signal?: AbortSignal): Promise<LabelsInp
     : await readIdxArray(path, signal);
   if (shape.length === 1) return data as ArrayLike<number>;
   throw new VaeError('ERR_VAE_FORMAT', `${path}: labels have one axis, received shape [${shape.join(', ')}].`);
-}
-
-function withLabels(dataset: Dataset, labels: LabelsInput, { classes }: ReadIdxOptions): Dataset {
-  const { memory, rowShape, length } = dataset;
-  return datasetFromTensor({ data: memory!, shape: [length, ...rowShape] }, { labels, ...(classes && { classes }) });
 }

@@ -1,4 +1,5 @@
 import type { Labels } from '../labels.js';
+import type { DataRecipe } from '../recipe.js';
 import type { RowArray, RowType } from '../values.js';
 
 /** Chosen rows of an array in memory: row i of the dataset is row `rows[i]` of `memory`. */
@@ -14,6 +15,8 @@ export interface Rows {
   readonly dtype: RowType;
   readonly labels?: Labels;
   readonly names?: readonly string[];
+  /** How the rows were made from files, where they were. */
+  readonly recipe?: DataRecipe | undefined;
   /** All rows in order. */
   readonly memory?: RowArray;
   /** Where the rows lie in memory in another order. */

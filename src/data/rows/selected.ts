@@ -7,6 +7,7 @@ import type { Rows } from './rows.js';
 export function selectedRows(from: Rows, chosen: Uint32Array): Rows {
   const description = {
     rowShape: from.rowShape,
+    recipe: from.recipe,
     ...(from.labels && { labels: selectLabels(from.labels, chosen) }),
     ...(from.names && { names: Array.from(chosen, (row) => from.names![row]!) }),
   };
@@ -31,6 +32,7 @@ export function selectedRows(from: Rows, chosen: Uint32Array): Rows {
 export function rangeOfRows(from: Rows, start: number, end: number): Rows {
   const description = {
     rowShape: from.rowShape,
+    recipe: from.recipe,
     ...(from.labels && { labels: rangeOfLabels(from.labels, start, end) }),
     ...(from.names && { names: from.names.slice(start, end) }),
   };

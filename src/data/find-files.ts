@@ -1,0 +1,136 @@
+/** Finding data files: single files, folders with all below them, and globs. */
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { extname, join, sep } from 'node:path';
+import { VaeError } from '../core/errors.js';
+import { ioError } from '../core/files.js';
+
+/** One file of data. Names that are not UTF-8 are kept as bytes, so that such files can still be opened. */
+export interface FoundFile {
+  readonly path: string | Buffer;
+  /** The path as text, for messages and names; bytes that are no text are written \xNN. */
+  readonly name: string;
+  /** First folder below the one that was given, where there is one. */
+  readonly folder: string | undefined;
+}
+
+/** The endings of the files of one kind, such as `.png`, in lower case. */
+export interface FileKind {
+  /** What such files are called in messages, such as `pictures`. */
+  readonly plural: string;
+  readonly endings: readonly string[];
+}
+
+/** Whether a name ends like that of a file of this kind. */
+export function namedLike(name: string, { endings }: FileKind): boolean {
+  return endings.includes(extname(name).toLowerCase());
+}
+
+/** Whether a path that is no file itself stands for others. */
+export function isGlob(path: string): boolean {
+  return /[*?[\]{}]/.test(path);
+}
+
+/**
+ * All files of these paths, in an order that does not depend on the file system. Of a folder,
+ * those named like the kind; hidden files and folders are left out. A path with * ? [ ] { } that is no
+ * file itself is a glob.
+ *
+ * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_DATA where nothing was found.
+ */
+export async function findFiles(paths: readonly string[], kind: FileKind, signal?: AbortSignal): Promise<FoundFile[]> {
+  const found: FoundFile[] = [];
+  for (const path of paths) found.push(...(await expand(path, kind, signal)));
+  if (found.length > 0) return found;
+  throw new VaeError(
+    'ERR_VAE_DATA',
+    `${paths.join(', ')}: found no ${kind.plural}. Looked for files that end in ${kind.endings.join(', ')}, also in sub-folders.`,
+  );
+}
+
+/** The kind most files of a folder are of, at whatever depth, by their names; undefined where none is of any. */
+export async function kindOfFolder<K extends FileKind>(folder: string, kinds: readonly K[]): Promise<K | undefined> {
+  const counts = new Map<K, number>();
+  const all = { plural: 'files', endings: kinds.flatMap(({ endings }) => endings) };
+  for await (const { name } of walk(folder, all, undefined)) {
+    const kind = kinds.find((candidate) => namedLike(name, candidate))!;
+    counts.set(kind, (counts.get(kind) ?? 0) + 1);
+  }
+  return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
+}
+
+/** The bytes of a picture file. */
+export async function readFoundFile({ path, name }: FoundFile, signal?: AbortSignal): Promise<Buffer> {
+  try {
+    return await readFile(path, signal ? { signal } : {});
+  } catch (error) {
+    if (signal?.aborted) throw signal.reason;
+    throw ioError(error, `reading ${name}`);
+  }
+}
+
+async function expand(path: string, kind: FileKind, signal: AbortSignal | undefined): Promise<FoundFile[]> {
+  const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+    throw ioError(error, `reading ${path}`);
+  });
+  if (info?.isDirectory()) {
+    const files: FoundFile[] = [];
+    for await (const file of walk(path, kind, signal)) files.push(file);
+    return files.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
+  }
+  if (info) return [{ path, name: path, folder: undefined }];
+  if (!isGlob(path)) {
+    throw new VaeError('ERR_VAE_IO', `There is no file or folder "${path}". Check the path to the data.`);
+  }
+  const { glob } = await import('tinyglobby');
+  const names = await glob(sep === '\\' ? path.replaceAll('\\', '/') : path, {
+    onlyFiles: true,
+    expandDirectories: false,
+    ...(signal && { signal }),
+  });
+  return names.sort().map((name) => ({ path: name, name, folder: undefined }));
+}
+
+async function* walk(root: string, kind: FileKind, signal: AbortSignal | undefined): AsyncGenerator<FoundFile> {
+  const folders: { path: Buffer; name: string; first: string | undefined }[] = [
+    { path: Buffer.from(root), name: root, first: undefined },
+  ];
+  for (let folder = folders.shift(); folder; folder = folders.shift()) {
+    signal?.throwIfAborted();
+    const entries = await readdir(folder.path, { withFileTypes: true, encoding: 'buffer' }).catch((error) => {
+      throw ioError(error, `listing ${folder?.name}`);
+    });
+    for (const entry of entries) {
+      const bytes = entry.name as unknown as Buffer;
+      const text = nameOf(bytes);
+      if (text.startsWith('.')) continue;
+      const path = Buffer.concat([folder.path, Buffer.from(sep), bytes]);
+      const name = join(folder.name, text);
+      const isFolder = entry.isSymbolicLink() ? await isDirectory(path) : entry.isDirectory();
+      if (isFolder) {
+        // A link to a folder above would go round for ever.
+        if (!entry.isSymbolicLink()) folders.push({ path, name, first: folder.first ?? text });
+      } else if (namedLike(text, kind)) {
+        yield { path: isText(bytes) ? path.toString() : path, name, folder: folder.first };
+      }
+    }
+  }
+}
+
+async function isDirectory(path: Buffer): Promise<boolean> {
+  return stat(path).then(
+    (info) => info.isDirectory(),
+    () => false,
+  );
+}
+
+function isText(bytes: Buffer): boolean {
+  return Buffer.from(bytes.toString()).equals(bytes);
+}
+
+function nameOf(bytes: Buffer): string {
+  if (isText(bytes)) return bytes.toString();
+  return Array.from(bytes, (byte) =>
+    byte >= 0x20 && byte < 0x7f ? String.fromCharCode(byte) : `\\x${byte.toString(16).padStart(2, '0')}`,
+  ).join('');
+}

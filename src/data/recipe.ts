@@ -1,0 +1,31 @@
+/** What turned files into rows: kept in a model's config.json, so that serving reads files as training did. */
+import { z } from 'zod';
+import type { InputOptions } from '../architectures/input.js';
+import { VaeError } from '../core/errors.js';
+import { describeIssue } from '../core/options.js';
+import { CHANNELS, imageRecipeSchema } from './image/recipe.js';
+
+/** The kinds of data with a recipe; a new kind is one more entry here and in `inputOf`. */
+export const dataRecipeSchema = z.discriminatedUnion('kind', [imageRecipeSchema]);
+
+export type DataRecipe = z.output<typeof dataRecipeSchema>;
+
+/**
+ * A recipe as config.json holds it.
+ *
+ * @throws VaeError ERR_VAE_FORMAT naming what is wrong.
+ */
+export function parseRecipe(value: unknown, where: string): DataRecipe {
+  const result = dataRecipeSchema.safeParse(value);
+  if (result.success) return result.data;
+  const problems = result.error.issues.map((issue) => describeIssue(issue, value, dataRecipeSchema)).join('; ');
+  throw new VaeError('ERR_VAE_FORMAT', `${where}: not a valid recipe of data: ${problems}.`);
+}
+
+/** What a model of such data takes. */
+export function inputOf(recipe: DataRecipe): InputOptions {
+  switch (recipe.kind) {
+    case 'image':
+      return { kind: 'image', height: recipe.height, width: recipe.width, channels: CHANNELS[recipe.colour] };
+  }
+}
