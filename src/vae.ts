@@ -221,12 +221,13 @@ export class Vae {
             train,
             validation,
             session: this.#engine.sessionOptions,
-            emit: (progress) => {
-              resolved.onProgress?.(progress);
+            emit: (progress, control) => {
+              resolved.onProgress?.(progress, control);
               emit(progress);
             },
             keep: (training) => {
-              const parameters = parts.parameters.with(training.checkpoint.parameters, training.checkpoint.states);
+              const { parameters: last, slots, states } = training.checkpoint;
+              const parameters = parts.parameters.with(slots.ema ?? last, states);
               this.#origin = { parts: { ...parts, parameters, training } };
             },
           });
@@ -398,7 +399,6 @@ export class Vae {
   }
 
   /**
-  /**
    * Reads files the way the training data were read: same size and colours, same columns and means, same
    * frames. Data of no kind of their own (.npy, IDX) are read as they are.
    *
@@ -421,6 +421,7 @@ export class Vae {
     return new Vae({ parts }, this.#engine.with(recipeNetworks(parts.vae, parts.parameters)));
   }
 
+  /**
    * Another Vae of the same model that shares its networks and their memory: closing one leaves the
    * other usable, and training one leaves the other as it was.
    */
@@ -457,9 +458,9 @@ export class Vae {
   stream(operation: 'encode' | 'decode' | 'reconstruct', options: StreamOptions = {}): VaeStream<Encoding | Tensor> {
     this.#lifetime.check();
     parseOptions(operationSchema, operation, 'stream(), operation');
-    return new VaeStream<Encoding | Tensor>(options, ({ maxBatch }) => {
     const { label } = options;
     if (label !== undefined) rowLabels(this.#engine.networks, label, undefined, 1, 'stream(), label');
+    return new VaeStream<Encoding | Tensor>(options, ({ maxBatch }) => {
       const batcher = this.batcher({ maxBatch, maxQueue: Number.MAX_SAFE_INTEGER });
       const run = (item: StreamItem) => {
         const labels = ownLabels(item) === undefined ? label : undefined;

@@ -23,14 +23,36 @@ const loopSchema = z.object({
       epochs: z.int(),
       train: termsSchema,
       validation: termsSchema.optional(),
+      latents: z
+        .object({
+          units: z.int(),
+          activeUnits: z.int(),
+          klPerDimension: z.array(z.number()).optional(),
+          collapsed: z.int().optional(),
+          rows: z.int(),
+        })
+        .optional(),
       learningRate: z.number(),
+      klWeight: z.number().optional(),
+      gradientNorm: z.number().optional(),
+      updateNorm: z.number().optional(),
+      step: z.int().optional(),
       seconds: z.number(),
       examplesPerSecond: z.number(),
+      secondsLeft: z.number().optional(),
     }),
   ),
-  partial: termsSchema.extend({ seen: z.number() }),
+  partial: termsSchema.extend({
+    seen: z.number(),
+    steps: z.int().default(0),
+    gradientNorm: z.number().default(0),
+    updateNorm: z.number().default(0),
+  }),
   rateScale: z.number(),
+  klScale: z.number().default(1),
+  klWeight: z.number().default(0),
   best: z.object({ epoch: z.int(), loss: z.number() }).optional(),
+  toldOfCollapse: z.boolean().default(false),
   /** Of the training data. */
   fingerprint: z.string(),
 });

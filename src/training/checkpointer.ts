@@ -53,6 +53,16 @@ export class Checkpointer {
     await this.#writing;
   }
 
+  /** Copies the state at once and resolves when it is on disk. */
+  async saveNow(state: LoopState): Promise<void> {
+    const checkpoint = this.#snapshot();
+    this.#lastMicroBatch = state.microBatch;
+    this.#lastTime = performance.now();
+    const before = this.#writing.catch(() => {});
+    this.#writing = before.then(() => this.#directory.save(checkpoint));
+    await this.#writing;
+  }
+
   /** Copies the state now and writes it while the run goes on. */
   async save(state: LoopState): Promise<void> {
     await this.#writing;

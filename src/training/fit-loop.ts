@@ -1,13 +1,16 @@
 /** Epochs, batches and progress around a native training session. */
-import { NAMES, perExample, TERMS, type Term } from '../architectures/graphs.js';
+import { NAMES, TERMS } from '../architectures/graphs.js';
 import type { NativeAbortFlag, NativeTrainingSession, RowTransform, TrainResult } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
-import { batchSizes, epochOrder } from './batch-plan.js';
+import type { LatentLayer, LatentStatistics } from '../latent/statistics.js';
+import { batchSizes, EpochOrders } from './batch-plan.js';
+import { collapseWarning, describeLatents } from './collapse.js';
+import { allRows, type Evaluated, evaluateRows, sampledRows } from './evaluation.js';
 import type { ResolvedFitOptions } from './fit-options.js';
-import { epochLoss, type LoopState, noTerms } from './loop-state.js';
-import type { EpochProgress, FitProgress, History, Terms } from './progress.js';
+import { epochLoss, type LoopState, meanTerms, noSums } from './loop-state.js';
+import type { EpochProgress, FitProgress, History } from './progress.js';
 import { feedRows, type RowFeed, type RowNames } from './row-feed.js';
 import { type ScheduleFunction, type SchedulePoint, scheduleFunction } from './schedules.js';
 
@@ -18,6 +21,8 @@ export interface LoopInputs {
   readonly names: RowNames;
   /** Scalar inputs that stay the same. */
   readonly constants: Readonly<Record<string, number>>;
+  /** The stochastic layers. */
+  readonly layers: readonly LatentLayer[];
 }
 
 export interface LoopOptions extends LoopInputs {
@@ -39,6 +44,8 @@ export interface LoopHooks {
   epochDone(): Promise<void>;
   /** Goes back to the last good state; false where there is none, or it was tried too often. */
   rollBack(): boolean;
+  /** Whether a callback asked to end the run. */
+  stopped(): boolean;
 }
 
 /** One native call lasts about this long: seldom enough to cost nothing, often enough to follow. */
@@ -48,9 +55,8 @@ const MOST_BATCHES_PER_REQUEST = 512;
 /** With `skip`, a run that does nothing but skip has diverged. */
 const MOST_SKIPPED_IN_A_ROW = 20;
 
-/** Random counters of validation start here, out of reach of training's. */
-const VALIDATION_COUNTER = 2 ** 44;
-const VALIDATION_BATCH = 1024;
+/** Batches that rows are read for while one is worked on. */
+const BATCHES_AHEAD = 2;
 
 /** Runs epochs until `options.epochs` are done. The state stays true whatever ends the run. */
 export async function runEpochs(
@@ -71,7 +77,9 @@ class Run {
   readonly #loop: LoopOptions;
   readonly #rows: number;
   readonly #feed: RowFeed;
-  readonly #validation: { readonly feed: RowFeed; readonly rows: number } | undefined;
+  readonly #orders: EpochOrders;
+  /** What is evaluated after every epoch: the validation data, else some of the training data for its latents. */
+  readonly #evaluated: { readonly feed: RowFeed; readonly rows: Uint32Array; readonly heldOut: boolean };
   readonly #flag: NativeAbortFlag | undefined;
   readonly #stepsPerEpoch: number;
   readonly #learningRate: ScheduleFunction;
@@ -98,10 +106,12 @@ class Run {
     const { signal, learningRate, optimizer, klWeight } = loop.options;
     this.#learningRate = scheduleFunction(learningRate ?? optimizer.learningRate);
     this.#klWeight = scheduleFunction(klWeight);
+    this.#orders = new EpochOrders(train.length, loop.seed, loop.options.shuffle);
     this.#feed = feedRows(session, loop.names, train, loop.transform, signal);
-    this.#validation = validation && {
-      feed: feedRows(session, loop.names, validation, loop.transform, signal),
-      rows: validation.length,
+    this.#evaluated = {
+      feed: feedRows(session, loop.names, validation ?? train, loop.transform, signal),
+      rows: validation ? allRows(validation.length) : sampledRows(train.length),
+      heldOut: validation !== undefined,
     };
   }
 
@@ -110,7 +120,7 @@ class Run {
     let stoppedEarly = false;
     while (state.epoch < options.epochs && !stoppedEarly) {
       await this.#epoch();
-      stoppedEarly = this.#hasStalled() && state.epoch < options.epochs;
+      stoppedEarly = (this.#hasStalled() || this.#loop.hooks.stopped()) && state.epoch < options.epochs;
     }
     const seconds = (performance.now() - this.#started) / 1000;
     return {
@@ -124,38 +134,57 @@ class Run {
   }
 
   async #epoch(): Promise<void> {
-    const { state, options, seed, emit } = this.#loop;
+    const { state, options, hooks, emit } = this.#loop;
     const started = performance.now();
-    const order = epochOrder(this.#rows, state.epoch, seed, options.shuffle);
     const before = this.#examples;
     while (state.position < this.#rows) {
-      const sizes = batchSizes(this.#rows, state.position, options.batchSize, this.#requestSize());
-      await this.#request(order, sizes);
+      await this.#request(batchSizes(this.#rows, state.position, options.batchSize, this.#requestSize()));
+      if (hooks.stopped()) return;
     }
-    const train = meanTerms(state.partial, state.partial.seen);
+    const { partial } = state;
     const trainSeconds = (performance.now() - started) / 1000;
-    const validation = await this.#validate();
+    const { terms, latents } = await this.#evaluate();
     state.epoch += 1;
     state.position = 0;
-    state.partial = noTerms();
+    state.partial = noSums();
+    const seconds = (performance.now() - started) / 1000;
+    const perStep = (sum: number): number | undefined => (partial.steps > 0 ? sum / partial.steps : undefined);
     const progress: EpochProgress = {
       kind: 'epoch',
       epoch: state.epoch,
       epochs: options.epochs,
-      train,
-      ...(validation === undefined ? {} : { validation }),
+      train: meanTerms(partial, partial.seen),
+      ...(this.#evaluated.heldOut && { validation: terms }),
+      ...(latents && { latents: describeLatents(latents, options.collapse) }),
       learningRate: state.learningRate,
-      seconds: (performance.now() - started) / 1000,
+      klWeight: state.klWeight,
+      gradientNorm: perStep(partial.gradientNorm),
+      updateNorm: perStep(partial.updateNorm),
+      step: state.epoch * this.#stepsPerEpoch,
+      seconds,
       examplesPerSecond: (this.#examples - before) / Math.max(trainSeconds, 1e-9),
+      secondsLeft: (options.epochs - state.epoch) * seconds,
     };
     state.epochs.push(progress);
     const loss = epochLoss(progress);
     if (state.best === undefined || loss < state.best.loss - (options.earlyStopping?.minDelta ?? 0)) {
       state.best = { epoch: state.epoch, loss };
-      await this.#loop.hooks.improved();
+      await hooks.improved();
     }
+    if (latents) this.#watchCollapse(latents);
     emit(progress);
-    await this.#loop.hooks.epochDone();
+    await hooks.epochDone();
+  }
+
+  /** Tells of collapse once, when the run has had its chance: early on, β may still be rising. */
+  #watchCollapse(latents: LatentStatistics): void {
+    const { state, options, emit } = this.#loop;
+    const chance = Math.max(1, Math.ceil(options.epochs * options.collapse.after));
+    if (state.toldOfCollapse || state.klWeight === 0 || state.epoch < chance) return;
+    const message = collapseWarning(latents, options.collapse);
+    if (message === undefined) return;
+    state.toldOfCollapse = true;
+    emit({ kind: 'warning', epoch: state.epoch, step: state.epoch * this.#stepsPerEpoch, message });
   }
 
   #hasStalled(): boolean {
@@ -165,18 +194,19 @@ class Run {
   }
 
   /** Trains on the next batches; moves the state past those that were done. */
-  async #request(order: Uint32Array, sizes: Uint32Array): Promise<void> {
+  async #request(sizes: Uint32Array): Promise<void> {
     const { state, options } = this.#loop;
     const rows = sum(sizes);
-    const wanted = order.subarray(state.position, state.position + rows);
-    const next = order.subarray(state.position + rows, state.position + rows + options.batchSize);
-    const indices = await this.#feed.prepare(wanted, next.length > 0 ? next : undefined);
+    const { epoch, position } = state;
+    const wanted = this.#orders.of(epoch).subarray(position, position + rows);
+    const ahead = this.#orders.ahead(epoch, position + rows, options.batchSize, BATCHES_AHEAD, options.epochs);
+    const indices = await this.#feed.prepare(wanted, ahead);
     const points = Array.from(sizes, (_, batch) => this.#point(batch));
     const learningRates = Float64Array.from(
       points,
       (point) => evaluate(this.#learningRate, point, 'learningRate') * state.rateScale,
     );
-    const klWeights = Float32Array.from(points, (point) => evaluate(this.#klWeight, point, 'klWeight'));
+    const klWeights = Float32Array.from(points, (point) => evaluate(this.#klWeight, point, 'klWeight') * state.klScale);
     const started = performance.now();
     const result = await this.#session.train(
       {
@@ -186,6 +216,7 @@ class Run {
         scalars: { [NAMES.klWeight]: klWeights, ...this.#constants(sizes.length) },
         learningRates,
         accumulate: options.accumulate,
+        measureUpdates: true,
       },
       this.#flag,
     );
@@ -224,10 +255,16 @@ class Run {
   #account(result: TrainResult, sizes: Uint32Array, seconds: number): void {
     const { state } = this.#loop;
     const examples = sum(sizes.subarray(0, result.completed));
+    const { partial } = state;
     for (let batch = 0; batch < result.completed; batch += 1) {
-      for (const term of TERMS) state.partial[term] += result.scalars[term]![batch]! * sizes[batch]!;
+      for (const term of TERMS) partial[term] += result.scalars[term]![batch]! * sizes[batch]!;
+      const [gradientNorm, updateNorm] = [result.gradientNorms[batch]!, result.updateNorms![batch]!];
+      if (Number.isNaN(gradientNorm)) continue;
+      partial.gradientNorm += gradientNorm;
+      partial.updateNorm += updateNorm;
+      partial.steps += 1;
     }
-    state.partial.seen += examples;
+    partial.seen += examples;
     state.position += examples;
     state.microBatch += result.completed;
     if (result.completed > 0) this.#skipped = 0;
@@ -245,6 +282,7 @@ class Run {
     const { state, options, emit } = this.#loop;
     const last = result.completed - 1;
     state.learningRate = learningRates[last]!;
+    state.klWeight = klWeights[last]!;
     const step = state.epoch * this.#stepsPerEpoch + Math.ceil(state.position / options.batchSize);
     const steps = options.epochs * this.#stepsPerEpoch;
     const examplesPerSecond = this.#examples / Math.max(this.#trainSeconds, 1e-9);
@@ -258,47 +296,29 @@ class Run {
       reconstruction: result.scalars['reconstruction']![last]!,
       kl: result.scalars['kl']![last]!,
       learningRate: state.learningRate,
-      klWeight: klWeights[last]!,
+      klWeight: state.klWeight,
       gradientNorm: lastFinite(result.gradientNorms),
+      updateNorm: lastFinite(result.updateNorms!),
       examplesPerSecond,
       secondsLeft: ((steps - step) * options.batchSize) / examplesPerSecond,
     });
   }
 
-  /** Mean terms over the validation data, or undefined where there is none. */
-  async #validate(): Promise<Terms | undefined> {
-    if (this.#validation === undefined) return undefined;
+  async #evaluate(): Promise<Evaluated> {
     const started = performance.now();
-    const { feed, rows } = this.#validation;
-    const perRequest = Math.min(feed.batchesPerRequest, 8);
-    const order = Uint32Array.from({ length: rows }, (_, index) => index);
-    const sums = noTerms();
-    let batch = 0;
-    for (let position = 0; position < rows; ) {
-      const sizes = batchSizes(rows, position, VALIDATION_BATCH, perRequest);
-      const end = position + sum(sizes);
-      const next = order.subarray(end, end + VALIDATION_BATCH);
-      const indices = await feed.prepare(order.subarray(position, end), next.length > 0 ? next : undefined);
-      // β is 1 here whatever it is in training: validation is the ELBO, comparable between runs.
-      const scalars = {
-        [NAMES.klWeight]: new Float32Array(sizes.length).fill(1),
-        ...this.#constants(sizes.length),
-      };
-      const request = {
-        indices,
-        batchSizes: sizes,
-        firstMicroBatch: VALIDATION_COUNTER + batch,
-        scalars,
-        useEma: this.#loop.options.emaDecay !== undefined,
-      };
-      const result = await this.#session.evaluate(request, this.#flag);
-      this.#loop.options.signal?.throwIfAborted();
-      for (const term of TERMS) sums[term] += sum(result[perExample(term)]!);
-      position = end;
-      batch += sizes.length;
-    }
+    const { options, constants, layers } = this.#loop;
+    const evaluated = await evaluateRows({
+      session: this.#session,
+      feed: this.#evaluated.feed,
+      rows: this.#evaluated.rows,
+      layers,
+      constants,
+      useEma: options.emaDecay !== undefined,
+      flag: this.#flag,
+      signal: options.signal,
+    });
     this.#breakdown.validation += (performance.now() - started) / 1000;
-    return meanTerms(sums, rows);
+    return evaluated;
   }
 
   #constants(batches: number): Record<string, Float32Array> {
@@ -337,11 +357,6 @@ function evaluate(schedule: ScheduleFunction, point: SchedulePoint, name: string
   const value = schedule(point);
   if (Number.isFinite(value) && value >= 0) return value;
   throw new VaeError('ERR_VAE_OPTION', `fit(): ${name} gave ${value} at step ${point.step}; expected a number from 0.`);
-}
-
-function meanTerms(sums: Readonly<Record<Term, number>>, count: number): Terms {
-  const mean = (term: Term): number => sums[term] / Math.max(count, 1);
-  return { loss: mean('loss'), reconstruction: mean('reconstruction'), kl: mean('kl') };
 }
 
 function sum(values: Uint32Array | Float32Array): number {

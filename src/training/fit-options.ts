@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type OptimizerInput, optimizerSchema } from '../artifacts/optimizer-options.js';
 import { seedSchema } from '../core/seed.js';
+import type { FitControl } from './control.js';
 import type { FitProgress, History } from './progress.js';
 import { type Schedule, scheduleSchema } from './schedules.js';
 
@@ -61,6 +62,29 @@ export const fitOptionsSchema = z.strictObject({
   /** Keep an exponential moving average of the parameters with this decay, and end with it. */
   emaDecay: z.number().gt(0).lt(1).optional(),
   /**
+   * Watches for posterior collapse: dimensions that tell the decoder nothing. `latents` of every epoch's progress
+   * counts them, and a warning says once what to try.
+   */
+  collapse: z
+    .strictObject({
+      /** A dimension with a mean KL divergence under this, in nats, has collapsed. Default 0.01. */
+      bound: z.number().positive().default(0.01),
+      /** The warning comes when this share of the dimensions has collapsed. Default 0.5. */
+      share: z.number().gt(0).max(1).default(0.5),
+      /** Share of the epochs that a run has to get going before it is warned of. Default 0.2. */
+      after: z.number().min(0).max(1).default(0.2),
+    })
+    .prefault({}),
+  /** Files that the run's events are written to while it goes on. Default: none. */
+  log: z
+    .strictObject({
+      /** Appends one line of JSON for each event to this file; `readMetrics()` reads it. */
+      jsonLines: z.string().min(1).optional(),
+      /** Writes an event file for TensorBoard into this folder. */
+      tensorBoard: z.string().min(1).optional(),
+    })
+    .default({}),
+  /**
    * What to do about a loss or gradient that is not finite: `stop` with an error; `skip` the batch;
    * `rollback` to the last good state and go on with half the learning rate. Default `stop`.
    */
@@ -68,8 +92,12 @@ export const fitOptionsSchema = z.strictObject({
   /** Seed of the order and the noise. Default: the model's seed. */
   seed: seedSchema.optional(),
   signal: signalSchema.optional(),
+  /** Called with every event, and with what it can do to the run; what it throws ends the run. */
   onProgress: z
-    .custom<(progress: FitProgress) => void>((value) => typeof value === 'function', 'expected a function')
+    .custom<(progress: FitProgress, control: FitControl) => void>(
+      (value) => typeof value === 'function',
+      'expected a function',
+    )
     .optional(),
 });
 
@@ -83,4 +111,4 @@ export interface FitOptions<Data>
   readonly validation?: Data;
 }
 
-export type { FitProgress, History };
+export type { FitControl, FitProgress, History };

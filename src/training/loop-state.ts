@@ -1,5 +1,5 @@
-import type { Term } from '../architectures/graphs.js';
-import type { EpochProgress } from './progress.js';
+import { TERMS, type Term } from '../architectures/graphs.js';
+import type { EpochProgress, Terms } from './progress.js';
 
 /** Where a run stands; what a checkpoint must bring back. */
 export interface LoopState {
@@ -10,18 +10,37 @@ export interface LoopState {
   microBatch: number;
   readonly epochs: EpochProgress[];
   learningRate: number;
-  /** Sums over the examples of the epoch under way. */
-  partial: TermSums;
-  /** Product of the halvings of the learning rate by rollbacks. */
+  klWeight: number;
+  /** Sums over the epoch under way. */
+  partial: EpochSums;
+  /** Product of what rollbacks and callbacks multiplied the learning rate by. */
   rateScale: number;
+  /** Product of what callbacks multiplied β by. */
+  klScale: number;
   /** The epoch with the lowest validation loss (training loss where there is no validation) so far. */
   best: { readonly epoch: number; readonly loss: number } | undefined;
+  /** Whether the owner was told of posterior collapse: once is enough. */
+  toldOfCollapse: boolean;
 }
 
-export type TermSums = Record<Term, number> & { seen: number };
+/** Terms summed over the examples seen; norms summed over the optimizer steps. */
+export type EpochSums = Record<Term, number> & {
+  seen: number;
+  steps: number;
+  gradientNorm: number;
+  updateNorm: number;
+};
 
-export function noTerms(): TermSums {
-  return { loss: 0, reconstruction: 0, kl: 0, seen: 0 };
+export function noSums(): EpochSums {
+  return { ...noTerms(), seen: 0, steps: 0, gradientNorm: 0, updateNorm: 0 };
+}
+
+export function noTerms(): Record<Term, number> {
+  return { loss: 0, reconstruction: 0, kl: 0 };
+}
+
+export function meanTerms(sums: Readonly<Record<Term, number>>, count: number): Terms {
+  return Object.fromEntries(TERMS.map((term) => [term, sums[term] / Math.max(count, 1)])) as Record<Term, number>;
 }
 
 export function freshState(): LoopState {
@@ -31,9 +50,12 @@ export function freshState(): LoopState {
     microBatch: 0,
     epochs: [],
     learningRate: 0,
-    partial: noTerms(),
+    klWeight: 0,
+    partial: noSums(),
     rateScale: 1,
+    klScale: 1,
     best: undefined,
+    toldOfCollapse: false,
   };
 }
 

@@ -15,8 +15,28 @@ export interface StepProgress extends Terms {
   readonly klWeight: number;
   /** Global L2 norm of the last gradient, before clipping. */
   readonly gradientNorm: number;
+  /** L2 norm of what the last optimizer step changed in the parameters. */
+  readonly updateNorm: number;
   readonly examplesPerSecond: number;
+  /** Until the end of the last epoch, at the pace so far. */
   readonly secondsLeft: number;
+}
+
+/** What the latents say about the examples, measured with the parameters at the end of an epoch. */
+export interface LatentUse {
+  /** Latent dimensions of all layers. */
+  readonly units: number;
+  /** Dimensions whose posterior mean varies over the examples (Burda et al. 2016, A_u above 0.01). */
+  readonly activeUnits: number;
+  /**
+   * Mean KL divergence of each dimension in nats, in the order of the latent. Absent where the divergence is no
+   * sum over dimensions.
+   */
+  readonly klPerDimension?: readonly number[] | undefined;
+  /** Dimensions with a divergence under the bound of `collapse`; absent where it is not known by dimension. */
+  readonly collapsed?: number | undefined;
+  /** Examples this was measured on: of the validation data, else of the training data. */
+  readonly rows: number;
 }
 
 export interface EpochProgress {
@@ -26,9 +46,20 @@ export interface EpochProgress {
   /** Means over the epoch's examples as they were seen, while the parameters moved. */
   readonly train: Terms;
   readonly validation?: Terms | undefined;
+  readonly latents?: LatentUse | undefined;
+  /** Of the epoch's last step, as is `klWeight`. */
   readonly learningRate: number;
+  readonly klWeight?: number | undefined;
+  /** Mean over the epoch's optimizer steps of the gradient's global L2 norm, before clipping. */
+  readonly gradientNorm?: number | undefined;
+  /** Mean over the epoch's optimizer steps of the L2 norm of the change of the parameters. */
+  readonly updateNorm?: number | undefined;
+  /** Batches done in this run. */
+  readonly step?: number | undefined;
   readonly seconds: number;
   readonly examplesPerSecond: number;
+  /** Until the end of the last epoch, at the pace so far. */
+  readonly secondsLeft?: number | undefined;
 }
 
 /** Something the run went on after, and that its owner should know. */
@@ -47,7 +78,7 @@ export interface History {
   readonly epochs: readonly EpochProgress[];
   /** The epoch with the lowest validation loss (training loss where there is no validation). */
   readonly bestEpoch: number;
-  /** Whether early stopping ended the run before its last epoch. */
+  /** Whether early stopping, or `stop()` of a callback, ended the run before its last epoch. */
   readonly stoppedEarly: boolean;
   /** Seconds of training in this call, validation included. */
   readonly seconds: number;

@@ -17,9 +17,10 @@ export interface RowFeed {
   readonly batchesPerRequest: number;
   /**
    * Makes the rows of a request available and returns the numbers by which the session finds them.
-   * `next` are the rows wanted after these, read while these are worked on.
+   * `ahead` names the rows of the requests after it, which are read while this one is worked on; it is
+   * only asked where rows have to be read.
    */
-  prepare(rows: Uint32Array, next: Uint32Array | undefined): Promise<Uint32Array>;
+  prepare(rows: Uint32Array, ahead: Iterable<Uint32Array>): Promise<Uint32Array>;
 }
 
 export function feedRows(
@@ -75,19 +76,25 @@ function readAhead(
   transform: RowTransform,
   signal: AbortSignal | undefined,
 ): RowFeed {
-  let ahead: { rows: Uint32Array; data: Promise<RowArray> } | undefined;
-  const read = (rows: Uint32Array): Promise<RowArray> => {
-    const promise = data.read(rows, signal);
+  interface Reading {
+    readonly rows: Uint32Array;
+    readonly values: Promise<RowArray>;
+  }
+  let waiting: readonly Reading[] = [];
+  const read = (rows: Uint32Array): Reading => {
+    const values = data.read(rows, signal);
     // An error shows when the batch's turn comes; until then it is not unhandled.
-    promise.catch(() => {});
-    return promise;
+    values.catch(() => {});
+    return { rows, values };
   };
+  const readingOf = (rows: Uint32Array): Reading => waiting.find((one) => sameRows(one.rows, rows)) ?? read(rows);
   return {
     batchesPerRequest: 1,
-    async prepare(rows, next) {
-      const current = ahead !== undefined && sameRows(ahead.rows, rows) ? ahead.data : read(rows);
-      const values = await current;
-      ahead = next === undefined ? undefined : { rows: next, data: read(next) };
+    async prepare(rows, ahead) {
+      const current = readingOf(rows);
+      // Begun before this batch is waited for, so that reading never stands still.
+      waiting = Array.from(ahead, readingOf);
+      const values = await current.values;
       session.attachRows(names.rows, values, rows.length, transform);
       if (names.labels !== undefined) {
         const labels = BigInt64Array.from(rows, (row) => BigInt(data.labels!.values[row]!));

@@ -17,7 +17,7 @@ export function takeSnapshot(
     const values = slot === 'accumulator' && session.pendingMicroBatches === 0 ? undefined : session.getSlot(slot);
     if (values) slots[slot] = values;
   }
-  const { epoch, position, microBatch, learningRate, epochs, partial, rateScale, best } = state;
+  const { epoch, position, microBatch, learningRate, ...rest } = state;
   return {
     manifest,
     parameters: session.getParameters(),
@@ -33,7 +33,7 @@ export function takeSnapshot(
       optimizer: run.optimizer,
       learningRate,
       // Copied as text: the run goes on and changes them.
-      loop: JSON.parse(JSON.stringify({ epochs, partial, rateScale, best, fingerprint: run.fingerprint })),
+      loop: JSON.parse(JSON.stringify({ ...rest, fingerprint: run.fingerprint })),
     },
   };
 }
@@ -65,6 +65,6 @@ export function restoreSnapshot(
   }
   session.step = step;
   session.pendingMicroBatches = pending;
-  const { epochs, partial, rateScale, best } = loop;
-  return { epoch, position, microBatch, learningRate, epochs: [...epochs], partial: { ...partial }, rateScale, best };
+  const { fingerprint: _, epochs, partial, best, ...rest } = loop;
+  return { ...rest, epoch, position, microBatch, learningRate, epochs: [...epochs], partial: { ...partial }, best };
 }

@@ -17,9 +17,11 @@ import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import { writeModel } from '../graph/index.js';
 import { checkRowShape } from '../inference/rows.js';
+import type { FitControl } from './control.js';
 import { fingerprintOf } from './fingerprint.js';
 import type { LoopInputs } from './fit-loop.js';
 import type { ResolvedFitOptions } from './fit-options.js';
+import { MetricsLog } from './log/metrics-log.js';
 import { freshState } from './loop-state.js';
 import type { FitProgress, History } from './progress.js';
 import { RunDirectory } from './run-directory.js';
@@ -31,7 +33,7 @@ export interface TrainModelOptions {
   readonly train: Dataset;
   readonly validation: Dataset | undefined;
   readonly session: SessionOptions;
-  emit(progress: FitProgress): void;
+  emit(progress: FitProgress, control: FitControl): void;
   /** Receives where training stands when it ends, in whatever way. */
   keep(training: TrainingState): void;
 }
@@ -51,8 +53,14 @@ export async function trainModel(parts: ModelParts, request: TrainModelOptions):
     const session = await openSession(parts, artifacts, request, seed);
     try {
       const state = resumed ? restoreSnapshot(session, resumed, fingerprint) : freshState();
-      const run = new TrainingRun(session, artifacts, request, { state, seed, fingerprint, directory });
-      return await run.complete(loopInputs(parts, artifacts, train, options));
+      const log = await MetricsLog.open(options.log);
+      const start = { state, seed, fingerprint, directory, log, parts };
+      try {
+        const run = new TrainingRun(session, artifacts, request, start);
+        return await run.complete(loopInputs(parts, artifacts, train, options));
+      } finally {
+        await log.close();
+      }
     } finally {
       await session.close();
     }
@@ -131,6 +139,7 @@ function loopInputs(
     transform: transformOf(train, options),
     names: { rows: NAMES.input, labels: vae.condition && NAMES.label },
     constants: inputsOf(artifacts).has(NAMES.datasetSize) ? { [NAMES.datasetSize]: train.length } : {},
+    layers: vae.network.layers,
   };
 }
 

@@ -1,11 +1,15 @@
 /** One run: the loop with its checkpoints, its best state, and what it leaves behind. */
 import type { Checkpoint } from '../artifacts/checkpoint.js';
 import type { Artifacts } from '../artifacts/generate.js';
+import { type ModelParts, saveModel } from '../artifacts/model-io.js';
 import type { NativeTrainingSession } from '../binding/addon.js';
+import { VaeError } from '../core/errors.js';
 import { Checkpointer } from './checkpointer.js';
+import { RunControl } from './control.js';
 import { type LoopHooks, type LoopInputs, runEpochs } from './fit-loop.js';
+import type { MetricsLog, RunEnded } from './log/metrics-log.js';
 import type { LoopState } from './loop-state.js';
-import type { History } from './progress.js';
+import type { FitProgress, History } from './progress.js';
 import type { RunDirectory } from './run-directory.js';
 import { restoreSnapshot, takeSnapshot } from './snapshot.js';
 import type { TrainModelOptions } from './train-model.js';
@@ -18,6 +22,8 @@ export interface RunStart {
   readonly seed: bigint;
   readonly fingerprint: string;
   readonly directory: RunDirectory | undefined;
+  readonly log: MetricsLog;
+  readonly parts: ModelParts;
 }
 
 export class TrainingRun {
@@ -27,10 +33,12 @@ export class TrainingRun {
   readonly #start: RunStart;
   readonly #state: LoopState;
   readonly #checkpointer: Checkpointer | undefined;
+  readonly #control: RunControl;
   /** Where a rollback goes to: the end of the last epoch. */
   #lastGood: Checkpoint | undefined;
   #best: Checkpoint | undefined;
   #rollbacks = 0;
+  #toldOfLog = false;
 
   constructor(session: NativeTrainingSession, artifacts: Artifacts, request: TrainModelOptions, start: RunStart) {
     this.#session = session;
@@ -38,6 +46,10 @@ export class TrainingRun {
     this.#request = request;
     this.#start = start;
     this.#state = start.state;
+    this.#control = new RunControl(start.state, {
+      saveCheckpoint: () => this.#saveCheckpoint(),
+      saveModel: (directory) => this.#saveModel(directory),
+    });
     const { checkpoint: policy, accumulate } = request.options;
     if (policy !== undefined && start.directory !== undefined) {
       const everyBatches = policy.everySteps === undefined ? undefined : policy.everySteps * accumulate;
@@ -48,15 +60,25 @@ export class TrainingRun {
 
   /** Runs to the end and hands over where training stands, in whatever way it ends. */
   async complete(inputs: LoopInputs): Promise<History> {
-    const { options, train, validation, emit } = this.#request;
+    const { options, train, validation } = this.#request;
     const { seed, directory } = this.#start;
     if (options.onNonFinite === 'rollback') this.#lastGood = this.#snapshot();
     // A resumed run compares with the best state of the run before it.
     if (this.#keepsBest && this.#state.best) this.#best = await directory?.best(this.#artifacts.manifest);
+    this.#logStart(train.length);
+    const emit = (event: FitProgress): void => this.#emit(event, train.length);
+    let history: History | undefined;
+    let failure: unknown;
     try {
       const loop = { options, seed, ...inputs, state: this.#state, emit, hooks: this.#hooks() };
-      return await runEpochs(this.#session, train, validation, loop);
+      history = await runEpochs(this.#session, train, validation, loop);
+      await this.#control.end();
+      return history;
+    } catch (error) {
+      failure = error;
+      throw error;
     } finally {
+      this.#logEnd(train.length, history, failure);
       const last = this.#snapshot();
       const kept = this.#keepsBest ? (this.#best ?? last) : last;
       this.#request.keep({
@@ -88,12 +110,62 @@ export class TrainingRun {
         if (everyEpoch) await this.#checkpointer?.save(this.#state);
       },
       rollBack: () => this.#rollBack(),
+      stopped: () => this.#control.stopped,
     };
   }
 
   get #policyIsEpochs(): boolean {
     const { checkpoint } = this.#request.options;
     return checkpoint !== undefined && checkpoint.everySteps === undefined && checkpoint.everyMinutes === undefined;
+  }
+
+  #emit(event: FitProgress, rows: number): void {
+    const { log } = this.#start;
+    log.write(event);
+    this.#request.emit(event, this.#control);
+    if (log.failure === undefined || this.#toldOfLog) return;
+    this.#toldOfLog = true;
+    const message = `${log.failure.message} The run goes on without its log.`;
+    this.#request.emit({ kind: 'warning', epoch: this.#state.epoch, step: this.#step(rows), message }, this.#control);
+  }
+
+  #logStart(rows: number): void {
+    const { epochs, batchSize } = this.#request.options;
+    const { epoch } = this.#state;
+    this.#start.log.write({ kind: 'start', epoch, step: this.#step(rows), epochs, batchSize });
+  }
+
+  #logEnd(rows: number, history: History | undefined, failure: unknown): void {
+    const { signal } = this.#request.options;
+    const aborted = signal?.aborted === true && failure === signal.reason;
+    const outcome: RunEnded['outcome'] =
+      history === undefined ? (aborted ? 'aborted' : 'failed') : history.stoppedEarly ? 'stopped' : 'done';
+    const message = outcome === 'failed' ? { message: String((failure as Error)?.message ?? failure) } : {};
+    const { epoch } = this.#state;
+    this.#start.log.write({ kind: 'end', outcome, epoch, step: this.#step(rows), ...message });
+  }
+
+  /** Batches done, as progress counts them. */
+  #step(rows: number): number {
+    const { batchSize } = this.#request.options;
+    return this.#state.epoch * Math.ceil(rows / batchSize) + Math.ceil(this.#state.position / batchSize);
+  }
+
+  async #saveCheckpoint(): Promise<void> {
+    if (this.#checkpointer === undefined) {
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        'saveCheckpoint(): this run has no directory for checkpoints; give fit() { checkpoint: { directory } }.',
+      );
+    }
+    await this.#checkpointer.saveNow(this.#state);
+  }
+
+  #saveModel(directory: string): Promise<void> {
+    const { parts } = this.#start;
+    const values = this.#session.getSlot('ema') ?? this.#session.getParameters();
+    const parameters = parts.parameters.with(values, this.#session.getStates());
+    return saveModel(directory, { ...parts, parameters }, false);
   }
 
   #rollBack(): boolean {
