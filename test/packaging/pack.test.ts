@@ -1,86 +1,87 @@
 /** The package as strangers get it: packed, installed into an empty project without scripts, and used. */
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { build } from 'esbuild';
+import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { execute, type Finished, PACKAGE_ROOT } from '../support/project.js';
-
-const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+import { execute, type Finished } from '../../scripts/package/execute.js';
+import { PACKAGE_ROOT, type Packed, packInto, projectWith, succeed } from '../../scripts/package/packed.js';
+import { BESIDE, BUNDLES, PROGRAMS, TYPED_PROGRAM, TYPED_SETTINGS } from '../../scripts/package/programs.js';
 
 describe('a packed install', () => {
   let folder: string;
   let project: string;
-  let packed: readonly { readonly path: string; readonly size: number }[];
+  let packed: Packed;
 
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'node-vae-pack-'));
-    const stage = join(folder, 'stage');
-    await mkdir(stage);
-    for (const name of ['package.json', 'README.md', 'LICENSE', 'dist', 'models']) {
-      await cp(join(PACKAGE_ROOT, name), join(stage, name), { recursive: true });
-    }
-    // What `npm run prebuild` makes, without building again.
-    const prebuilds = join(stage, 'prebuilds', `${process.platform}-${process.arch}`);
-    await mkdir(prebuilds, { recursive: true });
-    await cp(join(PACKAGE_ROOT, 'build', 'Release', 'node-vae.node'), join(prebuilds, 'node-vae.node'));
-    const pack = await succeed(execute(npm, ['pack', '--json', '--ignore-scripts', '--silent'], { cwd: stage }));
-    const [description] = JSON.parse(pack.stdout) as [{ filename: string; files: { path: string; size: number }[] }];
-    packed = description.files;
-
     project = join(folder, 'project');
-    await mkdir(project);
-    await writeFile(join(project, 'package.json'), '{ "name": "project", "private": true }\n');
-    await succeed(
-      execute(
-        npm,
-        ['install', '--ignore-scripts', '--no-audit', '--no-fund', '--silent', join(stage, description.filename)],
-        {
-          cwd: project,
-          env: { ONNXRUNTIME_NODE_INSTALL: 'skip' },
-        },
-      ),
-    );
+    packed = await packInto(folder);
+    await projectWith(project, [packed.tarball]);
   }, 400_000);
   afterAll(() => rm(folder, { recursive: true, force: true }));
-
-  async function succeed(run: Promise<Finished>): Promise<Finished> {
-    const finished = await run;
-    expect(finished.code, finished.stderr + finished.stdout).toBe(0);
-    return finished;
-  }
 
   async function program(name: string, code: string): Promise<Finished> {
     await writeFile(join(project, name), code);
     return succeed(execute(process.execPath, [name], { cwd: project }));
   }
 
-  const USE = `
-    const main = async ({ Vae }) => {
-      const vae = await Vae.create({ input: { kind: 'vector', length: 8 }, latentDim: 2, seed: 1 });
-      const data = { data: Float32Array.from({ length: 800 }, (_, i) => (i % 13) / 13), shape: [100, 8] };
-      const { epochs } = await vae.fit(data, { epochs: 2 });
-      const { mean } = await vae.encode(data);
-      console.log(epochs.length, (await vae.decode(mean)).dims.join('x'));
-      await vae.close();
-    };
-  `;
-
   test('holds what it needs and nothing else, within 15 MB', () => {
-    const total = packed.reduce((sum, { size }) => sum + size, 0);
+    const total = packed.files.reduce((sum, { size }) => sum + size, 0);
     expect(total).toBeLessThan(15e6);
-    const folders = new Set(packed.map(({ path }) => path.split('/')[0]));
+    const folders = new Set(packed.files.map(({ path }) => path.split('/')[0]));
     expect([...folders].sort()).toEqual(['LICENSE', 'README.md', 'dist', 'models', 'package.json', 'prebuilds']);
-    expect(packed.some(({ path }) => /\.test\.|\.onnx_data|\.env/.test(path))).toBe(false);
+    expect(packed.files.some(({ path }) => /\.test\.|\.onnx_data|\.env/.test(path))).toBe(false);
   });
 
-  test('is imported', async () => {
-    const { stdout } = await program('import.mjs', `import * as library from 'node-vae';${USE} await main(library);`);
-    expect(stdout).toBe('2 100x8\n');
+  test.each([...PROGRAMS, ...BESIDE])('$name', async ({ main, files, stdout }) => {
+    expect(await program(main, files[main]!)).toMatchObject({ stdout });
   });
 
-  test('is required', async () => {
-    const { stdout } = await program('require.cjs', `${USE} main(require('node-vae'));`);
-    expect(stdout).toBe('2 100x8\n');
+  test.each(BUNDLES)('$name', async ({ format, source, main, code, stdout }) => {
+    await writeFile(join(project, source), code);
+    await build({
+      absWorkingDir: project,
+      entryPoints: [source],
+      outfile: main,
+      bundle: true,
+      platform: 'node',
+      format,
+      external: ['node-vae'],
+      logLevel: 'error',
+    });
+    expect(await succeed(execute(process.execPath, [main], { cwd: project }))).toMatchObject({ stdout });
+  });
+
+  test.each(['nodenext', 'bundler'])(
+    'compiles under strict TypeScript settings, resolved as %s',
+    async (resolution) => {
+      await writeFile(join(project, 'program.mts'), TYPED_PROGRAM);
+      const compilerOptions = {
+        ...TYPED_SETTINGS,
+        module: resolution === 'nodenext' ? 'nodenext' : 'esnext',
+        moduleResolution: resolution,
+      };
+      await writeFile(join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['program.mts'] }));
+      const tsc = join(PACKAGE_ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
+      await succeed(execute(process.execPath, [tsc, '-p', '.'], { cwd: project }));
+    },
+  );
+
+  test('has a manifest and types that linters find nothing wrong with', async () => {
+    const tarball = await readFile(packed.tarball);
+    const { messages } = await publint({ pack: { tarball: new Uint8Array(tarball).buffer } });
+    expect(messages).toEqual([]);
+    const analysis = await checkPackage(createPackageFromTarballData(tarball));
+    if (analysis.types === false) throw new Error('no types found');
+    // Node 16 has no require() of modules; ours starts at 20.19, which has it.
+    const unexpected = analysis.problems.filter(
+      (problem) =>
+        problem.kind !== 'CJSResolvesToESM' && !('resolutionKind' in problem && problem.resolutionKind === 'node10'),
+    );
+    expect(unexpected).toEqual([]);
   });
 
   test('has its parts under their own names', async () => {
@@ -103,26 +104,6 @@ describe('a packed install', () => {
     expect(code).toBe(2);
   });
 
-  test('runs in worker threads', async () => {
-    const { stdout } = await program(
-      'workers.mjs',
-      `import { Worker, isMainThread } from 'node:worker_threads'; import * as library from 'node-vae';${USE}
-       if (isMainThread) for (let i = 0; i < 2; i += 1) new Worker(new URL(import.meta.url)); else await main(library);`,
-    );
-    expect(stdout).toBe('2 100x8\n2 100x8\n');
-  });
-
-  test.each([
-    ['before', 'ort', 'vae'],
-    ['after', 'vae', 'ort'],
-  ])('lives beside a program that loads onnxruntime-node %s it', async (order, first, second) => {
-    const load = { ort: `await import('onnxruntime-node');`, vae: `await main(await import('node-vae'));` };
-    const code = `${USE} ${load[first as 'ort' | 'vae']} ${load[second as 'ort' | 'vae']}
-      const ort = (await import('onnxruntime-node')).default; console.log(typeof ort.InferenceSession.create);`;
-    const { stdout } = await program(`beside-${order}.mjs`, code);
-    expect(stdout).toBe('2 100x8\nfunction\n');
-  });
-
   test('without onnxruntime-node, says how to get it', async () => {
     const modules = join(project, 'node_modules', 'onnxruntime-node');
     await cp(modules, join(folder, 'aside'), { recursive: true });
@@ -142,7 +123,7 @@ describe('a packed install', () => {
   });
 
   test('leaves the project as it was', async () => {
-    expect((await readdir(project)).filter((name) => !/\.(mjs|cjs)$/.test(name)).sort()).toEqual([
+    expect((await readdir(project)).filter((name) => !/\.(mjs|cjs|mts)$|^tsconfig/.test(name)).sort()).toEqual([
       'node_modules',
       'package-lock.json',
       'package.json',
