@@ -32,6 +32,7 @@ export { POSTERIOR_NAMES, type PosteriorInput } from './nn/posteriors/index.js';
 export { PRIOR_NAMES, type PriorInput } from './nn/priors/index.js';
 export * from './report/index.js';
 export type { FitControl } from './training/control.js';
+export { fingerprintOf } from './training/fingerprint.js';
 export type { FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
 export type { LoggedEvent, RunEnded, RunStarted } from './training/log/metrics-log.js';
@@ -45,6 +46,17 @@ export type {
   Terms,
   WarningProgress,
 } from './training/progress.js';
+export {
+  describeEnvironment,
+  digestParameters,
+  newRunRecord,
+  type RunEnvironment,
+  type RunPart,
+  type RunRecord,
+  type RunResult,
+  readRunRecord,
+  writeRunRecord,
+} from './training/run-record.js';
 export type { Schedule, ScheduleFunction, SchedulePoint } from './training/schedules.js';
 export {
   type OptimizerStepResult,

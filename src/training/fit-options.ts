@@ -82,8 +82,10 @@ export const fitOptionsSchema = z.strictObject({
       jsonLines: z.string().min(1).optional(),
       /** Writes an event file for TensorBoard into this folder. */
       tensorBoard: z.string().min(1).optional(),
+      /** Step events are written this far apart; epochs and warnings always. Default 1. */
+      everySeconds: z.number().min(0).default(1),
     })
-    .default({}),
+    .prefault({}),
   /**
    * What to do about a loss or gradient that is not finite: `stop` with an error; `skip` the batch;
    * `rollback` to the last good state and go on with half the learning rate. Default `stop`.

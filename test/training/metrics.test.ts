@@ -150,7 +150,7 @@ describe('JSON lines', () => {
   test('are the events, between a start and an end', async () => {
     const path = join(folder, 'deep', 'metrics.jsonl');
     await using vae = await make();
-    const events = await watched(vae, { epochs: 2, validation: heldOut, log: { jsonLines: path } });
+    const events = await watched(vae, { epochs: 2, validation: heldOut, log: { jsonLines: path, everySeconds: 0 } });
     const lines = await readMetrics(path);
     expect(lines.map(withoutTime)).toEqual([
       { kind: 'start', epoch: 0, step: 0, epochs: 2, batchSize: 64 },
@@ -158,6 +158,15 @@ describe('JSON lines', () => {
       { kind: 'end', outcome: 'done', epoch: 2, step: 20 },
     ]);
     expect(Date.parse(lines[0]!.time)).not.toBeNaN();
+  });
+
+  test('hold steps no closer than asked', async () => {
+    const path = join(folder, 'seldom.jsonl');
+    await using vae = await make();
+    const events = await watched(vae, { epochs: 4, log: { jsonLines: path, everySeconds: 3600 } });
+    expect(events.filter(({ kind }) => kind === 'step').length).toBeGreaterThan(1);
+    const kinds = (await readMetrics(path)).map(({ kind }) => kind);
+    expect(kinds).toEqual(['start', 'step', 'epoch', 'epoch', 'epoch', 'epoch', 'end']);
   });
 
   test('say how a run ended that did not come to its end', async () => {

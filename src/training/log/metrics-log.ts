@@ -35,21 +35,26 @@ interface Sink {
 export interface LogTargets {
   readonly jsonLines?: string | undefined;
   readonly tensorBoard?: string | undefined;
+  /** Between two step events. */
+  readonly everySeconds: number;
 }
 
 export class MetricsLog {
   readonly #sinks: readonly Sink[];
+  readonly #everySeconds: number;
+  #lastStep = Number.NEGATIVE_INFINITY;
 
-  private constructor(sinks: readonly Sink[]) {
+  private constructor(sinks: readonly Sink[], everySeconds: number) {
     this.#sinks = sinks;
+    this.#everySeconds = everySeconds;
   }
 
   /** @throws VaeError ERR_VAE_IO where a file cannot be opened. */
-  static async open({ jsonLines, tensorBoard }: LogTargets): Promise<MetricsLog> {
+  static async open({ jsonLines, tensorBoard, everySeconds }: LogTargets): Promise<MetricsLog> {
     const sinks: Sink[] = [];
     if (jsonLines !== undefined) sinks.push(await openJsonLines(jsonLines));
     if (tensorBoard !== undefined) sinks.push(await openTensorBoard(tensorBoard));
-    return new MetricsLog(sinks);
+    return new MetricsLog(sinks, everySeconds);
   }
 
   /** The first error of writing; the run is worth more than its log, so it goes on. */
@@ -59,6 +64,10 @@ export class MetricsLog {
 
   write(event: LoggedEvent): void {
     const time = new Date();
+    if (event.kind === 'step') {
+      if (time.getTime() - this.#lastStep < this.#everySeconds * 1000) return;
+      this.#lastStep = time.getTime();
+    }
     for (const sink of this.#sinks) sink.write(event, time);
   }
 

@@ -65,7 +65,7 @@ describe('with the reader of TensorBoard', () => {
       if (event.kind === 'step') steps.push(event as StepProgress);
       if (event.kind === 'epoch') epochs.push(event as EpochProgress);
     };
-    const options = { batchSize: 64, log: { tensorBoard: join(folder, 'run') }, onProgress: record };
+    const options = { batchSize: 64, log: { tensorBoard: join(folder, 'run'), everySeconds: 0 }, onProgress: record };
     await vae.fit(digits(640), { ...options, epochs: 2 });
     await vae.fit(digits(640), { ...options, epochs: 3, resume: true });
   });
