@@ -11,19 +11,24 @@ import { type ImageOptions, PICTURES, type ReadImagesOptions, readImages } from 
 import type { LabelsInput } from './labels.js';
 import { readNpy } from './npy/read.js';
 import { type DataRecipe, dataRecipeSchema } from './recipe.js';
+import { type ReadTableOptions, readTable, TABLES, type TableOptions } from './table/read.js';
 import { datasetFromTensor } from './to-dataset.js';
 
 /** What kind of data a path holds. */
-export type DataKind = 'idx' | 'npy' | 'image';
+export type DataKind = 'idx' | 'npy' | 'image' | 'table';
 
 const NPY_NAME = /\.npy(\.gz)?$/i;
 
 /** Kinds told by the endings of their files. */
-const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [{ kind: 'image', ...PICTURES }];
+const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [
+  { kind: 'image', ...PICTURES },
+  { kind: 'table', ...TABLES },
+];
 
 /** Options of every kind; those of other kinds than the data's are not looked at. */
 export interface ReadDatasetOptions extends ReadIdxOptions {
   readonly images?: ImageOptions;
+  readonly table?: TableOptions;
   /** How a model's training data became rows, as its `recipe` says: then files are read in the same way. */
   readonly recipe?: DataRecipe | undefined;
   /** Called for every file that is left out as bad, where that was asked for. */
@@ -36,6 +41,7 @@ const optionsSchema = z.strictObject({
   labels: z.union([z.string(), z.literal(false)]).optional(),
   classes: z.array(z.string()).optional(),
   images: record,
+  table: record,
   recipe: dataRecipeSchema.optional(),
   onSkip: z.custom<NonNullable<ReadDatasetOptions['onSkip']>>((value) => typeof value === 'function').optional(),
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
@@ -44,7 +50,7 @@ const optionsSchema = z.strictObject({
 /**
  * Reads data of any kind that this package knows, told by what lies at the path: a `.npy` file of
  * [rows, ...] (pictures are [N, channels, height, width]), an IDX file or a folder with the MNIST names,
- * or pictures (files, folders, globs).
+ * pictures (files, folders, globs), or a table (.csv, .tsv, .jsonl).
  *
  * @param options `labels` may be a .npy or an IDX file. Defaults of a kind's options: see its own reader.
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_DATA for what is of no known kind, and what
@@ -83,7 +89,21 @@ const READERS: Readonly<Record<DataKind, Read>> = {
       ...(onSkip && { onSkip }),
       ...(signal && { signal }),
     }),
+  table: (path, { table, recipe, signal }) => {
+    const given: ReadTableOptions = {
+      ...table,
+      ...(recipe?.kind === 'table' && { recipe }),
+      ...(signal && { signal }),
+    };
+    return readTable(single(path, 'table'), given);
+  },
 };
+
+function single(path: string | readonly string[], what: string): string {
+  if (typeof path === 'string') return path;
+  if (path.length === 1) return path[0]!;
+  throw new VaeError('ERR_VAE_DATA', `Expected one ${what}, received ${path.length} files; join them first.`);
+}
 
 /** Arrays go to every model that takes their shape; files of a kind only to models of that kind. */
 function checkRecipe(kind: DataKind, recipe: DataRecipe | undefined, where: string): void {

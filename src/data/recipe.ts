@@ -4,9 +4,10 @@ import type { InputOptions } from '../architectures/input.js';
 import { VaeError } from '../core/errors.js';
 import { describeIssue } from '../core/options.js';
 import { CHANNELS, imageRecipeSchema } from './image/recipe.js';
+import { layoutOf, tableRecipeSchema } from './table/recipe.js';
 
 /** The kinds of data with a recipe; a new kind is one more entry here and in `inputOf`. */
-export const dataRecipeSchema = z.discriminatedUnion('kind', [imageRecipeSchema]);
+export const dataRecipeSchema = z.discriminatedUnion('kind', [imageRecipeSchema, tableRecipeSchema]);
 
 export type DataRecipe = z.output<typeof dataRecipeSchema>;
 
@@ -27,5 +28,7 @@ export function inputOf(recipe: DataRecipe): InputOptions {
   switch (recipe.kind) {
     case 'image':
       return { kind: 'image', height: recipe.height, width: recipe.width, channels: CHANNELS[recipe.colour] };
+    case 'table':
+      return { kind: 'vector', length: layoutOf(recipe).width };
   }
 }

@@ -48,6 +48,7 @@ const CASES: readonly Case[] = [
   },
   { likelihood: 'categorical', support: bytes, spread: 8 },
   { likelihood: { type: 'categorical', levels: 16 }, support: { ...bytes, points: 16 }, spread: 8 },
+  { likelihood: { type: 'table', numeric: 1 }, support: line, spread: 4 },
   { likelihood: 'beta-binomial', support: bytes, spread: 8 },
   { likelihood: 'beta-binomial', support: bytes, spread: 2 },
 ];

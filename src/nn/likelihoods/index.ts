@@ -9,6 +9,7 @@ import { gaussian } from './gaussian.js';
 import { laplace } from './laplace.js';
 import type { Likelihood, LikelihoodDefinition } from './likelihood.js';
 import { localMixture } from './local-mixture.js';
+import { table } from './table.js';
 
 const LIKELIHOODS = {
   bernoulli,
@@ -19,6 +20,7 @@ const LIKELIHOODS = {
   categorical,
   'beta-binomial': betaBinomial,
   'local-mixture': localMixture,
+  table,
 };
 
 export type LikelihoodName = keyof typeof LIKELIHOODS;

