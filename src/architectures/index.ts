@@ -18,7 +18,9 @@ export type ArchitectureConfig = TableConfig<typeof ARCHITECTURES>;
 export type ArchitectureInput = TableInput<typeof ARCHITECTURES>;
 
 export const ARCHITECTURE_NAMES = Object.keys(ARCHITECTURES) as ArchitectureName[];
-export const architectureSchema = tableSchema(ARCHITECTURES, 'architectures');
+export const architectureSchema = tableSchema(ARCHITECTURES, 'architectures', {
+  onnx: 'expected an architecture to make a model of; this one is made from files, by Vae.fromOnnx({ encoder, decoder })',
+});
 
 export function architectureDefinition(type: ArchitectureName): ArchitectureDefinition {
   return ARCHITECTURES[type] as unknown as ArchitectureDefinition;

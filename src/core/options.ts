@@ -30,7 +30,9 @@ export function describeIssue(issue: z.core.$ZodIssue, root: unknown, schema?: z
   }
   const received = describeValue(valueAt(root, issue.path));
   const name = path === '' ? 'the options' : `option "${path}"`;
-  return `${name}: ${lowerFirst(issue.message)}, received ${received}`;
+  // zod's own words tell the type of what came; its value says more.
+  const message = issue.message.replace(/^Invalid input: (expected .*), received \w+$/, '$1');
+  return `${name}: ${lowerFirst(message)}, received ${received}`;
 }
 
 /** The candidate that is closest in spelling, if it is close enough to be a slip of the finger. */
