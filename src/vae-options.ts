@@ -1,7 +1,7 @@
 /** Options and results of the Vae class, with the schemas that check them. */
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
-import type { ConditionInput } from './architectures/condition.js';
+import type { ConditionConfig, ConditionInput } from './architectures/condition.js';
 import { type BuildNetwork, buildNetworkSchema } from './architectures/custom.js';
 import type { ArchitectureConfig, ArchitectureInput } from './architectures/index.js';
 import type { InputOptions, InputSpec } from './architectures/input.js';
@@ -12,11 +12,11 @@ import { type Seed, seedSchema } from './core/seed.js';
 import { type ProviderInput, providerSchema } from './inference/providers.js';
 import type { RunOptions } from './inference/session.js';
 import { type TilingInput, tilingSchema } from './inference/tiling.js';
-import { ACTIVE_ABOVE } from './latent/statistics.js';
+import { ACTIVE_ABOVE, type LatentLayer } from './latent/statistics.js';
 import type { LikelihoodConfig, LikelihoodInput } from './nn/likelihoods/index.js';
-import type { ObjectiveInput } from './nn/objectives/index.js';
-import type { PosteriorInput } from './nn/posteriors/index.js';
-import type { PriorInput } from './nn/priors/index.js';
+import type { ObjectiveConfig, ObjectiveInput } from './nn/objectives/index.js';
+import type { PosteriorConfig, PosteriorInput } from './nn/posteriors/index.js';
+import type { PriorConfig, PriorInput } from './nn/priors/index.js';
 
 const sessionShape = {
   /** Threads inside one operator; 0 lets ONNX Runtime choose (one per physical core). Default 0. */
@@ -307,6 +307,14 @@ export interface VaeInfo {
   readonly input: InputSpec | ImportedInput;
   readonly latentDim: number;
   readonly likelihood: LikelihoodConfig;
+  readonly posterior: PosteriorConfig;
+  readonly prior: PriorConfig;
+  /** What training makes small. */
+  readonly objective: ObjectiveConfig;
+  /** Number of classes and how labels are told, of conditional models. */
+  readonly condition?: ConditionConfig;
+  /** The stochastic layers, in the order of the latent's dimensions; −1 where sizes are open. */
+  readonly layers: readonly LatentLayer[];
   readonly seed: bigint;
   readonly parameterCount: number;
   readonly parameters: readonly { readonly name: string; readonly dims: readonly number[] }[];

@@ -1,5 +1,6 @@
 /** Where a Vae comes from, and what is known of it therefore. */
 import type { ModelParts } from './artifacts/model-io.js';
+import { elementCount } from './core/dtype.js';
 import { VaeError } from './core/errors.js';
 import type { Networks } from './inference/networks.js';
 import type { ImportedArchitecture, VaeInfo } from './vae-options.js';
@@ -38,11 +39,18 @@ export function describeOrigin(origin: Origin, networks: Networks): VaeInfo {
   const precision = origin.quantized ? 'int8' : networks.encoder.dtype;
   if ('imported' in origin) {
     const { dataShape, latentShape } = networks;
+    const open = latentShape.includes(-1);
+    const size = elementCount(latentShape);
     return {
       architecture: origin.imported,
       input: { kind: 'tensor', shape: dataShape },
-      latentDim: latentShape.includes(-1) ? latentShape[0]! : latentShape.reduce((count, dim) => count * dim, 1),
+      latentDim: open ? latentShape[0]! : size,
+      // Nobody knows what it was trained for; this is how it is scored.
       likelihood: { type: 'gaussian', variance: 1 },
+      posterior: { type: 'gaussian' },
+      prior: { type: 'standard' },
+      objective: { type: 'elbo' },
+      layers: [{ name: 'z', size: open ? -1 : size }],
       seed: 0n,
       parameterCount: 0,
       parameters: [],
@@ -50,13 +58,19 @@ export function describeOrigin(origin: Origin, networks: Networks): VaeInfo {
       precision,
     };
   }
-  const { description, parameters, training } = origin.parts;
-  const { architecture, input, latentDim, likelihood, seed, parameterCount } = description;
+  const { description, vae, parameters, training } = origin.parts;
+  const { architecture, input, latentDim, likelihood, posterior, prior, objective, condition } = description;
+  const { seed, parameterCount } = description;
   return {
     architecture,
     input,
     latentDim,
     likelihood,
+    posterior,
+    prior,
+    objective,
+    ...(condition && { condition }),
+    layers: vae.network.layers,
     seed: BigInt(seed),
     parameterCount,
     parameters: parameters.specs.map(({ name, dims }) => ({ name, dims })),

@@ -39,8 +39,14 @@ Examples:
           ['Model', source],
           ['Architecture', describe(info.architecture)],
           ['Data', `${describe(info.input)}, rows of ${vae.dataShape.join('×')}`],
-          ['Latent', `${info.latentDim} dimensions`],
+          ['Latent', describeLatent(info.latentDim, info.layers, vae.latentShape)],
           ['Likelihood', describe(info.likelihood)],
+          ['Posterior', describe(info.posterior)],
+          ['Prior', info.layers.length > 1 ? 'learned, by the layers above' : describe(info.prior)],
+          ['Objective', describe(info.objective)],
+          ...(info.condition
+            ? [['Labels', `${info.condition.classes} classes, ${describeLabels(info.condition)}`] as const]
+            : []),
           ['Parameters', count(info.parameterCount)],
           ['Seed', String(info.seed)],
           [
@@ -57,6 +63,21 @@ Examples:
     }),
   );
 };
+
+function describeLabels({ embedding }: { readonly embedding?: number | undefined }): string {
+  return embedding === undefined ? 'one-hot' : `as vectors of ${embedding}`;
+}
+
+function describeLatent(
+  latentDim: number,
+  layers: readonly { readonly name: string; readonly size: number }[],
+  shape: readonly number[],
+): string {
+  if (layers.length > 1) {
+    return `${latentDim} dimensions in ${layers.length} layers: ${layers.map(({ name, size }) => `${name} ${size}`).join(', ')}`;
+  }
+  return shape.length > 1 ? `${latentDim} channels, rows of ${shape.join('×')}` : `${latentDim} dimensions`;
+}
 
 /** `{ type: 'mlp', hidden: [400] }` as "mlp, hidden 400". */
 function describe(config: object): string {
