@@ -16,6 +16,15 @@ export function chooseInput(dataset: Dataset): InputOptions {
   );
 }
 
+/** One class for each that the data's labels name; what else is asked of labels stays. */
+export function chooseCondition({ labels }: Dataset, given: unknown): object {
+  if (labels !== undefined) return { classes: labels.classes.length, ...(given as object | undefined) };
+  throw new CliError(
+    'ERR_VAE_DATA',
+    '--conditional: the data has no labels. Give them with --labels FILE, or train on a folder with the MNIST names.',
+  );
+}
+
 /** Values from 0 to 1 (8-bit ones stand for fractions) are Bernoulli, others Gaussian. */
 export async function chooseLikelihood(dataset: Dataset, signal: AbortSignal): Promise<'bernoulli' | 'gaussian'> {
   if (dataset.dtype === 'uint8') return 'bernoulli';

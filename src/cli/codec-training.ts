@@ -26,6 +26,15 @@ export function checkCodecData(data: Dataset): void {
   throw new CliError('ERR_VAE_DATA', `--codec: codecs are for 8-bit values, and this data is ${data.dtype}.`);
 }
 
+/** @throws CliError where the model cannot be a codec, for the same reason. */
+export async function checkCodecModel({ info }: Vae): Promise<void> {
+  const { codecObstacle } = await import('../index.js');
+  const obstacle = codecObstacle(info as Parameters<typeof codecObstacle>[0]);
+  if (obstacle !== undefined) {
+    throw new CliError('ERR_VAE_OPTION', `--codec: a model of these options cannot be a codec: ${obstacle}.`);
+  }
+}
+
 /** Writes codec.safetensors into the model directory and compares its rate with the model's own. */
 export async function writeCodec(
   vae: Vae,

@@ -29,6 +29,17 @@ export function widths(text: string): number[] {
   });
 }
 
+/** `3`, or `0,1,2` */
+export function classNumbers(text: string): number[] {
+  return text.split(',').map((part) => {
+    try {
+      return wholeNumber(0)(part.trim());
+    } catch {
+      throw new InvalidArgumentError('Expected class numbers with commas between them, such as 3 or 0,1,2.');
+    }
+  });
+}
+
 /** A name, or a JSON object with `type` and options. */
 export function nameOrJson(text: string): unknown {
   if (!text.trimStart().startsWith('{')) return text;

@@ -23,6 +23,23 @@ export function sessionOptions({ threads, provider }: SessionFlags): VaeSessionO
   };
 }
 
+export interface LabelFlags {
+  readonly label?: number;
+}
+
+export function addLabelOption(command: Command): Command {
+  return command.option(
+    '--label <n>',
+    'for conditional models: class number of all rows (default: the labels of the data)',
+    wholeNumber(0),
+  );
+}
+
+/** Of calls on a conditional model. */
+export function labelOptions({ label }: LabelFlags): { labels?: number } {
+  return label === undefined ? {} : { labels: label };
+}
+
 /**
  * Where the output goes. Not a mandatory option of the parser, which would complain of its absence
  * before it sees that another option is misspelt.

@@ -25,7 +25,9 @@ export async function writeTrainingReport(directory: string, run: TrainingReport
   if (isPicture(vae.dataShape)) {
     const originals = await examples.take(PICTURES).toMemory(signal);
     const rebuilt = await vae.reconstruct(originals, { signal });
-    const samples = await vae.sample(2 * PICTURES, { seed: 0, signal });
+    const { condition } = vae.info;
+    const classes = condition && Array.from({ length: 2 * PICTURES }, (_, index) => index % condition.classes);
+    const samples = await vae.sample(2 * PICTURES, { seed: 0, ...(classes && { labels: classes }), signal });
     figures.push(
       reconstructions({ data: originals.memory!, shape: [originals.length, ...vae.dataShape] }, asArray(rebuilt), {
         seenInTraining: !heldOut,

@@ -1,3 +1,4 @@
+import type { ModelDescription } from '../artifacts/model-directory.js';
 import type { ModelParts } from '../artifacts/model-io.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
@@ -7,9 +8,15 @@ import { quantise } from './quantise.js';
 /** More items than this show nothing new about how large activations get. */
 const MOST_CALIBRATION_VALUES = 150_000;
 
+/** What decides whether a VAE can be a codec: `vae.info` has it, before the model is trained. */
+export type CodecCandidate = Pick<
+  ModelDescription,
+  'architecture' | 'likelihood' | 'posterior' | 'prior' | 'condition'
+>;
+
 /** What makes a VAE unfit for coding, or undefined for one that is fit. */
-export function codecObstacle({ description }: Pick<ModelParts, 'description'>): string | undefined {
-  const { architecture, likelihood, posterior, prior, condition } = description;
+export function codecObstacle(model: CodecCandidate): string | undefined {
+  const { architecture, likelihood, posterior, prior, condition } = model;
   if (likelihood.type !== 'local-mixture') {
     return `its likelihood is "${likelihood.type}"; a codec needs { type: "local-mixture" }, whose probabilities are those of bytes`;
   }
@@ -36,7 +43,7 @@ export async function codecFromModel(
   calibration: Dataset,
   signal?: AbortSignal,
 ): Promise<Codec> {
-  const obstacle = codecObstacle(parts);
+  const obstacle = codecObstacle(parts.description);
   const { architecture, likelihood, latentDim } = parts.description;
   if (obstacle !== undefined || likelihood.type !== 'local-mixture' || architecture.type !== 'mlp') {
     throw new VaeError('ERR_VAE_OPTION', `toCodec(): this model cannot be a codec: ${obstacle}.`);

@@ -24,4 +24,5 @@ export {
   decompress,
 } from './decompress.js';
 export { type CodecInput, shippedCodecs } from './find-codec.js';
+export { codecObstacle } from './from-vae.js';
 export { type CodecMeasurement, type Measured, type MeasureOptions, measureCodec, PEER_NAMES } from './measure.js';

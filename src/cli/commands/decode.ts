@@ -1,9 +1,18 @@
 import { wholeNumber } from '../parse.js';
-import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
+import {
+  addLabelOption,
+  addSessionOptions,
+  type LabelFlags,
+  labelOptions,
+  requireOut,
+  type SessionFlags,
+  sessionOptions,
+} from '../shared-options.js';
 import { writeDecoded } from '../write-output.js';
 import type { RegisterCommand } from './index.js';
 
-interface DecodeFlags extends SessionFlags {
+interface DecodeFlags extends LabelFlags, SessionFlags {
+  readonly labels?: string;
   readonly out?: string;
   readonly columns?: number;
   readonly limit?: number;
@@ -23,8 +32,9 @@ export const registerDecode: RegisterCommand = (program, run) => {
       'file.npy: the array; file.png: one grid of pictures; otherwise a folder with a PNG file for each',
     )
     .option('--columns <n>', 'pictures in a row of the grid (default: about square)', wholeNumber(1))
+    .option('--labels <file>', 'for conditional models: class numbers of the rows, as .npy or IDX file')
     .option('--limit <n>', 'decode the first n rows only', wholeNumber(1));
-  addSessionOptions(command).addHelpText(
+  addSessionOptions(addLabelOption(command)).addHelpText(
     'after',
     `
 Examples:
@@ -35,13 +45,17 @@ Examples:
   return command.action((source: string, path: string, flags: DecodeFlags) =>
     run(async (signal) => {
       const out = requireOut(flags.out);
-      const { readNpy, toDataset, Vae } = await import('../../index.js');
+      const { readDataset, Vae } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
-      const all = await toDataset(await readNpy(path, signal), { where: path, signal });
-      const latents = flags.limit === undefined ? all : all.take(flags.limit);
+      const all = await readDataset(path, { ...(flags.labels && { labels: flags.labels }), signal });
+      const latents = await (flags.limit === undefined ? all : all.take(flags.limit)).toMemory(signal);
       const decoded = await vae.decode(
-        { data: latents.memory!, shape: [latents.length, ...latents.rowShape] },
-        { signal },
+        {
+          data: latents.memory!,
+          shape: [latents.length, ...latents.rowShape],
+          ...(latents.labels && { labels: latents.labels }),
+        },
+        { ...labelOptions(flags), signal },
       );
       const { files, summary } = await writeDecoded(out, decoded, flags.columns);
       return {

@@ -1,8 +1,11 @@
 import { RowProgress } from '../progress.js';
 import {
   addDataOptions,
+  addLabelOption,
   addSessionOptions,
   type DataFlags,
+  type LabelFlags,
+  labelOptions,
   loadData,
   requireOut,
   type SessionFlags,
@@ -10,7 +13,7 @@ import {
 } from '../shared-options.js';
 import type { RegisterCommand } from './index.js';
 
-interface EncodeFlags extends DataFlags, SessionFlags {
+interface EncodeFlags extends DataFlags, LabelFlags, SessionFlags {
   readonly out?: string;
   readonly logVariance?: string;
 }
@@ -27,7 +30,7 @@ export const registerEncode: RegisterCommand = (program, run) => {
     .argument('<data>', '.npy file, IDX file or folder with the MNIST names')
     .option('-o, --out <file.npy>', 'where the means go')
     .option('--log-variance <file.npy>', "where the logarithms of the posterior's variances go");
-  addSessionOptions(addDataOptions(command)).addHelpText(
+  addSessionOptions(addLabelOption(addDataOptions(command))).addHelpText(
     'after',
     `
 Examples:
@@ -49,7 +52,7 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
       const started = performance.now();
       try {
         for await (const batch of dataset.batch(ROWS, { signal })) {
-          const { mean, logVariance } = await vae.encode(batch, { signal });
+          const { mean, logVariance } = await vae.encode(batch, { ...labelOptions(flags), signal });
           latentShape = mean.dims.slice(1);
           means.push(mean.data as Float32Array);
           if (flags.logVariance) spreads.push(logVariance.data as Float32Array);

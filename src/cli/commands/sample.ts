@@ -1,4 +1,4 @@
-import { decimal, wholeNumber } from '../parse.js';
+import { classNumbers, decimal, wholeNumber } from '../parse.js';
 import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
 import { writeDecoded } from '../write-output.js';
 import type { RegisterCommand } from './index.js';
@@ -8,6 +8,7 @@ interface SampleFlags extends SessionFlags {
   readonly out?: string;
   readonly seed: number;
   readonly temperature: number;
+  readonly label?: number[];
   readonly columns?: number;
 }
 
@@ -24,6 +25,7 @@ export const registerSample: RegisterCommand = (program, run) => {
     .option('-n, --count <n>', 'how many examples', wholeNumber(1), 64)
     .option('--seed <n>', 'seed of the draws', wholeNumber(0), 0)
     .option('--temperature <t>', 'standard deviation of the draws; below 1: more typical examples', decimal, 1)
+    .option('--label <n,…>', 'for conditional models: class number of the examples; of several, in turn', classNumbers)
     .option('--columns <n>', 'pictures in a row of the grid (default: about square)', wholeNumber(1));
   addSessionOptions(command).addHelpText(
     'after',
@@ -31,18 +33,28 @@ export const registerSample: RegisterCommand = (program, run) => {
 Examples:
   $ node-vae sample mnist-mlp -n 100 -o digits.png
   $ node-vae sample mnist-mlp -n 16 --seed 7 --temperature 0.8 -o digits/
-  $ node-vae sample my-model -n 1000 -o synthetic.npy`,
+  $ node-vae sample my-model -n 1000 -o synthetic.npy
+  $ node-vae sample labelled-digits -n 100 --label 0,1,2,3,4,5,6,7,8,9 --columns 10 -o rows.png`,
   );
   return command.action((source: string, flags: SampleFlags) =>
     run(async (signal) => {
       const out = requireOut(flags.out);
       const { Vae } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
-      const { seed, temperature } = flags;
-      const samples = await vae.sample(flags.count, { seed, temperature, signal });
+      const { seed, temperature, label } = flags;
+      const labels = label && Array.from({ length: flags.count }, (_, index) => label[index % label.length]!);
+      const samples = await vae.sample(flags.count, { seed, temperature, ...(labels && { labels }), signal });
       const { files, summary } = await writeDecoded(out, samples, flags.columns);
       return {
-        data: { model: source, count: flags.count, seed, temperature, shape: samples.dims, files },
+        data: {
+          model: source,
+          count: flags.count,
+          seed,
+          temperature,
+          ...(label && { label }),
+          shape: samples.dims,
+          files,
+        },
         rows: [['Samples', summary]],
       };
     }),

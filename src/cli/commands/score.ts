@@ -1,16 +1,25 @@
+import type { LatentStatistics } from '../../index.js';
 import { wholeNumber } from '../parse.js';
 import {
   addDataOptions,
+  addLabelOption,
   addSessionOptions,
   type DataFlags,
+  type LabelFlags,
+  labelOptions,
   loadData,
   type SessionFlags,
   sessionOptions,
 } from '../shared-options.js';
 import type { RegisterCommand } from './index.js';
 
-interface ScoreFlags extends DataFlags, SessionFlags {
+/** Rows of the table of dimensions. */
+const MOST_DIMENSIONS = 64;
+
+interface ScoreFlags extends DataFlags, LabelFlags, SessionFlags {
   readonly out?: string;
+  readonly importanceSamples?: number;
+  readonly dimensions?: boolean;
   readonly seed: number;
 }
 
@@ -24,13 +33,24 @@ export const registerScore: RegisterCommand = (program, run) => {
     )
     .argument('<model>', 'model directory, or the name of a model of this package')
     .argument('<data>', '.npy file, IDX file or folder with the MNIST names')
-    .option('-o, --out <file.npy>', 'write the scores of each row, float32 [rows, 3]: elbo, reconstruction, kl')
-    .option('--seed <n>', 'seed of the draw from the posterior', wholeNumber(0), 0);
-  addSessionOptions(addDataOptions(command)).addHelpText(
+    .option(
+      '-o, --out <file.npy>',
+      'write the scores of each row, float32 [rows, 3]: elbo, reconstruction, kl; a fourth with --importance-samples',
+    )
+    .option('--seed <n>', 'seed of the draw from the posterior', wholeNumber(0), 0)
+    .option(
+      '--importance-samples <k>',
+      'also the importance-weighted bound of log p(x) with k draws: tighter, and k times the work',
+      wholeNumber(1),
+    )
+    .option('--dimensions', 'also how much each latent dimension is used: its divergence and its spread');
+  addSessionOptions(addLabelOption(addDataOptions(command))).addHelpText(
     'after',
     `
 Examples:
   $ node-vae score mnist-mlp mnist/ --part test
+  $ node-vae score mnist-mlp mnist/ --part test --limit 500 --importance-samples 200
+  $ node-vae score my-model new.npy --dimensions
   $ node-vae score my-model new.npy -o scores.npy --json`,
   );
   return command.action((source: string, path: string, flags: ScoreFlags) =>
@@ -38,12 +58,14 @@ Examples:
       const { Vae, writeNpy } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const dataset = await loadData(path, flags, signal);
-      const scores = await vae.score(dataset, { seed: flags.seed, signal });
-      if (flags.out)
-        await writeNpy(flags.out, {
-          data: interleave([scores.elbo, scores.reconstruction, scores.kl]),
-          shape: [dataset.length, 3],
-        });
+      const { importanceSamples, seed } = flags;
+      const call = { ...labelOptions(flags), seed, signal };
+      const scores = await vae.score(dataset, { ...call, ...(importanceSamples && { importanceSamples }) });
+      const columns = [scores.elbo, scores.reconstruction, scores.kl];
+      if (scores.importanceWeighted) columns.push(scores.importanceWeighted);
+      if (flags.out) await writeNpy(flags.out, { data: interleave(columns), shape: [dataset.length, columns.length] });
+      const latents = flags.dimensions ? await vae.latentStatistics(dataset, call) : undefined;
+      const bound = scores.importanceWeighted && summarise(scores.importanceWeighted);
       const elbo = summarise(scores.elbo);
       const reconstruction = summarise(scores.reconstruction);
       const kl = summarise(scores.kl);
@@ -57,6 +79,8 @@ Examples:
           reconstruction: reconstruction.mean,
           kl: kl.mean,
           standardError: elbo.standardError,
+          ...(bound && { importanceWeighted: bound.mean, importanceSamples }),
+          ...(latents && { latents: plain(latents) }),
           ...(flags.out && { scores: flags.out }),
         },
         rows: [
@@ -64,12 +88,58 @@ Examples:
           ['Loss (−ELBO)', `${(-elbo.mean).toFixed(3)} ± ${elbo.standardError.toFixed(3)} nats per row`],
           ['Reconstruction', `${reconstruction.mean.toFixed(3)} nats per row`],
           ['KL divergence', `${kl.mean.toFixed(3)} nats per row`],
+          ...(bound
+            ? [
+                [
+                  `Bound of ${importanceSamples} draws`,
+                  `${(-bound.mean).toFixed(3)} nats per row (−log p(x) at most)`,
+                ] as const,
+              ]
+            : []),
+          ...(latents ? latentRows(latents) : []),
           ...(flags.out ? [['Scores', flags.out] as const] : []),
         ],
       };
     }),
   );
 };
+
+/** JSON has no typed arrays. */
+function plain({ klPerDimension, meanVariance, ...rest }: LatentStatistics) {
+  return {
+    ...rest,
+    ...(klPerDimension && { klPerDimension: Array.from(klPerDimension) }),
+    ...(meanVariance && { meanVariance: Array.from(meanVariance) }),
+  };
+}
+
+/** Dimensions from the one that says most to the one that says least. */
+function latentRows(found: LatentStatistics): (readonly [string, string])[] {
+  const { active, activeUnits, klPerDimension, layers, meanVariance, threshold } = found;
+  const measure = klPerDimension ?? meanVariance!;
+  const order = Array.from(active, (_, index) => index).sort((a, b) => measure[b]! - measure[a]!);
+  const names = layers.flatMap(({ name, size }) => Array.from({ length: size }, (_, index) => `${name}[${index}]`));
+  const shown = order.slice(0, MOST_DIMENSIONS);
+  const what = meanVariance ? `variance of the mean above ${threshold}` : `divergence above ${threshold} nats`;
+  return [
+    ['Active units', `${activeUnits} of ${active.length} (${what})`],
+    ...layers.flatMap(({ name, size, kl, activeUnits: count }) =>
+      layers.length > 1 ? [[`Layer ${name}`, `${count} of ${size} active, ${kl?.toFixed(3)} nats`] as const] : [],
+    ),
+    ['', `${klPerDimension ? '   KL, nats' : ''}${meanVariance ? '   variance of the mean' : ''}`],
+    ...shown.map(
+      (index) =>
+        [
+          `  ${names[index]}`,
+          `${klPerDimension ? klPerDimension[index]!.toFixed(4).padStart(11) : ''}` +
+            `${meanVariance ? meanVariance[index]!.toFixed(4).padStart(23) : ''}${active[index] ? '' : '   not in use'}`,
+        ] as const,
+    ),
+    ...(shown.length < order.length
+      ? [['', `  … ${order.length - shown.length} more; --json has them all`] as const]
+      : []),
+  ];
+}
 
 /** Mean and its standard error. */
 function summarise(values: Float32Array): { mean: number; standardError: number } {

@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset, FitOptions, History, Vae, VaeOptions } from '../../index.js';
-import { chooseInput, chooseLikelihood } from '../choose.js';
-import { checkCodecData, codecSettings, writeCodec } from '../codec-training.js';
+import { chooseCondition, chooseInput, chooseLikelihood } from '../choose.js';
+import { checkCodecData, checkCodecModel, codecSettings, writeCodec } from '../codec-training.js';
 import { CliError } from '../errors.js';
 import { count, note } from '../output.js';
 import { decimal, nameOrJson, type Setting, setting, wholeNumber, widths } from '../parse.js';
@@ -34,6 +34,10 @@ interface TrainFlags extends DataFlags, SessionFlags {
   readonly hidden?: number[];
   readonly latent?: number;
   readonly likelihood?: unknown;
+  readonly posterior?: unknown;
+  readonly prior?: unknown;
+  readonly objective?: unknown;
+  readonly conditional?: boolean;
   readonly epochs?: number;
   readonly batchSize?: number;
   readonly optimizer?: string;
@@ -41,6 +45,7 @@ interface TrainFlags extends DataFlags, SessionFlags {
   readonly klWeight?: number;
   readonly seed?: number;
   readonly validation?: string;
+  readonly validationLabels?: string;
   readonly validationSplit?: number;
   readonly checkpointEvery?: number;
   readonly report?: boolean;
@@ -49,6 +54,18 @@ interface TrainFlags extends DataFlags, SessionFlags {
   readonly set?: Setting[];
 }
 
+/** What a model cannot change once it is made. */
+const FIXED = [
+  'architecture',
+  'hidden',
+  'latent',
+  'likelihood',
+  'posterior',
+  'prior',
+  'objective',
+  'conditional',
+  'seed',
+] as const;
 const CHECKPOINTS = 'checkpoints';
 const REPORT = 'report';
 
@@ -72,6 +89,14 @@ export const registerTrain: RegisterCommand = (program, run) => {
       'by name or JSON (default: bernoulli for values from 0 to 1, else gaussian)',
       nameOrJson,
     )
+    .option('--posterior <name>', 'gaussian, iaf or vector-quantised, by name or JSON (default: gaussian)', nameOrJson)
+    .option('--prior <name>', 'standard or vamp, by name or JSON (default: standard)', nameOrJson)
+    .option(
+      '--objective <name>',
+      'elbo, beta, free-bits, iwae, beta-tc or info-mmd, by name or JSON (default: elbo)',
+      nameOrJson,
+    )
+    .option('--conditional', 'tell encoder and decoder the label of each row: sample --label then chooses')
     .option('--epochs <n>', 'passes over the data (default: 10)', wholeNumber(1))
     .option('--batch-size <n>', 'rows in a batch (default: 128)', wholeNumber(1))
     .option('--optimizer <name>', 'adam, adamw or sgd (default: adam)')
@@ -79,6 +104,7 @@ export const registerTrain: RegisterCommand = (program, run) => {
     .option('--kl-weight <x>', 'weight of the KL divergence, the β of a β-VAE (default: 1)', decimal)
     .option('--seed <n>', 'seed of weights, order and noise (default: 0)', wholeNumber(0))
     .option('--validation <data>', 'data to score after every epoch')
+    .option('--validation-labels <file>', 'class numbers of its rows, as .npy or IDX file')
     .option('--validation-split <fraction>', 'hold out a part of the data for that, such as 0.1', decimal)
     .option(
       '--checkpoint-every <steps>',
@@ -98,6 +124,10 @@ Examples:
   $ node-vae train mnist/ -o digits --resume --epochs 20
   $ node-vae train mnist/ -o digits-codec --codec --epochs 3
   $ node-vae train mnist/ -o digits --set fit.clipGradientNorm=1 --set model.architecture.activation=gelu
+  $ node-vae train mnist/ -o digits --conditional --objective free-bits --set model.objective.lambda=0.25
+  $ node-vae train mnist/ -o digits --posterior '{"type":"iaf","steps":4}' --likelihood discretised-logistic
+
+Every option of Vae.create() and fit() has its place in --config and --set.
 
 Ctrl-C stops after the step in flight and saves the model as it is then; go on with --resume. After a crash,
 --resume goes on from the last checkpoint.`,
@@ -121,9 +151,7 @@ async function train(path: string, flags: TrainArguments, signal: AbortSignal): 
       `--resume: "${flags.out}" holds no model to go on with. Leave --resume out to begin.`,
     );
   }
-  const fixed = (['architecture', 'hidden', 'latent', 'likelihood', 'seed'] as const).find(
-    (name) => flags[name] !== undefined,
-  );
+  const fixed = FIXED.find((name) => flags[name] !== undefined);
   if (flags.resume && fixed) {
     throw new CliError('ERR_VAE_OPTION', `--resume goes on with the model as it is; leave out --${fixed}.`);
   }
@@ -140,6 +168,7 @@ async function train(path: string, flags: TrainArguments, signal: AbortSignal): 
     flags.set ?? [],
   );
   await using vae = await openModel(training, flags, settings, signal);
+  if (flags.codec) await checkCodecModel(vae);
   note(`Data        ${describeData(training)} (${path})`);
   if (validation) note(`Validation  ${describeData(validation)}`);
   note(`Model       ${describeModel(vae)}`);
@@ -207,6 +236,7 @@ async function openModel(
     input: chooseInput(data),
     likelihood: await chooseLikelihood(data, signal),
     ...settings.model,
+    ...(flags.conditional && { condition: chooseCondition(data, settings.model['condition']) }),
     ...sessionOptions(flags),
   } as VaeOptions);
   if (flags.overwrite) await rm(join(flags.out, CHECKPOINTS), { recursive: true, force: true });
@@ -220,8 +250,9 @@ async function holdOut(
 ): Promise<{ training: Dataset; validation: Dataset | undefined }> {
   const { validation, validationSplit, seed = 0 } = flags;
   if (validation !== undefined) {
-    const { part: _, labels: _labels, limit: _limit, ...rest } = flags;
-    return { training: data, validation: await loadData(validation, { ...rest, part: 'test' }, signal) };
+    const { part: _, labels: _labels, limit: _limit, validationLabels: labels, ...rest } = flags;
+    const held = await loadData(validation, { ...rest, ...(labels && { labels }), part: 'test' }, signal);
+    return { training: data, validation: held };
   }
   if (validationSplit === undefined) return { training: data, validation: undefined };
   const [held, training] = data.split(validationSplit, seed);
@@ -236,6 +267,9 @@ function settingsOfFlags(flags: TrainArguments): TrainSettings {
       architecture: hidden ? { ...named, hidden } : architecture,
       latentDim: flags.latent,
       likelihood: flags.likelihood,
+      posterior: flags.posterior,
+      prior: flags.prior,
+      objective: flags.objective,
       seed: flags.seed,
     },
     fit: {
