@@ -117,7 +117,7 @@ export const CARDS: Readonly<Record<string, Card>> = {
   ladder: {
     title: 'Ladder: several stochastic layers',
     source: 'Sønderby et al., Ladder Variational Autoencoders, NeurIPS 2016',
-    text: 'The encoder goes up through dense layers; on the way down, each layer’s posterior joins what the encoder says with the prior that the layers above give, weighted by their precisions. As in the paper, the run below warms β up (`klWeight`). Its prior is learned, so `prior.onnx` is saved beside encoder and decoder; the latents of all layers are one vector, the top layer first.',
+    text: 'The encoder goes up through dense layers; on the way down, each layer’s posterior joins what the encoder says with the prior that the layers above give, weighted by their precisions. As in the paper, the run below warms β up (`klWeight`). Its prior is learned, so `prior.onnx` is saved beside encoder and decoder; the latents of all layers are one vector, the top layer first. Two things are not the paper’s, and without them a chain this deep learns nothing from its far end: weights start by He et al. (ICCV 2015), and the log-variances that the encoder gives start at −2 instead of 0, so that at first each layer trusts what it is told more than its prior. Batch normalisation is left out on the way down.',
     options: [
       ['latents', 'latents of each layer, from the data upwards', '[64, 32, 16]'],
       ['hidden', 'width of the dense layers at each, from the data upwards', '[512, 256, 128]'],
