@@ -2,6 +2,7 @@
 #include "binding/abort_flag.h"
 #include "binding/inference_session.h"
 #include "binding/item_codec.h"
+#include "binding/latent_codec.h"
 #include "binding/napi.h"
 #include "binding/random.h"
 #include "binding/runtime.h"
@@ -27,6 +28,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("createTrainingSession", Napi::Function::New(env, TrainingSessionWrap::Create, "createTrainingSession"));
   state->item_codec_class = Napi::Persistent(ItemCodecWrap::Define(env));
   exports.Set("createItemCodec", Napi::Function::New(env, ItemCodecWrap::Create, "createItemCodec"));
+  state->latent_codec_class = Napi::Persistent(LatentCodecWrap::Define(env));
+  exports.Set("createLatentCodec", Napi::Function::New(env, LatentCodecWrap::Create, "createLatentCodec"));
   exports.Set("AbortFlag", abort_flag);
   exports.Set("random", MakeRandom(env));
   exports.Set("nativeBytes", Napi::Function::New(env, NativeBytes, "nativeBytes"));

@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "binding/abort_flag.h"
+#include "binding/coder_values.h"
 #include "binding/convert.h"
 #include "coder/chunk_codec.h"
 #include "ort/runtime.h"
@@ -17,64 +18,6 @@ namespace {
 
 // No more values than this in one chunk: 1 GiB.
 constexpr size_t kMaxChunkValues = size_t{1} << 30;
-
-// Keeps JavaScript values alive while a worker reads their memory. JavaScript thread only.
-class KeptValues {
- public:
-  void Hold(napi_env env, napi_value value) {
-    napi_ref reference;
-    Check(env, napi_create_reference(env, value, 1, &reference));
-    references_.push_back(reference);
-  }
-  void Drop(napi_env env) noexcept {
-    for (napi_ref reference : references_) napi_delete_reference(env, reference);
-    references_.clear();
-  }
-
- private:
-  std::vector<napi_ref> references_;
-};
-
-size_t ToCount(napi_env env, napi_value value, const std::string& what) {
-  double number = 0;
-  if (napi_get_value_double(env, value, &number) != napi_ok || !(number >= 0) || number > 9007199254740991.0 ||
-      number != std::floor(number)) {
-    throw Error(code::kOption, what + ": expected a whole number from 0.");
-  }
-  return static_cast<size_t>(number);
-}
-
-size_t GetCount(napi_env env, napi_value object, const char* key) {
-  return ToCount(env, Get(env, object, key), std::string("createItemCodec(spec): ") + key);
-}
-
-ArrayView ViewKind(napi_env env, napi_value value, napi_typedarray_type kind, const std::string& what) {
-  const ArrayView view = ViewArray(env, value, what);
-  if (view.type != kind) throw Error(code::kOption, what + ": an array of another element type came.");
-  return view;
-}
-
-template <typename T>
-std::span<const T> Copy(std::vector<std::vector<T>>& store, const ArrayView& view) {
-  const T* data = static_cast<const T*>(view.data);
-  return store.emplace_back(data, data + view.count);
-}
-
-int16_t GetInt16(napi_env env, napi_value object, const char* key) {
-  int32_t value = 0;
-  if (napi_get_value_int32(env, Get(env, object, key), &value) != napi_ok || value < INT16_MIN || value > INT16_MAX) {
-    throw Error(code::kOption, std::string("createItemCodec(spec): ") + key + ": expected a 16-bit integer.");
-  }
-  return static_cast<int16_t>(value);
-}
-
-uint8_t* NewBytes(napi_env env, size_t count, napi_value* array) {
-  void* data = nullptr;
-  napi_value buffer;
-  Check(env, napi_create_arraybuffer(env, count, &data, &buffer));
-  Check(env, napi_create_typedarray(env, napi_uint8_array, count, buffer, 0, array));
-  return static_cast<uint8_t*>(data);
-}
 
 size_t ChunkValues(const coder::ItemModel& model, size_t count) {
   if (count == 0 || count > kMaxChunkValues / model.item_size()) {
@@ -110,39 +53,20 @@ class ItemCodecWrap::LoadJob : public Job {
   void Work(WorkerSlot&) override { model_ = std::make_shared<coder::ItemModel>(spec_); }
   napi_value Result(napi_env env) override {
     const Napi::Object object = AddonState::Of(env).item_codec_class.New({});
-    Unwrap(object)->handle_.Open(env, std::move(model_), bytes_);
+    Unwrap(object)->handle_.Open(env, std::move(model_), arrays_.bytes());
     return object;
   }
 
  private:
   std::vector<coder::DenseSpec> Layers(napi_env env, napi_value list) {
-    uint32_t count = 0;
-    Check(env, napi_get_array_length(env, list, &count));
     std::vector<coder::DenseSpec> layers;
-    for (uint32_t i = 0; i < count; ++i) {
-      napi_value layer;
-      Check(env, napi_get_element(env, list, i, &layer));
-      coder::DenseSpec spec;
-      spec.inputs = GetCount(env, layer, "inputs");
-      spec.outputs = GetCount(env, layer, "outputs");
-      spec.weights = Copy(weights_, ViewKind(env, Get(env, layer, "weights"), napi_int16_array, "weights"));
-      spec.bias = Copy(bias_, ViewKind(env, Get(env, layer, "bias"), napi_int32_array, "bias"));
-      spec.shift = Copy(shift_, ViewKind(env, Get(env, layer, "shift"), napi_uint8_array, "shift"));
-      spec.low = GetInt16(env, layer, "low");
-      spec.high = GetInt16(env, layer, "high");
-      bytes_ += static_cast<int64_t>(spec.weights.size_bytes() + spec.bias.size_bytes() * 3);
-      layers.push_back(spec);
-    }
+    EachElement(env, list, [&](napi_value layer) { layers.push_back(arrays_.Layer(env, layer)); });
     return layers;
   }
 
   coder::ItemModelSpec spec_;
-  // Moving a vector does not move its elements, so the spans into these stay.
-  std::vector<std::vector<int16_t>> weights_;
-  std::vector<std::vector<int32_t>> bias_;
-  std::vector<std::vector<uint8_t>> shift_;
+  LayerArrays arrays_;
   std::shared_ptr<coder::ItemModel> model_;
-  int64_t bytes_ = 0;
 };
 
 Napi::Value ItemCodecWrap::Create(const Napi::CallbackInfo& info) {

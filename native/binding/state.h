@@ -27,6 +27,7 @@ class AddonState {
   Napi::FunctionReference inference_session_class;
   Napi::FunctionReference training_session_class;
   Napi::FunctionReference item_codec_class;
+  Napi::FunctionReference latent_codec_class;
 
  private:
   static void OnCleanup(void* state);

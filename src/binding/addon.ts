@@ -6,7 +6,7 @@
  * rejects with are VaeErrors; an aborted run rejects with an AbortError (see linkAbort).
  */
 import type { DataType, TypedArray } from '../core/dtype.js';
-import type { ItemCodecSpec, NativeItemCodec } from './coder.js';
+import type { ItemCodecSpec, LatentCodecSpec, NativeItemCodec, NativeLatentCodec } from './coder.js';
 
 export interface RuntimeInfo {
   /** ONNX Runtime's version, such as "1.30.0". */
@@ -294,6 +294,7 @@ export interface Addon {
   createInferenceSession(model: string | Uint8Array, options: SessionOptions): Promise<NativeInferenceSession>;
   createTrainingSession(config: TrainingSessionConfig): Promise<NativeTrainingSession>;
   createItemCodec(spec: ItemCodecSpec): Promise<NativeItemCodec>;
+  createLatentCodec(spec: LatentCodecSpec): Promise<NativeLatentCodec>;
   AbortFlag: new () => NativeAbortFlag;
   readonly random: NativeRandom;
   /** Bytes of native memory held by live sessions' own buffers, for tests of leaks. */

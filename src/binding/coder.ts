@@ -1,4 +1,4 @@
-/** The typed face of native/coder: items to bytes and back under an integer model. */
+/** The typed face of native/coder: items, or the latents of pictures, to bytes and back under an integer model. */
 import type { NativeAbortFlag } from './addon.js';
 import { loadAddon, loadRuntime } from './index.js';
 
@@ -52,4 +52,49 @@ export interface NativeItemCodec {
 export async function createItemCodec(spec: ItemCodecSpec): Promise<NativeItemCodec> {
   loadRuntime();
   return loadAddon().createItemCodec(spec);
+}
+
+/** A convolution in integers; native/coder/integer_conv.h has the layout. */
+export interface IntegerConv extends IntegerLayer {
+  /** 1, 3 or 5. */
+  readonly kernel: number;
+  /** 1 for a layer that doubles height and width, its outputs being four parts; else 0. */
+  readonly doubles: 0 | 1;
+}
+
+/** Every number that codes a picture's latents; native/coder/latent_codec.h says what each one means. */
+export interface LatentCodecSpec {
+  readonly channels: number;
+  /** 0 without a hyperprior. */
+  readonly hyperChannels: number;
+  readonly hyper: readonly IntegerConv[];
+  readonly levels: number;
+  readonly components: number;
+  /** [levels, coded channels, components, 3]: weight · 2^14, mean · 2^6, log2 of the inverse scale · 2^8. */
+  readonly prior: Int32Array;
+}
+
+/** Size of a picture's latents, and which of the model's priors codes it. */
+export interface LatentPlace {
+  readonly height: number;
+  readonly width: number;
+  readonly level: number;
+}
+
+export interface NativeLatentCodec {
+  /**
+   * Rounds and codes latents [channels, height, width] with hyper-latents [hyperChannels, ...]. Both
+   * are borrowed until the promise settles.
+   */
+  encode(latents: Float32Array, hyper: Float32Array, place: LatentPlace): Promise<Uint8Array>;
+  /** The rounded latents, the same on every machine. Rejects with ERR_VAE_FORMAT for damaged bytes. */
+  decode(bytes: Uint8Array, place: LatentPlace): Promise<Float32Array>;
+  /** Idempotent; resolves once work in flight has ended. */
+  close(): Promise<void>;
+}
+
+/** @throws VaeError ERR_VAE_FORMAT when the numbers do not make a model, or could overflow. */
+export async function createLatentCodec(spec: LatentCodecSpec): Promise<NativeLatentCodec> {
+  loadRuntime();
+  return loadAddon().createLatentCodec(spec);
 }

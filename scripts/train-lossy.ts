@@ -1,0 +1,146 @@
+/**
+ * Trains the model for lossy compression: `npx tsx scripts/train-lossy.ts FOLDER… [--hold-out A,B] [--steps N] [--out DIR]`.
+ * Takes every photograph in the folders, halved at least, so that what JPEG did to it is gone. Pictures
+ * whose names contain a word of --hold-out are left out: bench/lossy.ts measures on such. --minutes N
+ * ends training after that time; --keep FILE also saves the weights, and --from FILE goes on from them.
+ */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { basename, extname, join } from 'node:path';
+import { parseArgs } from 'node:util';
+import sharp from 'sharp';
+import { decodeSafeTensors, encodeSafeTensors } from '../src/artifacts/safetensors.js';
+import { transformSpecs } from '../src/codec/lossy/lossy-model.js';
+import type { Picture } from '../src/codec/lossy/picture.js';
+import type { WeightsOf } from '../src/codec/lossy/quantise-hyper.js';
+import { trainLossy } from '../src/codec/lossy/train.js';
+
+const KINDS = new Set(['.jpg', '.jpeg', '.png', '.webp']);
+/** Longest sides that each photograph is made into: fine and coarse detail. */
+const LONGEST = [1280, 720];
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    out: { type: 'string', default: 'models/photo-lossy' },
+    steps: { type: 'string', default: '4000' },
+    batch: { type: 'string', default: '8' },
+    crop: { type: 'string', default: '128' },
+    rate: { type: 'string', default: '0.001' },
+    threads: { type: 'string', default: '2' },
+    'hold-out': { type: 'string', default: '' },
+    only: { type: 'string', default: '' },
+    prior: { type: 'string', default: 'hyperprior' },
+    keep: { type: 'string' },
+    from: { type: 'string' },
+    description: { type: 'string', default: '' },
+  },
+});
+if (positionals.length === 0) throw new Error('Usage: train-lossy.ts FOLDER…');
+const words = (text: string) => text.split(',').filter((word) => word !== '');
+const heldOut = words(values['hold-out']);
+const only = words(values.only);
+
+const pictures: Picture[] = [];
+let photographs = 0;
+for (const path of (await Promise.all(positionals.map(filesOf))).flat()) {
+  const name = basename(path);
+  if (heldOut.some((word) => path.includes(word)) || (only.length > 0 && !only.some((word) => path.includes(word))))
+    continue;
+  const { width = 0, height = 0 } = await sharp(path).metadata();
+  const sizes = LONGEST.filter((longest) => 2 * longest <= Math.max(width, height) + 2);
+  if (sizes.length > 0) photographs += 1;
+  for (const longest of sizes) {
+    const image = sharp(path).rotate().flatten().toColourspace('srgb').resize(longest, longest, { fit: 'inside' });
+    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+    if (info.channels !== 1 && info.channels !== 3) throw new Error(`${name} has ${info.channels} channels`);
+    pictures.push({ width: info.width, height: info.height, channels: info.channels, data });
+  }
+}
+console.log(`${photographs} photographs, ${pictures.length} pictures`);
+
+const started = performance.now();
+const { codec, weights } = await trainLossy(pictures, {
+  steps: Number(values.steps),
+  batchSize: Number(values.batch),
+  cropSize: Number(values.crop),
+  learningRate: Number(values.rate),
+  threads: Number(values.threads),
+  config: { prior: values.prior as 'hyperprior' },
+  seed: 1,
+  ...(values.from && { from: await savedWeights(values.from) }),
+  onProgress: ({ step, steps, loss, bitsPerPixel, squaredError }) => {
+    const seconds = ((performance.now() - started) / 1000).toFixed(0);
+    const psnr = (10 * Math.log10(255 ** 2 / squaredError)).toFixed(2);
+    console.log(
+      `${seconds} s, step ${step}/${steps}: loss ${loss.toFixed(3)}, ${bitsPerPixel.toFixed(3)} bits/pixel, ${psnr} dB`,
+    );
+  },
+});
+const trainSeconds = Math.round((performance.now() - started) / 1000);
+await mkdir(values.out, { recursive: true });
+await codec.save(values.out);
+if (values.keep)
+  await writeFile(values.keep, Buffer.concat(encodeSafeTensors({ tensors: allWeights(weights), metadata: {} })));
+const card = {
+  name: basename(values.out),
+  data: values.description || `${photographs} photographs`,
+  commands: [
+    `npx tsx scripts/train-lossy.ts PHOTOGRAPHS --steps ${values.steps} --batch ${values.batch} --rate ${values.rate}`,
+  ],
+  heldOut,
+  seed: 1,
+  trainSeconds,
+  lambdas: codec.config.lambdas,
+  files: {
+    'lossy.safetensors': {
+      sha256: createHash('sha256').update(codec.file).digest('hex'),
+      byteLength: codec.file.length,
+    },
+  },
+};
+await writeFile(join(values.out, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
+console.log(JSON.stringify(card, null, 2));
+await codec.close();
+
+async function filesOf(path: string): Promise<string[]> {
+  if (!(await stat(path)).isDirectory()) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile() && KINDS.has(extname(entry.name).toLowerCase()))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .sort();
+}
+
+/** Every array of training, by name. */
+function allWeights(of: WeightsOf) {
+  const names = [...transformSpecs(codec.config).map(({ name }) => name), ...extraNames()];
+  return new Map(
+    names.map((name) => {
+      const { dims, data } = of(name);
+      return [
+        name,
+        { dtype: 'float32' as const, dims, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) },
+      ];
+    }),
+  );
+}
+
+function extraNames(): string[] {
+  const { lambdas, prior } = codec.config;
+  const gains = lambdas.flatMap((_, level) => [`gain.up.${level}`, `gain.down.${level}`]);
+  const hyper =
+    prior === 'hyperprior'
+      ? [0, 1, 2].flatMap((i) => [`hyper_synthesis.${i}.weight`, `hyper_synthesis.${i}.bias`])
+      : [];
+  return [...gains, ...hyper, 'prior.logits', 'prior.means', 'prior.log_scales'];
+}
+
+async function savedWeights(path: string): Promise<WeightsOf> {
+  const { tensors } = decodeSafeTensors(new Uint8Array(await readFile(path)), path);
+  return (name) => {
+    const tensor = tensors.get(name);
+    if (tensor === undefined) throw new Error(`${path} has no "${name}"`);
+    return { dims: tensor.dims, data: new Float32Array(tensor.data.slice().buffer) };
+  };
+}

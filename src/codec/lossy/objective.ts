@@ -1,0 +1,185 @@
+/**
+ * Rate plus λ times distortion, as a graph to be trained: Ballé, Laparra, Simoncelli 2017
+ * (arXiv:1611.01704), equation 12, with several λ in one model by a gain for each channel and level
+ * (Cui et al. 2021, arXiv:2003.02012).
+ */
+import { GraphBuilder, type Value } from '../../graph/builder.js';
+import type { Model } from '../../graph/ir.js';
+import { meanOverBatch, sumPerExample } from '../../nn/reduce.js';
+import { type ParameterSource, Scope } from '../../nn/scope.js';
+import { DOWNSAMPLING, HYPER_DOWNSAMPLING, type LossyConfig } from './config.js';
+import { analysis, hyperAnalysis, hyperSynthesis, PIXEL_CHANNELS, synthesis } from './networks.js';
+
+/**
+ * What stands for rounding while training. 'noise' adds uniform noise of one step everywhere (Ballé et
+ * al. 2017); 'straight-through' rounds and lets gradients pass (Theis et al. 2017, arXiv:1703.00395);
+ * 'mixed' counts the rate under noise and lets the decoder see rounded latents (Minnen and Singh 2020,
+ * arXiv:2007.08739).
+ */
+export type Relaxation = 'noise' | 'straight-through' | 'mixed';
+
+/** The scale of index 0 is 2^(-4), and eight steps double it: as the coder's tables have it. */
+export const SCALE_STEPS = 8;
+export const LEAST_LOG_SCALE = -4;
+export const MOST_LOG_SCALE = 8;
+
+const LEAST_PROBABILITY = 1e-9;
+
+export const INPUTS = { pixels: 'pixels', level: 'level', noise: 'noise', hyperNoise: 'hyper_noise' } as const;
+
+export interface LossyObjective {
+  /**
+   * Inputs `pixels` [N, 3, size, size] in -0.5..0.5, `level` [N, levels] with a single 1 in each row,
+   * `noise` and, with a hyperprior, `hyper_noise`: uniform in ±0.5, of the shapes of the latents and
+   * hyper-latents. Outputs, means over the batch: `loss`, `bits_per_pixel`, `squared_error` in steps of
+   * 8-bit values.
+   */
+  readonly model: Model;
+  readonly stopped: readonly string[];
+}
+
+/** @param size height and width of the crops, a multiple of 64. */
+export function buildLossyObjective(
+  config: LossyConfig,
+  size: number,
+  relaxation: Relaxation,
+  source: ParameterSource,
+): LossyObjective {
+  const g = new GraphBuilder({ name: 'rate_distortion' });
+  const scope = new Scope(g, source);
+  const { latents, hyperLatents, lambdas, prior } = config;
+  const side = size / DOWNSAMPLING;
+  const x = g.input(INPUTS.pixels, 'float32', ['N', PIXEL_CHANNELS, size, size]);
+  const level = g.input(INPUTS.level, 'float32', ['N', lambdas.length]);
+  const noise = g.input(INPUTS.noise, 'float32', ['N', latents, side, side]);
+
+  const gains = levelGains(scope, config, level);
+  const y = g.op('Mul', [analysis(scope.at('analysis'), x, config), gains.up]);
+  const noisy = g.op('Add', [y, noise]);
+
+  let bits: Value;
+  let rounded: Value;
+  if (prior === 'hyperprior') {
+    const hyperSide = side / HYPER_DOWNSAMPLING;
+    const hyperNoise = g.input(INPUTS.hyperNoise, 'float32', ['N', hyperLatents, hyperSide, hyperSide]);
+    const z = hyperAnalysis(scope.at('hyper_analysis'), y, config);
+    const noisyZ = g.op('Add', [z, hyperNoise]);
+    const roundedZ = roundStraight(scope, z);
+    const { mean, logScale } = hyperSynthesis(
+      scope.at('hyper_synthesis'),
+      relaxation === 'noise' ? noisyZ : roundedZ,
+      config,
+    );
+    const seen = relaxation === 'straight-through' ? y : noisy;
+    const off = g.op('Sub', [seen, mean]);
+    rounded = g.op('Add', [roundStraight(scope, g.op('Sub', [y, mean])), mean]);
+    const counted = relaxation === 'straight-through' ? roundStraight(scope, off) : off;
+    const yBits = sumPerExample(g, bitsOf(g, logisticMass(g, counted, inverseScale(scope, logScale))));
+    const zCounted = relaxation === 'straight-through' ? roundedZ : noisyZ;
+    bits = g.op('Add', [yBits, factorisedBits(scope.at('prior'), zCounted, level, config)]);
+  } else {
+    rounded = roundStraight(scope, y);
+    const counted = relaxation === 'straight-through' ? rounded : noisy;
+    bits = factorisedBits(scope.at('prior'), counted, level, config);
+  }
+  const received = g.op('Mul', [relaxation === 'noise' ? noisy : rounded, gains.down]);
+  const output = synthesis(scope.at('synthesis'), received, config);
+
+  const error = g.op('Sub', [output, x]);
+  const squares = sumPerExample(g, g.op('Mul', [error, error]));
+  const squaredError = g.op('Mul', [squares, g.scalar(255 ** 2 / (PIXEL_CHANNELS * size * size))]);
+  const bitsPerPixel = g.op('Mul', [bits, g.scalar(1 / (size * size))]);
+  // High qualities have losses many times those of low ones and would have all the say.
+  const perLevel = (values: number[]): Value =>
+    g.op('Reshape', [
+      g.op('MatMul', [level, g.constant(Float32Array.from(values), 'float32', [values.length, 1])]),
+      g.int64s([-1]),
+    ]);
+  const weighted = g.op('Add', [bitsPerPixel, g.op('Mul', [squaredError, perLevel([...lambdas])])]);
+  const middle = lambdas[Math.floor(lambdas.length / 2)]!;
+  const loss = g.op('Mul', [weighted, perLevel(lambdas.map((lambda) => Math.sqrt(middle / lambda)))]);
+  g.output('loss', meanOverBatch(g, loss));
+  g.output('bits_per_pixel', meanOverBatch(g, bitsPerPixel));
+  g.output('squared_error', meanOverBatch(g, squaredError));
+  return { model: g.model, stopped: scope.stopped };
+}
+
+/** Names of the parameters that a codec needs outside of the networks. */
+export const gainName = (direction: 'up' | 'down', level: number): string => `gain.${direction}.${level}`;
+export const PRIOR_PARTS = ['logits', 'means', 'log_scales'] as const;
+export const priorName = (part: (typeof PRIOR_PARTS)[number]): string => `prior.${part}`;
+
+/** What latents are multiplied by before rounding and after, [N, latents, 1, 1]: e to the trained values. */
+function levelGains(scope: Scope, { lambdas, latents }: LossyConfig, level: Value): { up: Value; down: Value } {
+  const { g } = scope;
+  const make = (direction: 'up' | 'down'): Value => {
+    const rows = lambdas.map((lambda, index) => {
+      // The best step is proportional to 1/√λ where bits are many.
+      const start = (direction === 'up' ? 0.5 : -0.5) * Math.log(lambda / 0.001);
+      const row = scope
+        .at('gain')
+        .at(direction)
+        .parameter(String(index), [latents], { kind: 'constant', value: start }, { decay: false });
+      return g.op('Unsqueeze', [row, g.int64s([0])]);
+    });
+    const table = rows.length === 1 ? rows[0]! : g.op('Concat', rows, { axis: 0 });
+    const own = g.op('Exp', [g.op('MatMul', [level, table])]);
+    return g.op('Reshape', [own, g.int64s([-1, latents, 1, 1])]);
+  };
+  return { up: make('up'), down: make('down') };
+}
+
+/** -log2 of the probability of each value, summed over each example. */
+function factorisedBits(scope: Scope, values: Value, level: Value, config: LossyConfig): Value {
+  const { g } = scope;
+  const { components, lambdas } = config;
+  const channels = values.shape![1] as number;
+  const spatial = values.shape!.slice(2) as number[];
+  const size = spatial.reduce((product, dim) => product * dim, 1);
+  const part = (name: (typeof PRIOR_PARTS)[number], std: number, mean = 0): Value => {
+    const all = scope.parameter(
+      name,
+      [lambdas.length, channels * components],
+      { kind: 'normal', std, mean },
+      { decay: false },
+    );
+    return g.op('Reshape', [g.op('MatMul', [level, all]), g.int64s([-1, channels, components, 1])]);
+  };
+  const weights = g.op('Softmax', [part('logits', 0.1)], { axis: 2 });
+  const means = part('means', 2);
+  const inverse = g.op('Exp', [g.op('Neg', [part('log_scales', 0.3, 0.7)])]);
+  const spread = g.op('Reshape', [values, g.int64s([-1, channels, 1, size])]);
+  const mass = logisticMass(g, g.op('Sub', [spread, means]), inverse);
+  const mixed = g.op('ReduceSum', [g.op('Mul', [mass, weights]), g.int64s([2])], { keepdims: 0 });
+  return sumPerExample(g, bitsOf(g, mixed));
+}
+
+/** Mass of a logistic around 0 within half a step of x. By symmetry on the side where little is lost to rounding. */
+function logisticMass(g: GraphBuilder, x: Value, inverse: Value): Value {
+  const distance = g.op('Abs', [x]);
+  const upper = g.op('Sigmoid', [g.op('Mul', [g.op('Sub', [g.scalar(0.5), distance]), inverse])]);
+  const lower = g.op('Sigmoid', [g.op('Mul', [g.op('Sub', [g.scalar(-0.5), distance]), inverse])]);
+  return g.op('Sub', [upper, lower]);
+}
+
+function bitsOf(g: GraphBuilder, probability: Value): Value {
+  const log = g.op('Log', [g.op('Max', [probability, g.scalar(LEAST_PROBABILITY)])]);
+  return g.op('Mul', [log, g.scalar(-1 / Math.LN2)]);
+}
+
+/** 2^-logScale within the coder's range; gradients pass its ends, or nothing would bring a scale back. */
+function inverseScale(scope: Scope, logScale: Value): Value {
+  const { g } = scope;
+  const clipped = g.op('Clip', [logScale, g.scalar(LEAST_LOG_SCALE), g.scalar(MOST_LOG_SCALE)]);
+  return g.op('Exp', [g.op('Mul', [straightThrough(scope, logScale, clipped), g.scalar(-Math.LN2)])]);
+}
+
+/** Rounds forwards; backwards it is not there. */
+function roundStraight(scope: Scope, x: Value): Value {
+  return straightThrough(scope, x, scope.g.op('Round', [x]));
+}
+
+function straightThrough(scope: Scope, x: Value, instead: Value): Value {
+  const { g } = scope;
+  return g.op('Add', [x, scope.stopGradient(g.op('Sub', [instead, x]))]);
+}
