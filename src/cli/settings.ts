@@ -26,7 +26,8 @@ export async function readSettings(path: string): Promise<TrainSettings> {
     throw new CliError('ERR_VAE_OPTION', `${path}: not valid JSON: ${(error as Error).message}.`);
   }
   if (!isRecord(value)) throw new CliError('ERR_VAE_OPTION', `${path}: expected an object with "model" and "fit".`);
-  for (const [key, section] of Object.entries(value)) {
+  const { $schema: _, ...sections } = value;
+  for (const [key, section] of Object.entries(sections)) {
     if (!SECTIONS.includes(key as 'model') || !isRecord(section)) {
       throw new CliError(
         'ERR_VAE_OPTION',
@@ -34,7 +35,7 @@ export async function readSettings(path: string): Promise<TrainSettings> {
       );
     }
   }
-  return { model: {}, fit: {}, ...value };
+  return { model: {}, fit: {}, ...sections };
 }
 
 /** Flags win over the file; what a flag leaves undefined it does not touch. */

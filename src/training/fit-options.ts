@@ -7,6 +7,17 @@ import { type Schedule, scheduleSchema } from './schedules.js';
 
 const signalSchema = z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal');
 
+export const checkpointSchema = z
+  .strictObject({
+    directory: z.string().min(1),
+    /** Optimizer steps between two checkpoints. Default: one at the end of every epoch. */
+    everySteps: z.int().positive().optional(),
+    everyMinutes: z.number().positive().optional(),
+    /** How many are kept, the best one apart. Default 3. */
+    keep: z.int().positive().max(10_000).default(3),
+  })
+  .optional();
+
 export const fitOptionsSchema = z.strictObject({
   /** Passes over the data, counted from the model's first training where `resume` is set. Default 10. */
   epochs: z.int().positive().max(1_000_000).default(10),
@@ -38,16 +49,7 @@ export const fitOptionsSchema = z.strictObject({
   /** Go on from where the model's last training stopped, with its optimizer state. Default false. */
   resume: z.boolean().default(false),
   /** Write checkpoints into a directory, from which a run that was killed can be resumed. */
-  checkpoint: z
-    .strictObject({
-      directory: z.string().min(1),
-      /** Optimizer steps between two checkpoints. Default: one at the end of every epoch. */
-      everySteps: z.int().positive().optional(),
-      everyMinutes: z.number().positive().optional(),
-      /** How many are kept, the best one apart. Default 3. */
-      keep: z.int().positive().max(10_000).default(3),
-    })
-    .optional(),
+  checkpoint: checkpointSchema,
   /** Stop when the validation loss (training loss where there is no validation) no longer falls. */
   earlyStopping: z
     .strictObject({
