@@ -29,7 +29,7 @@ export class VaeError extends Error {
   readonly ortCode?: number;
 
   constructor(code: VaeErrorCode, message: string, options: VaeErrorOptions = {}) {
-    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     if (options.ortCode !== undefined) this.ortCode = options.ortCode;
   }
@@ -38,3 +38,12 @@ export class VaeError extends Error {
 export function isVaeError(value: unknown): value is VaeError {
   return value instanceof VaeError;
 }
+
+/** Messages quote files and file names; none of them gets to steer a terminal or to fill a log. */
+function printable(message: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is to be removed
+  const clean = message.replace(/[\u0000-\u0008\u000b-\u001f\u007f-\u009f]/g, '?');
+  return clean.length > LONGEST ? `${clean.slice(0, LONGEST)}…` : clean;
+}
+
+const LONGEST = 2000;

@@ -1,0 +1,303 @@
+/** Every parser of bytes from outside, as a fuzz target. Their files live in a folder of the caller's. */
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { parseConfig } from '../../src/artifacts/config.js';
+import { decodeSafeTensors } from '../../src/artifacts/safetensors.js';
+import { Codec } from '../../src/codec/codec.js';
+import { compress, decompress, openArchive } from '../../src/codec/index.js';
+import type { VaeErrorCode } from '../../src/core/errors.js';
+import { parseIdx } from '../../src/data/idx/format.js';
+import { formatNpy, parseNpy, readImages, readTable } from '../../src/data/index.js';
+import { readModel, simplifyModel, writeModel } from '../../src/graph/index.js';
+import { Vae } from '../../src/vae.js';
+import { randomItems, randomSpec } from '../codec/random-spec.js';
+import type { FuzzTarget } from './target.js';
+
+const FORMAT: readonly VaeErrorCode[] = ['ERR_VAE_FORMAT'];
+const GRAPH: readonly VaeErrorCode[] = [
+  'ERR_VAE_FORMAT',
+  'ERR_VAE_GRAPH',
+  'ERR_VAE_SHAPE',
+  'ERR_VAE_UNSUPPORTED_OPERATOR',
+  'ERR_VAE_IO',
+];
+
+export async function makeTargets(folder: string): Promise<FuzzTarget[]> {
+  const model = join(folder, 'model');
+  const vae = await Vae.create({
+    architecture: { type: 'conv', channels: [2, 3] },
+    input: { kind: 'image', height: 8, width: 8, channels: 1 },
+    latentDim: 2,
+    seed: 1,
+  });
+  const data = { data: Float32Array.from({ length: 64 * 6 }, (_, i) => (i % 7) / 7), shape: [6, 1, 8, 8] };
+  await vae.fit(data, { epochs: 1, batchSize: 3 });
+  await vae.save(model, { training: true });
+  await vae.close();
+  const file = (...parts: string[]) => readFile(join(model, ...parts));
+  const onnx = await Promise.all(
+    [['encoder.onnx'], ['decoder.onnx'], ['training', 'training_model.onnx'], ['training', 'optimizer_model.onnx']].map(
+      (parts) => file(...parts),
+    ),
+  );
+  return [
+    {
+      name: 'ONNX',
+      layout: 'binary',
+      head: 4000,
+      rounds: 2000,
+      seeds: onnx,
+      errors: GRAPH,
+      parse: (bytes) => {
+        const read = readModel(bytes);
+        simplifyModel(read);
+        writeModel(read);
+      },
+    },
+    {
+      name: 'safetensors',
+      layout: 'binary',
+      head: 600,
+      rounds: 4000,
+      seeds: [await file('training', 'checkpoint.safetensors')],
+      errors: FORMAT,
+      parse: (bytes) => decodeSafeTensors(bytes, 'x.safetensors'),
+    },
+    {
+      name: 'config.json',
+      layout: 'text',
+      head: 2000,
+      rounds: 3000,
+      seeds: [await file('config.json')],
+      errors: FORMAT,
+      parse: (bytes) => parseConfig(Buffer.from(bytes).toString('utf8'), 'config.json'),
+    },
+    await modelDirectory(folder, await file('config.json'), model),
+    await checkpoint(folder, await file('training', 'checkpoint.safetensors'), model),
+    await pair(folder, onnx[0]!, onnx[1]!),
+    {
+      name: '.npy',
+      layout: 'binary',
+      head: 120,
+      rounds: 4000,
+      seeds: [
+        formatNpy({ data: new Float32Array(12).fill(0.5), shape: [3, 4] }),
+        formatNpy({ data: new Uint8Array(24), shape: [2, 3, 4] }),
+      ],
+      errors: FORMAT,
+      parse: (bytes) => sameLength(parseNpy(bytes).dims, parseNpy(bytes).data.length),
+    },
+    {
+      name: 'IDX',
+      layout: 'binary',
+      head: 16,
+      rounds: 4000,
+      seeds: [Uint8Array.from([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3, ...Array(12).keys()])],
+      errors: FORMAT,
+      parse: (bytes) => {
+        const { data: values, shape } = parseIdx(bytes, 'x');
+        sameLength(shape, values.length);
+      },
+    },
+    ...(await tables(folder)),
+    await pictures(folder),
+    ...(await archives(folder)),
+  ];
+}
+
+function sameLength(shape: readonly number[], length: number): void {
+  const elements = shape.reduce((product, axis) => product * axis, 1);
+  if (elements !== length) throw new Error(`shape [${shape.join(', ')}] with ${length} elements`);
+}
+
+/** A whole model whose config.json is damaged. */
+async function modelDirectory(folder: string, config: Uint8Array, model: string): Promise<FuzzTarget> {
+  const at = join(folder, 'damaged-model');
+  await mkdir(at);
+  for (const name of ['encoder.onnx', 'decoder.onnx'])
+    await writeFile(join(at, name), await readFile(join(model, name)));
+  return {
+    name: 'model directory',
+    layout: 'text',
+    head: 2000,
+    rounds: 400,
+    seeds: [config],
+    errors: [...GRAPH, 'ERR_VAE_OPTION'],
+    parse: async (bytes) => {
+      await writeFile(join(at, 'config.json'), bytes);
+      await (await Vae.load(at)).close();
+    },
+  };
+}
+
+/** A model to go on training, whose checkpoint is damaged and listed with its new checksum. */
+async function checkpoint(folder: string, bytes: Uint8Array, model: string): Promise<FuzzTarget> {
+  const at = join(folder, 'damaged-checkpoint');
+  await mkdir(join(at, 'training'), { recursive: true });
+  const config = JSON.parse(await readFile(join(model, 'config.json'), 'utf8'));
+  for (const name of Object.keys(config.files)) await writeFile(join(at, name), await readFile(join(model, name)));
+  return {
+    name: 'checkpoint',
+    layout: 'binary',
+    head: 3000,
+    rounds: 400,
+    seeds: [bytes],
+    errors: [...FORMAT, 'ERR_VAE_REPRODUCIBILITY'],
+    parse: async (damaged) => {
+      await writeFile(join(at, 'training', 'checkpoint.safetensors'), damaged);
+      const sha256 = createHash('sha256').update(damaged).digest('hex');
+      config.files['training/checkpoint.safetensors'] = { sha256, byteLength: damaged.length };
+      await writeFile(join(at, 'config.json'), JSON.stringify(config));
+      await (await Vae.load(at)).close();
+    },
+  };
+}
+
+/** Two ONNX files of anyone's making: what passes our checks goes through ONNX Runtime. */
+async function pair(folder: string, encoder: Uint8Array, decoder: Uint8Array): Promise<FuzzTarget> {
+  const at = join(folder, 'pair');
+  await mkdir(at);
+  await writeFile(join(at, 'decoder.onnx'), decoder);
+  const picture = { data: new Float32Array(64).fill(0.5), shape: [1, 1, 8, 8] };
+  return {
+    name: 'ONNX pair, run',
+    layout: 'binary',
+    head: 4000,
+    rounds: 200,
+    seeds: [encoder],
+    errors: [...GRAPH, 'ERR_VAE_RUNTIME', 'ERR_VAE_DATA', 'ERR_VAE_OPTION'],
+    parse: async (bytes) => {
+      await writeFile(join(at, 'encoder.onnx'), bytes);
+      const vae = await Vae.load({ encoder: join(at, 'encoder.onnx'), decoder: join(at, 'decoder.onnx') });
+      try {
+        await vae.encode(picture);
+      } finally {
+        await vae.close();
+      }
+    },
+  };
+}
+
+async function tables(folder: string): Promise<FuzzTarget[]> {
+  const csv = `name,height,weight,city\n${Array.from({ length: 6 }, (_, i) => `"n ${i}",${1.5 + i},${60 + i},${'ABC'[i % 3]}`).join('\n')}\n`;
+  const lines = Array.from({ length: 6 }, (_, i) => JSON.stringify({ a: i / 3, b: i % 2 ? 'x' : 'y', c: null })).join(
+    '\n',
+  );
+  const target = (name: string, ending: string, text: string): FuzzTarget => ({
+    name,
+    layout: 'text',
+    head: text.length,
+    rounds: 1500,
+    seeds: [new Uint8Array(Buffer.from(text))],
+    errors: ['ERR_VAE_FORMAT', 'ERR_VAE_DATA'],
+    parse: async (bytes) => {
+      const path = join(folder, `table${ending}`);
+      await writeFile(path, bytes);
+      const dataset = await readTable(path);
+      if (dataset.length < 1) throw new Error('a table without rows');
+    },
+  });
+  return [target('CSV', '.csv', csv), target('JSON lines', '.jsonl', lines)];
+}
+
+/** PNG, JPEG, WebP and TIFF as sharp writes them: the readers are libvips', the answers ours. */
+async function pictures(folder: string): Promise<FuzzTarget> {
+  const raw = { width: 12, height: 10, channels: 3 } as const;
+  const pixels = Uint8Array.from({ length: 360 }, (_, i) => (i * 31) % 251);
+  const picture = () => sharp(pixels, { raw });
+  const path = join(folder, 'picture.png');
+  return {
+    name: 'pictures',
+    layout: 'binary',
+    head: 120,
+    rounds: 600,
+    seeds: await Promise.all([
+      picture().png().toBuffer(),
+      picture().jpeg().toBuffer(),
+      picture().webp().toBuffer(),
+      picture().tiff().toBuffer(),
+      picture().gif().toBuffer(),
+    ]),
+    errors: ['ERR_VAE_FORMAT', 'ERR_VAE_DATA'],
+    parse: async (bytes) => {
+      await writeFile(path, bytes);
+      const dataset = await readImages(path, { size: 8 });
+      sameLength([dataset.length, ...dataset.rowShape], dataset.length * 64 * dataset.rowShape[0]!);
+    },
+  };
+}
+
+async function archives(folder: string): Promise<FuzzTarget[]> {
+  const codec = await Codec.make([1, 6, 5], randomSpec(1, 6, 5));
+  const items = randomItems(1, 40, 30);
+  const embedded = { model: codec, chunkItems: 16, threads: 1, embedModel: true };
+  const { archive } = await compress({ data: items, shape: [40, 6, 5] }, embedded);
+  const images = join(folder, 'images');
+  await mkdir(images);
+  for (const name of ['a.png', 'b.png']) {
+    const raw = { width: 5, height: 6, channels: 1 } as const;
+    await sharp(items.subarray(0, 30), { raw }).png().toFile(join(images, name));
+  }
+  const named = await compress(images, embedded);
+  const chunk = await codec.encode(items.subarray(0, 16 * 30));
+  const out = join(folder, 'unpacked');
+  return [
+    {
+      name: 'archive',
+      layout: 'binary',
+      head: 300,
+      rounds: 1500,
+      seeds: [archive!, named.archive!],
+      errors: [...FORMAT, 'ERR_VAE_REPRODUCIBILITY'],
+      parse: async (bytes) => {
+        await using opened = await openArchive(bytes);
+        await opened.verify();
+      },
+    },
+    {
+      name: 'archive, unpacked',
+      layout: 'binary',
+      head: 300,
+      rounds: 300,
+      seeds: [archive!, named.archive!],
+      errors: [...FORMAT, 'ERR_VAE_REPRODUCIBILITY'],
+      parse: async (bytes) => {
+        const before = await listing(folder);
+        const unpacking = decompress(bytes, { output: out, salvage: bytes.length % 2 === 0 });
+        await unpacking.catch(() => {});
+        const after = await listing(folder);
+        if (after !== before) throw new Error(`wrote outside its folder: ${after}, before: ${before}`);
+        await unpacking;
+      },
+    },
+    {
+      name: 'coded chunk',
+      layout: 'binary',
+      head: 64,
+      rounds: 2000,
+      seeds: [chunk],
+      errors: FORMAT,
+      parse: (bytes) => codec.decode(bytes, 16),
+    },
+    {
+      name: 'codec model',
+      layout: 'binary',
+      head: 2500,
+      rounds: 1000,
+      seeds: [codec.file],
+      errors: [...FORMAT, 'ERR_VAE_REPRODUCIBILITY'],
+      parse: async (bytes) => (await Codec.fromBytes(bytes, 'x.safetensors')).close(),
+    },
+  ];
+}
+
+/** What lies in the folder, but for the one that unpacking may write to. */
+async function listing(folder: string): Promise<string> {
+  const names = await readdir(folder);
+  return names
+    .filter((name) => name !== 'unpacked')
+    .sort()
+    .join();
+}
