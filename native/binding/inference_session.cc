@@ -1,10 +1,13 @@
 #include "binding/inference_session.h"
 
 #include <cstring>
+#include <memory>
+#include <utility>
 
 #include "binding/abort_flag.h"
 #include "binding/convert.h"
 #include "binding/kept.h"
+#include "binding/row_network.h"
 #include "ort/runtime.h"
 
 namespace node_vae {
@@ -31,14 +34,24 @@ napi_value ToTensor(napi_env env, const ElementType& type, const InferenceOutput
 
 class InferenceSessionWrap::LoadJob : public Job {
  public:
-  LoadJob(Napi::Value model, SessionConfig config)
-      : config_(std::move(config)), model_(ToModelSource(model, "createInferenceSession(model)")) {
-    if (model.IsObject()) kept_.Hold(model.Env(), model);
+  LoadJob(Napi::Value model, Napi::Object options)
+      : config_(ToSessionConfig(model.Env(), options)), model_(ToModelSource(model, "createInferenceSession(model)")) {
+    const Napi::Env env = model.Env();
+    napi_value row_network;
+    if (GetOptional(env, options, "rowNetwork", &row_network)) row_network_ = ToRowNetworkSpec(env, row_network);
+    auto holder = Napi::Array::New(env);
+    holder.Set(0u, model);
+    holder.Set(1u, options);
+    kept_.Hold(env, holder);
   }
 
   void Work(WorkerSlot&) override {
     bytes_ = ModelSize(model_);
-    session_ = std::make_shared<InferenceSession>(model_, config_);
+    std::unique_ptr<RowNetwork> row_network;
+    if (row_network_.inputs > 0) {
+      row_network = std::make_unique<RowNetwork>(row_network_.inputs, row_network_.layers, config_.intra_op_threads);
+    }
+    session_ = std::make_shared<InferenceSession>(model_, config_, std::move(row_network));
   }
   void Release(napi_env env) noexcept override { kept_.Drop(env); }
   napi_value Result(napi_env env) override {
@@ -50,6 +63,7 @@ class InferenceSessionWrap::LoadJob : public Job {
  private:
   SessionConfig config_;
   ModelSource model_;
+  RowNetworkSpec row_network_;
   Kept kept_;
   int64_t bytes_ = 0;
   std::shared_ptr<InferenceSession> session_;
@@ -60,7 +74,7 @@ Napi::Value InferenceSessionWrap::Create(const Napi::CallbackInfo& info) {
   return GuardPromise(env, [&] {
     LoadedRuntime();
     const auto options = info[1].IsObject() ? info[1].As<Napi::Object>() : Napi::Object::New(env);
-    auto job = std::make_unique<LoadJob>(info[0], ToSessionConfig(env, options));
+    auto job = std::make_unique<LoadJob>(info[0], options);
     return AddonState::Of(env).loads.Submit(std::move(job));
   });
 }
@@ -78,7 +92,7 @@ class InferenceSessionWrap::RunJob : public Job {
       : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap) {}
 
   // Checks and borrows the arguments of run().
-  void Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort);
+  void Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort, bool check_finite);
 
   void Work(WorkerSlot& slot) override { native_->Run(request_, slot.run_options, abort_.get()); }
   napi_value Result(napi_env env) override;
@@ -111,8 +125,10 @@ class InferenceSessionWrap::RunJob : public Job {
   Kept kept_;
 };
 
-void InferenceSessionWrap::RunJob::Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort) {
+void InferenceSessionWrap::RunJob::Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort,
+                                           bool check_finite) {
   abort_ = AbortFlag::From(env, abort);
+  request_.check_finite = check_finite;
   if (!IsObject(env, feeds)) throw Error(code::kOption, "run(feeds): expected an object of tensors by input name.");
   Check(env, napi_create_array(env, &holder_));
 
@@ -218,7 +234,7 @@ Napi::Value InferenceSessionWrap::Run(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return GuardPromise(env, [&] {
     auto job = std::make_unique<RunJob>(*this);
-    job->Prepare(env, info[0], info[1], info[2]);
+    job->Prepare(env, info[0], info[1], info[2], info[3].ToBoolean());
     napi_value promise = AddonState::Of(env).runs.Submit(std::move(job));
     handle_.Begin(*this);
     return promise;
@@ -233,7 +249,7 @@ class InferenceSessionWrap::PreparedJob : public Job {
       : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap), plan_(std::move(plan)) {}
 
   // False when the arrays do not fit; nothing is held then.
-  bool Prepare(napi_env env, napi_value holder, uint32_t caller_owned, napi_value abort);
+  bool Prepare(napi_env env, napi_value holder, uint32_t caller_owned, napi_value abort, bool check_finite);
 
   void Work(WorkerSlot& slot) override { native_->Run(request_, slot.run_options, abort_.get()); }
   napi_value Result(napi_env env) override;
@@ -272,8 +288,9 @@ bool InferenceSessionWrap::PreparedJob::Borrow(napi_env env, napi_value holder, 
 }
 
 bool InferenceSessionWrap::PreparedJob::Prepare(napi_env env, napi_value holder, uint32_t caller_owned,
-                                                napi_value abort) {
+                                                napi_value abort, bool check_finite) {
   abort_ = AbortFlag::From(env, abort);
+  request_.check_finite = check_finite;
   size_t at = 0;
   request_.inputs.resize(plan_->inputs.size());
   for (size_t i = 0; i < plan_->inputs.size(); ++i) {
@@ -356,7 +373,7 @@ Napi::Value InferenceSessionWrap::RunPrepared(const Napi::CallbackInfo& info) {
     Check(env, napi_get_value_uint32(env, info[2], &caller_owned));
     if (slot >= plans_.size() || plans_[slot] == nullptr || plans_[slot]->retired) return env.Undefined();
     auto job = std::make_unique<PreparedJob>(*this, plans_[slot]);
-    if (!job->Prepare(env, info[1], caller_owned, info[3])) return env.Undefined();
+    if (!job->Prepare(env, info[1], caller_owned, info[3], info[4].ToBoolean())) return env.Undefined();
     napi_value promise = AddonState::Of(env).runs.Submit(std::move(job));
     handle_.Begin(*this);
     return promise;

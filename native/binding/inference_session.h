@@ -42,11 +42,11 @@ class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
   void Open(Napi::Env env, std::shared_ptr<InferenceSession> session, int64_t bytes, bool spin);
   Napi::Value Inputs(const Napi::CallbackInfo& info);
   Napi::Value Outputs(const Napi::CallbackInfo& info);
-  // run(feeds, outputs, abort)
+  // run(feeds, outputs, abort, checkFinite)
   Napi::Value Run(const Napi::CallbackInfo& info);
   // prepare(slot, inputDims, outputNames, outputDims)
   void Prepare(const Napi::CallbackInfo& info);
-  // runPrepared(slot, [...inputs, ...outputs, results], callerOwned, abort): a promise of `results`, or
+  // runPrepared(slot, [...inputs, ...outputs, results], callerOwned, abort, checkFinite): a promise of `results`, or
   // undefined when the arrays do not fit the plan
   Napi::Value RunPrepared(const Napi::CallbackInfo& info);
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);

@@ -25,7 +25,7 @@ void Configure(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value PollCompletions(const Napi::CallbackInfo& info) {
-  return Napi::Boolean::New(info.Env(), AddonState::Of(info.Env()).completions.Poll());
+  return Napi::Boolean::New(info.Env(), AddonState::Of(info.Env()).completions.Poll(info[0].ToBoolean()));
 }
 
 Napi::Value LoadRuntimeFrom(const Napi::CallbackInfo& info) {

@@ -6,7 +6,7 @@ namespace node_vae {
 
 // configure(makeError, pollRequest)
 void Configure(const Napi::CallbackInfo& info);
-// pollCompletions(): boolean
+// pollCompletions(turn): boolean
 Napi::Value PollCompletions(const Napi::CallbackInfo& info);
 // loadRuntime(path): RuntimeInfo
 Napi::Value LoadRuntimeFrom(const Napi::CallbackInfo& info);

@@ -18,8 +18,9 @@ constexpr auto kSpin = std::chrono::microseconds(100);
 
 // The JavaScript thread does not poll for runs that take longer, however much faster that is.
 constexpr double kLongestPoll = 300e-6;
-// How long Poll() may hold up the event loop at a time.
-constexpr auto kPollSlice = std::chrono::microseconds(10);
+// How long Poll() may hold up the event loop at a time, and how long it may be kept from its next turn.
+constexpr auto kPollSlice = std::chrono::microseconds(20);
+constexpr auto kLongestTurn = std::chrono::microseconds(250);
 
 // One turn of waiting. Gives way to a thread that waits for this processor: it may be the very one
 // that this thread is waiting for.
@@ -49,14 +50,15 @@ napi_value Completions::Expect(Job& job) {
     if (job.wait == Wait::kSpinBoth && seconds < kLongestPoll && poll_request_ != nullptr) {
       const double budget = seconds == 0 ? kLongestPoll : 2 * seconds + 30e-6;
       poll_until_ = job.submitted + std::chrono::nanoseconds(static_cast<int64_t>(1e9 * budget));
-      if (!polling_.exchange(true)) *poll_request_ = 1;
+      if (!polling_.exchange(true)) *poll_request_ = job.submitted - last_turn_ < kLongestTurn ? 2 : 1;
     }
   }
   return promise;
 }
 
-bool Completions::Poll() {
+bool Completions::Poll(bool turn) {
   const auto now = std::chrono::steady_clock::now();
+  if (turn) last_turn_ = now;
   const auto slice_end = std::min(now + kPollSlice, poll_until_);
   while (!ready_.load(std::memory_order_acquire) && std::chrono::steady_clock::now() < slice_end) {
     Relax();

@@ -48,7 +48,7 @@ class Job {
 // Brings finished jobs back to the JavaScript thread of one Node environment. Usually Node's event loop
 // is woken for them. For a job to be waited for by spinning, the thread is asked to poll:
 // src/binding/poll.ts calls Poll() once in every turn of the event loop, which meanwhile goes on
-// serving everything else.
+// serving everything else; the first time even before the next turn, where the last was a moment ago.
 class Completions {
  public:
   explicit Completions(napi_env env);
@@ -59,9 +59,11 @@ class Completions {
   napi_value Expect(Job& job);
   // Any thread.
   void Post(std::unique_ptr<Job> job);
-  // JavaScript thread: looks for finished jobs; whether to call again in the next turn.
-  bool Poll();
-  // JavaScript thread: one int32 that lives as long as the environment. Set to 1 to ask for polling.
+  // JavaScript thread: looks for finished jobs; whether to call again in the next turn. `turn`: called by
+  // the event loop itself.
+  bool Poll(bool turn);
+  // JavaScript thread: one int32 that lives as long as the environment, set to ask for polling: to 1 in
+  // the next turn of the event loop, to 2 before.
   void SetPollRequest(int32_t* request) noexcept { poll_request_ = request; }
   // JavaScript thread, when the environment goes: nothing is settled from here on.
   void Stop() noexcept { stopped_ = true; }
@@ -77,6 +79,7 @@ class Completions {
   bool stopped_ = false;  // JavaScript thread
   int32_t* poll_request_ = nullptr;  // JavaScript thread
   std::chrono::steady_clock::time_point poll_until_;  // JavaScript thread
+  std::chrono::steady_clock::time_point last_turn_;   // JavaScript thread
   std::atomic<bool> polling_{false};  // set: Post() need not wake the JavaScript thread
   std::atomic<bool> ready_{false};    // done_ is not empty
   std::mutex mutex_;

@@ -13,6 +13,13 @@
 #define NODE_VAE_CLONES
 #endif
 
+// Before a function that such a function calls: it is compiled into each clone.
+#if defined(_MSC_VER)
+#define NODE_VAE_INLINE __forceinline
+#else
+#define NODE_VAE_INLINE inline __attribute__((always_inline))
+#endif
+
 #if defined(_MSC_VER)
 #define NODE_VAE_RESTRICT __restrict
 #else

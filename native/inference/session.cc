@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "core/error.h"
+#include "inference/row_kernels.h"
 #include "ort/memory.h"
 
 namespace node_vae {
@@ -28,6 +29,8 @@ class SmallArray {
 void InferenceSession::Run(InferenceRequest& request, Ort::RunOptions& options, AbortState* abort) {
   const AbortState::Running running(abort, options);
   if (abort != nullptr && abort->aborted()) throw Error(code::kAborted, "The run was aborted.");
+  if (request.check_finite) CheckFinite(request);
+  if (row_network_ != nullptr && RunRow(request)) return;
   bool bound = false;
   for (const InferenceOutput& output : request.outputs) bound = bound || output.bind;
   try {
@@ -47,6 +50,30 @@ void InferenceSession::Run(InferenceRequest& request, Ort::RunOptions& options, 
     ThrowRuntimeError(error, "Running the model");
   }
   for (InferenceOutput& output : request.outputs) Collect(output);
+}
+
+void InferenceSession::CheckFinite(const InferenceRequest& request) const {
+  for (const InferenceInput& input : request.inputs) {
+    const ValueInfo& info = session_.inputs()[static_cast<size_t>(input.index)];
+    if (info.type->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) continue;
+    if (!AllFinite(static_cast<const float*>(input.data), input.bytes / sizeof(float))) {
+      throw Error(code::kData, "The input '" + info.name + "' holds NaN or infinity; every value must be finite.");
+    }
+  }
+}
+
+// Whether the request was one row with its outputs bound, and is done.
+bool InferenceSession::RunRow(InferenceRequest& request) {
+  if (request.inputs.size() != 1 || request.inputs[0].bytes != row_network_->inputs() * sizeof(float)) return false;
+  SmallArray<float*> outputs(session_.outputs().size());
+  for (InferenceOutput& output : request.outputs) {
+    const size_t size = row_network_->OutputSize(output.index);
+    if (!output.bind || size == 0 || output.into_bytes != size * sizeof(float)) return false;
+    outputs[static_cast<size_t>(output.index)] = static_cast<float*>(output.into);
+  }
+  row_network_->Run(static_cast<const float*>(request.inputs[0].data), {outputs.data(), session_.outputs().size()});
+  for (InferenceOutput& output : request.outputs) output.actual_dims = output.dims;
+  return true;
 }
 
 void InferenceSession::RunOnce(InferenceRequest& request, Ort::RunOptions& options, bool bind) {

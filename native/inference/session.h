@@ -1,9 +1,11 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "inference/row_network.h"
 #include "ort/abort.h"
 #include "ort/session.h"
 
@@ -38,6 +40,8 @@ struct InferenceOutput {
 };
 
 struct InferenceRequest {
+  // Refuse NaN and infinity in float32 inputs.
+  bool check_finite = false;
   std::vector<InferenceInput> inputs;
   std::vector<InferenceOutput> outputs;
   // Set when a bound output came out with another shape.
@@ -47,19 +51,24 @@ struct InferenceRequest {
 // A loaded model. Run() may be called by several threads at once.
 class InferenceSession {
  public:
-  InferenceSession(const ModelSource& model, const SessionConfig& config) : session_(model, config) {}
+  // `row_network`, if any, computes what the model does for a batch of one.
+  InferenceSession(const ModelSource& model, const SessionConfig& config, std::unique_ptr<RowNetwork> row_network)
+      : session_(model, config), row_network_(std::move(row_network)) {}
 
   Session& session() noexcept { return session_; }
 
   // Throws Error: ERR_VAE_RUNTIME, ERR_VAE_SHAPE when a caller's array is of the wrong size,
-  // ERR_VAE_ABORTED.
+  // ERR_VAE_ABORTED, ERR_VAE_DATA for an input that is not finite.
   void Run(InferenceRequest& request, Ort::RunOptions& options, AbortState* abort);
 
  private:
+  void CheckFinite(const InferenceRequest& request) const;
+  bool RunRow(InferenceRequest& request);
   void RunOnce(InferenceRequest& request, Ort::RunOptions& options, bool bind);
   void Collect(InferenceOutput& output) const;
 
   Session session_;
+  std::unique_ptr<RowNetwork> row_network_;
 };
 
 }  // namespace node_vae

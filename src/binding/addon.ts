@@ -39,6 +39,28 @@ export interface NativeAbortFlag {
   readonly aborted: boolean;
 }
 
+/** One fully connected layer of a network that native code runs by itself for a single row. */
+export interface RowLayer {
+  /** 0: the network's input; i: layer i − 1. */
+  readonly from: number;
+  readonly inputs: number;
+  readonly outputs: number;
+  /** [inputs, outputs] */
+  readonly weights: Float32Array;
+  /** [outputs]; default: zeros. */
+  readonly bias?: Float32Array | undefined;
+  readonly activation: 'none' | 'relu' | 'sigmoid' | 'tanh';
+  /** Which of the model's outputs it is, if any. */
+  readonly output?: number | undefined;
+}
+
+/** A model of fully connected layers only, in the order in which they are computed. */
+export interface RowNetworkSpec {
+  /** Elements of one row of the model's one input. */
+  readonly inputs: number;
+  readonly layers: readonly RowLayer[];
+}
+
 export interface SessionOptions {
   /** Threads inside one operator. 0: ONNX Runtime's choice (one per physical core). */
   readonly intraOpThreads?: number;
@@ -52,6 +74,8 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
   /** Writes the graph as ONNX Runtime optimised it. */
   readonly optimizedModelPath?: string;
+  /** What the model computes, for runs of one row: they then do without ONNX Runtime, and are faster. */
+  readonly rowNetwork?: RowNetworkSpec | undefined;
 }
 
 export interface NativeInferenceSession {
@@ -64,6 +88,8 @@ export interface NativeInferenceSession {
    * comes back; with `dims`, or from the second run of the same shapes on, without a copy);
    * otherwise fresh arrays do.
    *
+   * With `checkFinite`, float32 inputs that hold NaN or infinity are refused: ERR_VAE_DATA.
+   *
    * Rejects with ERR_VAE_SHAPE (an input or a given array does not fit), ERR_VAE_OPTION (unknown
    * output), ERR_VAE_RUNTIME (ONNX Runtime failed), ERR_VAE_DISPOSED, or an AbortError.
    */
@@ -71,6 +97,7 @@ export interface NativeInferenceSession {
     feeds: Readonly<Record<string, NativeTensor>>,
     outputs: readonly { readonly name: string; readonly into?: TypedArray; readonly dims?: readonly number[] }[],
     abort?: NativeAbortFlag,
+    checkFinite?: boolean,
   ): Promise<NativeTensor[]>;
   /** Ends profiling and returns the trace file's path. */
   endProfiling(): string;

@@ -41,17 +41,17 @@ export class InferenceSession implements NativeInferenceSession {
     this.outputs = native.outputs;
   }
 
-  run(feeds: Feeds, outputs: Wanted, abort?: NativeAbortFlag): Promise<NativeTensor[]> {
+  run(feeds: Feeds, outputs: Wanted, abort?: NativeAbortFlag, checkFinite = false): Promise<NativeTensor[]> {
     const plan = this.#find(feeds, outputs);
     if (plan !== undefined) {
-      const promise = this.#runPrepared(plan, feeds, outputs, abort);
+      const promise = this.#runPrepared(plan, feeds, outputs, abort, checkFinite);
       if (promise !== undefined) {
         pollIfAsked(this.#addon);
         return promise;
       }
       this.#plans.splice(this.#plans.indexOf(plan), 1);
     }
-    return this.#runFirst(feeds, outputs, abort, plan);
+    return this.#runFirst(feeds, outputs, abort, checkFinite, plan);
   }
 
   endProfiling(): string {
@@ -92,6 +92,7 @@ export class InferenceSession implements NativeInferenceSession {
     feeds: Feeds,
     wanted: Wanted,
     abort: NativeAbortFlag | undefined,
+    checkFinite: boolean,
   ): Promise<NativeTensor[]> | undefined {
     const holder: (TypedArray | NativeTensor[])[] = [];
     const results: NativeTensor[] = [];
@@ -107,7 +108,7 @@ export class InferenceSession implements NativeInferenceSession {
       results.push({ dtype: output.dtype, dims: output.dims, data });
     }
     holder.push(results);
-    return this.#native.runPrepared(plan.slot, holder, callerOwned >>> 0, abort);
+    return this.#native.runPrepared(plan.slot, holder, callerOwned >>> 0, abort, checkFinite);
   }
 
   /** Runs with everything checked by native code, and learns the shapes. `failed` is a plan that did not fit. */
@@ -115,9 +116,10 @@ export class InferenceSession implements NativeInferenceSession {
     feeds: Feeds,
     wanted: Wanted,
     abort: NativeAbortFlag | undefined,
+    checkFinite: boolean,
     failed: Plan | undefined,
   ): Promise<NativeTensor[]> {
-    const results = await this.#native.run(feeds, wanted, abort);
+    const results = await this.#native.run(feeds, wanted, abort, checkFinite);
     results.forEach((result, index) => {
       const name = wanted[index]!.name;
       const before = failed?.outputs.find((output) => output.name === name);

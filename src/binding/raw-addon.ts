@@ -5,11 +5,12 @@ import type { Addon, NativeAbortFlag, NativeInferenceSession, NativeTensor, Sess
 export interface RawAddon extends Omit<Addon, 'createInferenceSession'> {
   /**
    * Called once. `makeError` makes every error that native code raises. Native code sets
-   * `pollRequest[0]` to 1 when it wants pollCompletions() to be called in the event loop's next turns.
+   * `pollRequest[0]` when it wants pollCompletions() to be called in the event loop's next turns: to 1, or
+   * to 2 when it should be called a first time as soon as the code now running is done.
    */
   configure(makeError: (code: string, message: string, ortCode?: number) => Error, pollRequest: Int32Array): void;
-  /** Settles the promises of finished work; true when it wants to be called again. */
-  pollCompletions(): boolean;
+  /** Settles the promises of finished work; true when it wants to be called in the next turn. `turn`: this is one. */
+  pollCompletions(turn: boolean): boolean;
   createInferenceSession(model: string | Uint8Array, options: SessionOptions): Promise<RawInferenceSession>;
 }
 
@@ -31,5 +32,6 @@ export interface RawInferenceSession extends NativeInferenceSession {
     holder: readonly (TypedArray | readonly NativeTensor[])[],
     callerOwned: number,
     abort: NativeAbortFlag | undefined,
+    checkFinite: boolean,
   ): Promise<NativeTensor[]> | undefined;
 }

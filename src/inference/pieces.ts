@@ -47,28 +47,42 @@ export interface Port {
 /**
  * One run of a network on `rows` (float32 [n, ...]), in the type and batch that it was exported for:
  * a fixed batch is filled up by repeating the last row, and what comes of that is dropped. `others` are
- * further inputs, for graphs of any batch.
+ * further inputs, for graphs of any batch. With `checkFinite`, rows that are not finite are refused.
  */
-export async function runPiece(
+export function runPiece(
   session: GraphSession,
   port: Port,
   rows: NativeTensor,
   outputs: readonly PieceOutput[],
   flag: NativeAbortFlag | undefined,
   others?: Feeds,
-): Promise<void> {
+  checkFinite?: boolean,
+): Promise<unknown> {
   const count = rows.dims[0]!;
   const batch = port.batch ?? count;
-  if (port.dtype === 'float32' && batch === count) {
-    const wanted = outputs.map(({ name, rowShape, into }) => ({ name, into, dims: [count, ...rowShape] }));
-    await session.run(others === undefined ? { [port.input]: rows } : { [port.input]: rows, ...others }, wanted, flag);
-    return;
+  if (port.dtype !== 'float32' || batch !== count) {
+    return runConverted(session, port, rows, batch, outputs, flag, checkFinite);
   }
+  const wanted = outputs.map(({ name, rowShape, into }) => ({ name, into, dims: [count, ...rowShape] }));
+  const feeds = others === undefined ? { [port.input]: rows } : { [port.input]: rows, ...others };
+  return session.run(feeds, wanted, flag, checkFinite);
+}
+
+async function runConverted(
+  session: GraphSession,
+  port: Port,
+  rows: NativeTensor,
+  batch: number,
+  outputs: readonly PieceOutput[],
+  flag: NativeAbortFlag | undefined,
+  checkFinite: boolean | undefined,
+): Promise<void> {
   const feed = { dtype: port.dtype, dims: [batch, ...rows.dims.slice(1)], data: fill(rows, port.dtype, batch) };
   const results = await session.run(
     { [port.input]: feed },
     outputs.map(({ name, rowShape }) => ({ name, dims: [batch, ...rowShape] })),
     flag,
+    checkFinite,
   );
   outputs.forEach(({ into, name, rowShape }, index) => {
     const { data, dims } = results[index]!;

@@ -22,7 +22,7 @@ export interface RowReader {
   read(from: number, to: number): NativeTensor | Promise<NativeTensor>;
   /**
    * As read(), for rows that lie in memory as float32, but before anything looked at their values: the
-   * graph may run on them while `check` does. Absent where there are none.
+   * run has to. Absent where there are none.
    */
   readonly borrow?: ((from: number, to: number) => NativeTensor) | undefined;
   /** @throws VaeError ERR_VAE_DATA for NaN or infinity in borrowed rows, the first of which is row `from`. */

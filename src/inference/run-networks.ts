@@ -101,40 +101,67 @@ function rawPosterior(networks: Networks, latentShape: readonly number[]): RawOu
   }
 }
 
-/** Runs all rows, in pieces or in tiles; `targets` says where a piece goes, `done` takes it when it is there. */
-async function eachPiece(
+/** Where the rows from `from` to `to` go, one array for each output. */
+type Targets = (from: number, to: number) => readonly Float32Array[];
+/** Takes those rows when they are there. */
+type Done = (from: number, to: number, values: readonly Float32Array[]) => void;
+
+/** Runs all rows, in pieces or in tiles. */
+function eachPiece(
   work: Work,
   encodes: boolean,
   raw: readonly RawOutput[],
-  targets: (from: number, to: number) => readonly Float32Array[],
-  done?: (from: number, to: number, values: readonly Float32Array[]) => void,
+  targets: Targets,
+  done?: Done,
 ): Promise<void> {
-  const { networks, session, reader, flag, tiling, where } = work;
+  const { networks, reader, tiling } = work;
   const port = encodes ? networks.encoder : networks.decoder;
   if (tiling !== undefined && networks.downsampling !== undefined) {
-    const run = { session, port, reader, tiling, downsampling: networks.downsampling, encodes, flag, where };
-    for (let row = 0; row < reader.rows; row += 1) {
-      const outputs = pieceOutputs(raw, targets(row, row + 1));
-      await runTiled(run, row, outputs);
-      done?.(
-        row,
-        row + 1,
-        outputs.map(({ into }) => into),
-      );
-    }
-    return;
+    return eachTiled(work, port, encodes, { tiling, downsampling: networks.downsampling }, raw, targets, done);
   }
-  const shapes = [reader.rowShape, ...raw.map(({ rowShape }) => rowShape)];
-  const most = reader.rows === 1 ? 1 : rowsPerRun(port.batch, networks.widest, ...shapes);
+  const shapes = (): (readonly number[])[] => [reader.rowShape, ...raw.map(({ rowShape }) => rowShape)];
+  const most = reader.rows === 1 ? 1 : rowsPerRun(port.batch, networks.widest, ...shapes());
   const step = port.batch ?? Math.min(most, work.maxRows ?? most);
-  if (reader.borrow !== undefined) return eachBorrowed(work, port, step, raw, targets, done);
+  const each = reader.borrow === undefined ? eachRead : eachBorrowed;
+  return each(work, port, step, raw, targets, done);
+}
+
+async function eachTiled(
+  { session, reader, flag, where }: Work,
+  port: Port,
+  encodes: boolean,
+  tiles: { readonly tiling: Tiling; readonly downsampling: number },
+  raw: readonly RawOutput[],
+  targets: Targets,
+  done: Done | undefined,
+): Promise<void> {
+  const run = { session, port, reader, ...tiles, encodes, flag, where };
+  for (let row = 0; row < reader.rows; row += 1) {
+    const outputs = pieceOutputs(raw, targets(row, row + 1));
+    await runTiled(run, row, outputs);
+    done?.(
+      row,
+      row + 1,
+      outputs.map(({ into }) => into),
+    );
+  }
+}
+
+/** Rows that have to be read and converted: the next ones are while these run. */
+async function eachRead(
+  { session, reader, flag }: Work,
+  port: Port,
+  step: number,
+  raw: readonly RawOutput[],
+  targets: Targets,
+  done: Done | undefined,
+): Promise<void> {
   let next: ReturnType<RowReader['read']> = reader.read(0, Math.min(reader.rows, step));
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
     const rows = next instanceof Promise ? await next : next;
     const outputs = pieceOutputs(raw, targets(from, to));
     const running = runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to));
-    // The next rows are read and converted while these run.
     if (to < reader.rows) next = readAhead(reader, to, Math.min(reader.rows, to + step));
     await running;
     done?.(
@@ -149,28 +176,26 @@ function pieceOutputs(raw: readonly RawOutput[], into: readonly Float32Array[]):
   return raw.map(({ name, rowShape }, index) => ({ name, rowShape, into: into[index]! }));
 }
 
-/** Rows that lie ready: they run while their values are looked at, and a run on bad ones is thrown away. */
+/** Rows that lie ready: the run itself looks at their values. */
 async function eachBorrowed(
   { session, reader, flag }: Work,
   port: Port,
   step: number,
   raw: readonly RawOutput[],
-  targets: (from: number, to: number) => readonly Float32Array[],
-  done: ((from: number, to: number, values: readonly Float32Array[]) => void) | undefined,
+  targets: Targets,
+  done: Done | undefined,
 ): Promise<void> {
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
     const rows = reader.borrow!(from, to);
     const outputs = pieceOutputs(raw, targets(from, to));
-    const running = runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to));
+    if (port.dtype !== 'float32') reader.check?.(rows, from);
     try {
-      reader.check?.(rows, from);
+      await runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to), true);
     } catch (error) {
-      // The rows are the caller's again only when nothing reads them any more.
-      await running.catch(() => undefined);
+      reader.check?.(rows, from); // says which row it is
       throw error;
     }
-    await running;
     done?.(
       from,
       to,

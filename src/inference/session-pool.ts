@@ -2,6 +2,8 @@ import type { GraphSession } from './session.js';
 
 interface Entry {
   readonly session: Promise<GraphSession>;
+  /** The same, once it is there: waiting for what is there takes time too. */
+  opened?: GraphSession;
   users: number;
 }
 
@@ -33,7 +35,8 @@ export class SessionPool<Kind extends string> {
     const entry = this.#entry(kind);
     entry.users += 1;
     try {
-      return await work(await entry.session);
+      entry.opened ??= await entry.session;
+      return await work(entry.opened);
     } finally {
       entry.users -= 1;
       if (this.#owners === 0 && entry.users === 0) await close(entry);

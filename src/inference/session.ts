@@ -9,6 +9,7 @@ import type {
 import { loadAddon } from '../binding/index.js';
 import { Lifetime } from '../core/disposal.js';
 import type { TypedArray } from '../core/dtype.js';
+import { readRowNetwork } from './row-network.js';
 
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
@@ -37,13 +38,21 @@ export class GraphSession {
 
   /** @param model ONNX bytes, or the path of a file (needed where it has external data). */
   static async open(model: Uint8Array | string, what: string, options: SessionOptions = {}): Promise<GraphSession> {
-    return new GraphSession(await loadAddon().createInferenceSession(model, options), what);
+    const { providers = [], profilePrefix } = options;
+    const plain = providers.length === 0 && profilePrefix === undefined;
+    const rowNetwork = plain ? await readRowNetwork(model) : undefined;
+    return new GraphSession(await loadAddon().createInferenceSession(model, { ...options, rowNetwork }), what);
   }
 
   /** One run; what is fed and what is written into stays untouched until it settles. See NativeInferenceSession.run. */
-  run(feeds: Feeds, wanted: readonly WantedOutput[], flag?: NativeAbortFlag): Promise<NativeTensor[]> {
+  run(
+    feeds: Feeds,
+    wanted: readonly WantedOutput[],
+    flag?: NativeAbortFlag,
+    checkFinite?: boolean,
+  ): Promise<NativeTensor[]> {
     this.#lifetime.check();
-    return this.#native.run(feeds, wanted, flag);
+    return this.#native.run(feeds, wanted, flag, checkFinite);
   }
 
   /** Ends profiling (see SessionOptions.profilePrefix); the path of the trace. */
