@@ -22,6 +22,7 @@ Ort::SessionOptions MakeOptions(const SessionConfig& config) {
   if (!config.optimized_model_path.empty()) {
     options.SetOptimizedModelFilePath(NativePath(config.optimized_model_path).c_str());
   }
+  if (config.custom_ops != nullptr) options.Add(config.custom_ops);
   AppendProviders(options, config.providers);
   return options;
 }

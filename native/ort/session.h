@@ -20,6 +20,8 @@ struct SessionConfig {
   std::string optimized_model_path;
   // Threads stop spinning when a run ends, leaving the processor to whoever comes next.
   bool stop_spinning_after_run = false;
+  // Operators beside ONNX Runtime's own; lives as long as the process.
+  OrtCustomOpDomain* custom_ops = nullptr;
 };
 
 // A path, or the bytes of a model (borrowed for the call).

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "ops/custom_ops.h"
 
 namespace node_vae {
 namespace {
@@ -10,6 +11,7 @@ namespace {
 SessionConfig ForTraining(SessionConfig config) {
   // Between runs the processors belong to our own threads.
   config.stop_spinning_after_run = true;
+  config.custom_ops = CustomOps();
   return config;
 }
 
