@@ -161,7 +161,7 @@ export interface FromOnnxOptions extends VaeSessionOptions {
   readonly input?: InputOptions;
   /**
    * How the decoder's output is compared with data. With `bernoulli`, a decoder that ends in Sigmoid is
-   * taken before it; another must give logits. Default `bernoulli`.
+   * taken before it (a change of layout may follow); another must give logits. Default `bernoulli`.
    */
   readonly likelihood?: LikelihoodInput;
   readonly objective?: ObjectiveInput;

@@ -33,7 +33,9 @@ import { saveNetworks } from './inference/save-networks.js';
 import { type StreamItem, type StreamOptions, VaeStream } from './inference/streams.js';
 import { warmUp } from './inference/warm-up.js';
 import { type LatentStatistics, LatentStatisticsSum } from './latent/statistics.js';
-import { type FitOptions, fitOptionsSchema } from './training/fit-options.js';
+import { estimateTraining, type TrainingEstimate } from './training/estimate.js';
+import { openFitData } from './training/fit-data.js';
+import { type EstimateOptions, estimateSchema, type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
 import { trainModel } from './training/train-model.js';
 import { type ResizeOptions, resizedParts, withRecipe } from './vae-files.js';
@@ -135,7 +137,8 @@ export class Vae {
   /**
    * Takes an encoder and a decoder that PyTorch, TensorFlow or anyone exported to ONNX, to be trained
    * further: their weights become parameters, joined by sampling and a loss. `save()` writes them
-   * back with the inputs and outputs they came with. Opsets 13 to 23, float32.
+   * back with the inputs and outputs they came with. Opsets 13 to 23, float32. Data has the layout of the
+   * graphs: TensorFlow's have channels last unless tf2onnx is told otherwise (`--inputs-as-nchw`).
    *
    * @throws VaeError ERR_VAE_FORMAT, ERR_VAE_GRAPH, ERR_VAE_SHAPE, ERR_VAE_UNSUPPORTED_OPERATOR for graphs that
    *   cannot be read or are not the halves of a VAE; ERR_VAE_OPTION.
@@ -205,17 +208,9 @@ export class Vae {
         }
         this.#fitting = true;
         try {
-          resolved.signal?.throwIfAborted();
-          const rowShape = this.dataShape;
-          const { signal } = resolved;
-          const named = (where: string) => ({ where, rowShape, ...(signal && { signal }) });
-          const train = await toDataset(data, named('fit()'));
+          const { train, validation } = await openFitData(data, options.validation, this.dataShape, resolved.signal);
           parts = withRecipe(parts, train.recipe);
           this.#origin = { ...this.#origin, parts };
-          const validation =
-            options.validation === undefined
-              ? undefined
-              : await toDataset(options.validation, named('fit(), validation'));
           return await trainModel(parts, {
             options: resolved,
             train,
@@ -237,6 +232,23 @@ export class Vae {
         }
       }),
     );
+  }
+
+  /**
+   * What a fit() of this data with these options would take: shapes and memory from its graphs and, by a few
+   * steps of it on a session of its own, time and the memory that they need. Neither the model nor any file is
+   * touched.
+   *
+   * @throws VaeError as fit() does.
+   */
+  estimateFit(data: DatasetInput, options: EstimateOptions<DatasetInput> = {}): Promise<TrainingEstimate> {
+    return this.#lifetime.run(async () => {
+      const { measureSeconds, ...resolved } = parseOptions(estimateSchema, options, 'estimateFit()');
+      const opened = await openFitData(data, options.validation, this.dataShape, resolved.signal);
+      const session = this.#engine.sessionOptions;
+      const request = { options: resolved, ...opened, session, measureSeconds };
+      return estimateTraining(recipeOf(this.#origin, 'estimateFit()'), request);
+    });
   }
 
   /**

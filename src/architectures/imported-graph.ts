@@ -9,10 +9,22 @@ import type { Scope } from '../nn/scope.js';
 /** Operators whose weights are weights even with one element; elsewhere that is a number of the formula. */
 const LAYERS = /^(Conv|ConvTranspose|Gemm|PRelu|.*Normalization)$/;
 
+/** Inputs from this one on say how an operator works, and are no weights. */
+const SETTINGS_FROM: Readonly<Record<string, number>> = {
+  BatchNormalization: 3,
+  Clip: 1,
+  DequantizeLinear: 1,
+  OneHot: 1,
+  Pad: 1,
+  QuantizeLinear: 1,
+  Resize: 1,
+  Upsample: 1,
+};
+
 /**
- * Initializers that may be trained: float32 arrays that are not literals of the formula, nor the
- * running statistics of a batch normalisation, nor the ones and zeros of the InstanceNormalization
- * that exporters write for the statistics of a group normalisation.
+ * Initializers that may be trained: float32 arrays that are not literals of the formula, nor settings of
+ * an operator such as the scales of Resize or running statistics, nor the ones and zeros of the
+ * InstanceNormalization that exporters write for the statistics of a group normalisation.
  */
 export function trainableInitializers({ graph }: Model): string[] {
   const fixed = new Set(graph.nodes.flatMap((node) => fixedInputs(node, graph)));
@@ -26,8 +38,7 @@ export function trainableInitializers({ graph }: Model): string[] {
 }
 
 function fixedInputs({ op, inputs }: Node, { nodes, initializers }: Graph): readonly string[] {
-  if (op === 'BatchNormalization') return inputs.slice(3, 5);
-  if (op !== 'InstanceNormalization') return [];
+  if (op !== 'InstanceNormalization') return inputs.slice(SETTINGS_FROM[op] ?? inputs.length);
   const [x, scale, shift] = inputs as [string, string, string];
   const grouped = nodes.some(({ op: maker, outputs }) => maker === 'Reshape' && outputs.includes(x));
   const holds = (name: string, value: number): boolean => {
@@ -35,6 +46,27 @@ function fixedInputs({ op, inputs }: Node, { nodes, initializers }: Graph): read
     return constant?.dtype === 'float32' && float32Of(constant).every((element) => element === value);
   };
   return grouped && holds(scale, 1) && holds(shift, 0) ? [scale, shift] : [];
+}
+
+/** Operators that move values about and leave each as it is. */
+const MOVES = new Set(['Identity', 'Transpose', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
+
+/**
+ * The Sigmoid that the graph's only output ends in; behind it there may be a change of layout, as exporters
+ * write it for data with its channels last.
+ */
+export function lastSigmoid({ graph }: Model): Node | undefined {
+  const makerOf = (name: string): Node | undefined => graph.nodes.find(({ outputs }) => outputs.includes(name));
+  let maker = makerOf(graph.outputs[0]!.name);
+  while (maker !== undefined && MOVES.has(maker.op)) maker = makerOf(maker.inputs[0]!);
+  return maker?.op === 'Sigmoid' ? maker : undefined;
+}
+
+/** The graph with what goes into that Sigmoid in place of what comes out of it. */
+export function withoutLastSigmoid(model: Model): Model {
+  const last = lastSigmoid(model);
+  const nodes = model.graph.nodes.map((node) => (node === last ? { ...node, op: 'Identity', attributes: {} } : node));
+  return { ...model, graph: { ...model.graph, nodes } };
 }
 
 /** The graph's initial weight, float32. */

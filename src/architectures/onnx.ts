@@ -4,7 +4,7 @@ import { GraphBuilder, type Value } from '../graph/builder.js';
 import type { Model } from '../graph/ir.js';
 import { Scope } from '../nn/scope.js';
 import { defineArchitecture, type NetworkContext } from './architecture.js';
-import { inlineGraph } from './imported-graph.js';
+import { inlineGraph, withoutLastSigmoid } from './imported-graph.js';
 
 /** The graphs of an imported model. Each has one input. */
 export interface ImportedGraphs {
@@ -24,7 +24,7 @@ export const onnx = defineArchitecture({
       z.strictObject({ mean: z.string(), logVariance: z.string() }),
       z.strictObject({ moments: z.string() }),
     ]),
-    /** Output of the decoder. */
+    /** Output of the decoder, or what goes into the Sigmoid that it ends in. */
     output: z.string(),
     /** Initializers that are trained. */
     trainable: z.strictObject({ encoder: names, decoder: names }),
@@ -33,6 +33,8 @@ export const onnx = defineArchitecture({
     const { encoder, decoder } = graphsOf(context);
     const wanted = 'moments' in posterior ? [posterior.moments] : [posterior.mean, posterior.logVariance];
     const latentShape = latentShapeOf(encoder, context.dataShape, wanted);
+    const data = decoder.graph.outputs[0]!.name;
+    const heading = output === data ? decoder : withoutLastSigmoid(decoder);
     const learned = { encoder: new Set(trainable.encoder), decoder: new Set(trainable.decoder) };
     return {
       latentShape,
@@ -40,7 +42,7 @@ export const onnx = defineArchitecture({
         const [first, second] = inlineGraph(scope, encoder, x, wanted, learned.encoder);
         return second === undefined ? halves(scope, first!, latentShape[0]!) : [first!, second];
       },
-      decode: (scope, z) => inlineGraph(scope, decoder, z, [output], learned.decoder),
+      decode: (scope, z) => inlineGraph(scope, heading, z, [data], learned.decoder),
     };
   },
 });

@@ -1,14 +1,14 @@
 /** From two exported ONNX graphs to a model that can be trained further. */
 import { z } from 'zod';
 import { describeParameters, type VaeNetwork } from '../architectures/graphs.js';
-import { importedWeight, trainableInitializers } from '../architectures/imported-graph.js';
+import { importedWeight, lastSigmoid, trainableInitializers } from '../architectures/imported-graph.js';
 import { dataShapeOf, type InputSpec, inputSchema } from '../architectures/input.js';
 import type { ImportedGraphs } from '../architectures/onnx.js';
 import { makeVaeNetwork, recipeSchema, recipeShape } from '../architectures/vae-network.js';
 import { VaeError } from '../core/errors.js';
 import { seedSchema } from '../core/seed.js';
 import { type Model, readModel } from '../graph/index.js';
-import type { Node, Shape, ValueInfo } from '../graph/ir.js';
+import type { Shape, ValueInfo } from '../graph/ir.js';
 import { initialiseParameters } from './initialize.js';
 import type { ModelParts } from './model-io.js';
 
@@ -144,7 +144,8 @@ function findPosterior({ graph }: Model, latent: ValueInfo): PosteriorNames {
 }
 
 /** The value that the likelihood is about: before a last Sigmoid, where the likelihood has its own. */
-function outputOf({ graph }: Model, likelihood: string): string {
+function outputOf(model: Model, likelihood: string): string {
+  const { graph } = model;
   const [output, ...more] = graph.outputs;
   if (output === undefined || more.length > 0) {
     throw new VaeError(
@@ -152,11 +153,8 @@ function outputOf({ graph }: Model, likelihood: string): string {
       `The decoder must have one output, the data; it has ${describe(graph.outputs)}.`,
     );
   }
-  const makerOf = (name: string): Node | undefined => graph.nodes.find(({ outputs }) => outputs.includes(name));
-  let maker = makerOf(output.name);
-  while (maker?.op === 'Identity') maker = makerOf(maker.inputs[0]!);
-  const logits = /bernoulli/i.test(likelihood) && maker?.op === 'Sigmoid';
-  return logits ? maker!.inputs[0]! : output.name;
+  const sigmoid = /bernoulli/i.test(likelihood) ? lastSigmoid(model) : undefined;
+  return sigmoid?.inputs[0] ?? output.name;
 }
 
 function trainableOf(
