@@ -32,8 +32,9 @@ export { POSTERIOR_NAMES, type PosteriorInput } from './nn/posteriors/index.js';
 export { PRIOR_NAMES, type PriorInput } from './nn/priors/index.js';
 export * from './report/index.js';
 export type { FitControl } from './training/control.js';
+export type { TrainingEstimate } from './training/estimate.js';
 export { fingerprintOf } from './training/fingerprint.js';
-export type { FitOptions } from './training/fit-options.js';
+export type { EstimateOptions, FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
 export type { LoggedEvent, RunEnded, RunStarted } from './training/log/metrics-log.js';
 export { type MetricsLine, readMetrics } from './training/log/read-metrics.js';
@@ -66,6 +67,12 @@ export {
   type TrainingSessionOptions,
 } from './training/training-session.js';
 export { Vae } from './vae.js';
+export {
+  type ExportedNetwork,
+  type ExportOptions,
+  type ExportReport,
+  exportModel,
+} from './vae-export.js';
 export type { ResizeOptions } from './vae-files.js';
 export type {
   CallOptions,

@@ -1,6 +1,7 @@
 /** Keeps the record of a run while it goes on: run.json in its directory. */
 import { relative, resolve } from 'node:path';
 import type { Dataset, History, RunPart, RunRecord, RunResult, Vae } from '../index.js';
+import { CliError } from './errors.js';
 import type { TrainSettings } from './settings.js';
 
 export interface RecordedCommand {
@@ -26,6 +27,7 @@ export class RunRecording {
   readonly #earlier: readonly RunPart[];
   readonly #part: RunPart;
   readonly #started = performance.now();
+  #written = false;
 
   private constructor(directory: string, vae: Vae, earlier: readonly RunPart[], part: RunPart) {
     this.#directory = directory;
@@ -53,6 +55,22 @@ export class RunRecording {
     return new RunRecording(out, vae, resumed ? await earlierParts(out) : [], part);
   }
 
+  /** @throws CliError ERR_VAE_REPRODUCIBILITY where the data are not those with these fingerprints. */
+  expect(expected: { readonly training: string; readonly validation: string | undefined }): void {
+    const { data, validation } = this.#part;
+    for (const [what, found, wanted] of [
+      ['data', data.fingerprint, expected.training],
+      ['validation data', validation?.fingerprint, expected.validation],
+    ]) {
+      if (found === wanted) continue;
+      throw new CliError(
+        'ERR_VAE_REPRODUCIBILITY',
+        `The ${what} are not those of the run: their fingerprint is ${found?.slice(0, 12) ?? 'missing'}…, ` +
+          `that of the run ${wanted?.slice(0, 12) ?? 'none'}…. Restore them, or name their place with --data.`,
+      );
+    }
+  }
+
   /** Writes that the run is under way. */
   start(): Promise<void> {
     return this.#write(this.#part, undefined);
@@ -64,7 +82,9 @@ export class RunRecording {
     await this.#write(this.#ended(outcome), await resultOf(this.#vae, history));
   }
 
+  /** Writes what it failed with, where it was under way. */
   async fail(error: unknown): Promise<void> {
+    if (!this.#written) return;
     const message = error instanceof Error ? error.message : String(error);
     // The error itself matters more than its record.
     await this.#write({ ...this.#ended('failed'), message }, undefined).catch(() => {});
@@ -85,6 +105,7 @@ export class RunRecording {
       ...(result && { result }),
     });
     await writeRunRecord(this.#directory, record);
+    this.#written = true;
   }
 }
 

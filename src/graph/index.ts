@@ -27,6 +27,7 @@ export {
   removeIdentities,
   simplifyModel,
   specializeDims,
+  toHalfPrecision,
 } from './passes/index.js';
 export { type ReadModelOptions, readModel } from './proto/load.js';
 export { type WriteModelOptions, writeModel } from './proto/save.js';

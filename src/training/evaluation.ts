@@ -9,7 +9,8 @@ import type { RowFeed } from './row-feed.js';
 
 /** Random counters of evaluation start here, out of reach of training's. */
 const EVALUATION_COUNTER = 2 ** 44;
-const EVALUATION_BATCH = 1024;
+/** Rows that are evaluated at once. */
+export const EVALUATION_BATCH = 1024;
 const MOST_BATCHES_PER_REQUEST = 8;
 /** Values for each latent dimension that one request may bring back. */
 const MOST_LATENT_VALUES = 1 << 21;

@@ -15,6 +15,8 @@ export const checkpointSchema = z
     everyMinutes: z.number().positive().optional(),
     /** How many are kept, the best one apart. Default 3. */
     keep: z.int().positive().max(10_000).default(3),
+    /** Let go of the checkpoints of an earlier run there, which are refused otherwise. Default false. */
+    replace: z.boolean().default(false),
   })
   .optional();
 
@@ -93,6 +95,11 @@ export const fitOptionsSchema = z.strictObject({
    * `rollback` to the last good state and go on with half the learning rate. Default `stop`.
    */
   onNonFinite: z.enum(['stop', 'skip', 'rollback']).default('stop'),
+  /**
+   * Let the addon compute convolutions, their gradients and group normalisation by kernels of its own, on the
+   * CPU; otherwise ONNX Runtime runs the training graph as it is written to files. Default true.
+   */
+  nativeKernels: z.boolean().default(true),
   /** Seed of the order and the noise. Default: the model's seed. */
   seed: seedSchema.optional(),
   signal: signalSchema.optional(),
@@ -113,6 +120,15 @@ export interface FitOptions<Data>
   readonly klWeight?: Schedule;
   readonly optimizer?: OptimizerInput;
   readonly validation?: Data;
+}
+
+export const estimateSchema = fitOptionsSchema.extend({
+  /** How long steps are run to see their pace; 0: not at all. Default 2. */
+  measureSeconds: z.number().min(0).max(3600).default(2),
+});
+
+export interface EstimateOptions<Data> extends FitOptions<Data> {
+  readonly measureSeconds?: number;
 }
 
 export type { FitControl, FitProgress, History };

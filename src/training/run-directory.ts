@@ -10,6 +10,15 @@ const NAME = /^checkpoint-(\d{10})\.safetensors$/;
 const BEST = 'best.safetensors';
 const LOCK = 'run.lock';
 
+export interface RunDirectoryOptions {
+  /** Checkpoints that are kept, the best one apart. */
+  readonly keep: number;
+  /** Whether a run is to go on from what is there. */
+  readonly resume: boolean;
+  /** Whether a run that begins may remove what is there. */
+  readonly replace: boolean;
+}
+
 /** A directory that one run at a time writes checkpoints into. */
 export class RunDirectory {
   readonly path: string;
@@ -25,14 +34,23 @@ export class RunDirectory {
   /**
    * Takes the directory for this process.
    *
-   * @throws VaeError ERR_VAE_BUSY where a living process has it, ERR_VAE_IO where it cannot be written.
+   * @throws VaeError ERR_VAE_BUSY where a living process has it, ERR_VAE_IO where it cannot be written,
+   *   ERR_VAE_OPTION where a run is to begin in it and it holds another's checkpoints.
    */
-  static async open(path: string, keep: number): Promise<RunDirectory> {
+  static async open(path: string, { keep, resume, replace }: RunDirectoryOptions): Promise<RunDirectory> {
+    let directory: RunDirectory;
     try {
       await mkdir(path, { recursive: true });
-      return new RunDirectory(path, keep, await takeLock(join(path, LOCK), path));
+      directory = new RunDirectory(path, keep, await takeLock(join(path, LOCK), path));
     } catch (error) {
       throw ioError(error, `opening the run directory ${path}`);
+    }
+    try {
+      if (!resume) await directory.#begin(replace);
+      return directory;
+    } catch (error) {
+      await directory.close();
+      throw error;
     }
   }
 
@@ -79,6 +97,19 @@ export class RunDirectory {
     if (lock === undefined) return;
     await lock.close();
     await rm(join(this.path, LOCK), { force: true });
+  }
+
+  /** Sees that no checkpoint of another run lies here: it would be taken for one of this run. */
+  async #begin(replace: boolean): Promise<void> {
+    const names = (await readdir(this.path)).filter((name) => NAME.test(name) || name === BEST);
+    if (names.length > 0 && !replace) {
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        `fit(): ${this.path} holds the checkpoints of an earlier run. Go on with that run by { resume: true }, ` +
+          'let go of them by checkpoint: { replace: true }, or choose another directory.',
+      );
+    }
+    await Promise.all(names.map((name) => rm(join(this.path, name), { force: true })));
   }
 
   async #read(name: string, manifest: ArtifactsManifest): Promise<Checkpoint> {

@@ -4,6 +4,7 @@ import { BYTE_SCALE } from '../architectures/input.js';
 import type { Checkpoint } from '../artifacts/checkpoint.js';
 import type { Artifacts } from '../artifacts/generate.js';
 import { artifactsOf, type ModelParts, type TrainingState } from '../artifacts/model-io.js';
+import { withNativeKernels } from '../artifacts/native-kernels.js';
 import type {
   FeedSource,
   OptimizerConfig as NativeOptimizer,
@@ -15,7 +16,7 @@ import { loadAddon } from '../binding/index.js';
 import { STREAMS } from '../binding/streams.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
-import { writeModel } from '../graph/index.js';
+import { type Model, writeModel } from '../graph/index.js';
 import { checkRowShape } from '../inference/rows.js';
 import type { FitControl } from './control.js';
 import { fingerprintOf } from './fingerprint.js';
@@ -41,12 +42,11 @@ export interface TrainModelOptions {
 /** @throws VaeError for data that does not fit the model; whatever the run itself ends with. */
 export async function trainModel(parts: ModelParts, request: TrainModelOptions): Promise<History> {
   const { options, train, validation } = request;
-  checkData(parts, train, 'fit()');
-  if (validation !== undefined) checkData(parts, validation, 'fit(), validation');
+  checkFitData(parts, train, validation);
   const fingerprint = await fingerprintOf(train, options.signal);
   const artifacts = artifactsOf(parts, options.optimizer, options.clipGradientNorm);
   const { checkpoint: policy } = options;
-  const directory = policy && (await RunDirectory.open(policy.directory, policy.keep));
+  const directory = policy && (await RunDirectory.open(policy.directory, { ...policy, resume: options.resume }));
   try {
     const resumed = options.resume ? await resumable(parts, artifacts, options, directory) : undefined;
     const seed = BigInt(resumed?.progress.seed ?? options.seed ?? parts.description.seed);
@@ -85,6 +85,12 @@ async function resumable(
     );
   }
   return checkpoint;
+}
+
+/** @throws VaeError ERR_VAE_SHAPE, ERR_VAE_DATA for data that does not fit the model. */
+export function checkFitData(parts: ModelParts, train: Dataset, validation: Dataset | undefined): void {
+  checkData(parts, train, 'fit()');
+  if (validation !== undefined) checkData(parts, validation, 'fit(), validation');
 }
 
 function checkData({ vae }: ModelParts, data: Dataset, where: string): void {
@@ -129,7 +135,8 @@ function checkLabels({ labels }: Dataset, classes: number, where: string): void 
   );
 }
 
-function loopInputs(
+/** What goes into the graphs, besides noise and schedules. */
+export function loopInputs(
   { vae }: ModelParts,
   artifacts: Artifacts,
   train: Dataset,
@@ -147,10 +154,11 @@ function transformOf(data: Dataset, options: ResolvedFitOptions): RowTransform {
   return { scale: data.dtype === 'uint8' ? BYTE_SCALE : 1, offset: 0, binarise: options.binarise };
 }
 
-function openSession(
+/** A native session with the parameters of the artifacts. */
+export function openSession(
   { vae }: ModelParts,
   artifacts: Artifacts,
-  { options, session }: TrainModelOptions,
+  { options, session }: Pick<TrainModelOptions, 'options' | 'session'>,
   seed: bigint,
 ): Promise<NativeTrainingSession> {
   const { latentShape } = vae.network;
@@ -168,7 +176,7 @@ function openSession(
   return loadAddon()
     .createTrainingSession({
       ...session,
-      trainingModel: writeModel(artifacts.trainingModel),
+      trainingModel: writeModel(options.nativeKernels ? kernelGraph(artifacts, session) : artifacts.trainingModel),
       evalModel: writeModel(artifacts.evalModel),
       parameters: artifacts.manifest.parameters.map(({ name, dims, gradient, decay }) => ({
         name,
@@ -191,6 +199,12 @@ function openSession(
       native.setStates(artifacts.checkpoint.states);
       return native;
     });
+}
+
+/** The training graph with native kernels, which are there for the CPU. */
+function kernelGraph({ trainingModel }: Artifacts, { providers = [] }: SessionOptions): Model {
+  const first = providers[0]?.name ?? 'cpu';
+  return first === 'cpu' ? withNativeKernels(trainingModel) : trainingModel;
 }
 
 /** Names of what the training graph or the evaluated one takes. */

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../artifacts/checkpoint.js';
 import { ARTIFACT_FILES, type Artifacts } from '../artifacts/generate.js';
 import { type ArtifactsManifest, readManifest } from '../artifacts/manifest.js';
+import { withNativeKernels } from '../artifacts/native-kernels.js';
 import type { NativeTensor, NativeTrainingSession, TrainRequest } from '../binding/addon.js';
 import { loadAddon } from '../binding/index.js';
 import { withAbort } from '../binding/with-abort.js';
@@ -27,6 +28,11 @@ const optionsSchema = z.strictObject({
   seed: seedSchema.default(0),
   /** Threads inside one operator; 0 lets ONNX Runtime choose. Default 0. */
   threads: z.int().min(0).max(1024).default(0),
+  /**
+   * Let the addon compute convolutions, their gradients and group normalisation by kernels of its own; otherwise
+   * ONNX Runtime runs the training graph as it is written to files. Default true.
+   */
+  nativeKernels: z.boolean().default(true),
 });
 
 export type TrainingSessionOptions = z.input<typeof optionsSchema>;
@@ -77,12 +83,12 @@ export class TrainingSession {
    * @throws VaeError ERR_VAE_IO, ERR_VAE_FORMAT for a directory that is not whole.
    */
   static async create(source: Artifacts | string, options: TrainingSessionOptions = {}): Promise<TrainingSession> {
-    const { seed, threads } = parseOptions(optionsSchema, options, 'TrainingSession.create()');
+    const { seed, threads, nativeKernels } = parseOptions(optionsSchema, options, 'TrainingSession.create()');
     const artifacts = typeof source === 'string' ? await readArtifacts(source) : source;
     const { manifest, trainingModel, evalModel, checkpoint } = artifacts;
     const { learningRate: _, ...optimizer } = manifest.optimizer;
     const native = await loadAddon().createTrainingSession({
-      trainingModel: writeModel(trainingModel),
+      trainingModel: writeModel(nativeKernels ? withNativeKernels(trainingModel) : trainingModel),
       evalModel: writeModel(evalModel),
       parameters: manifest.parameters.map(({ name, dims, gradient, decay }) => ({
         name,

@@ -1,11 +1,16 @@
+import { InvalidArgumentError } from 'commander';
+import { CliError } from '../errors.js';
 import { count } from '../output.js';
-import { wholeNumber } from '../parse.js';
+import { decimal, wholeNumber } from '../parse.js';
 import { RowProgress } from '../progress.js';
+import type { CommandResult } from '../result.js';
 import type { RegisterCommand } from './index.js';
 
 interface CompressFlags {
-  readonly model: string;
+  readonly model?: string;
   readonly out: string;
+  readonly lossy?: number;
+  readonly metrics: boolean;
   readonly chunk?: number;
   readonly threads?: number;
   readonly verify: boolean;
@@ -16,14 +21,20 @@ interface CompressFlags {
 export const registerCompress: RegisterCommand = (program, run) =>
   program
     .command('compress')
-    .summary('pack items without loss, with a codec model')
+    .summary('pack items without loss with a codec model, or pictures with loss')
     .description(
       'Compresses items of one shape without loss: an IDX or .npy file of bytes, or images. The archive decodes on ' +
-        'every machine, to the same bytes. An interrupted run goes on where it stopped when it is started again.',
+        'every machine, to the same bytes. An interrupted run goes on where it stopped when it is started again. ' +
+        'With --lossy, pictures of any size become much smaller and come out again nearly as they were.',
     )
     .argument('<input...>', 'an IDX or .npy file of bytes; or images, and folders of images')
-    .requiredOption('-m, --model <model>', 'codec model: a folder or file, or the name of one of this package')
+    .option(
+      '-m, --model <model>',
+      'codec model: a folder or file, or the name of one of this package (photo-lossy with --lossy)',
+    )
     .requiredOption('-o, --out <file.vaez>', 'the archive; appears under this name when it is complete')
+    .option('--lossy <quality>', 'pictures with loss: 0, the smallest, to 100, the best', quality)
+    .option('--no-metrics', 'with --lossy: do not measure PSNR and MS-SSIM')
     .option('--append', 'add to an archive that exists')
     .option('--embed-model', 'put the model into the archive, so that nothing else is needed to unpack it')
     .option('--chunk <items>', 'items decoded together to get at one of them (256)', wholeNumber(1))
@@ -35,10 +46,15 @@ export const registerCompress: RegisterCommand = (program, run) =>
 Examples:
   $ node-vae compress t10k-images-idx3-ubyte -m mnist-codec -o digits.vaez
   $ node-vae compress scans/ -m my-codec -o scans.vaez --embed-model
-  $ node-vae compress today/ -m my-codec -o scans.vaez --append`,
+  $ node-vae compress today/ -m my-codec -o scans.vaez --append
+  $ node-vae compress photographs/ --lossy 50 -o photographs.vaez`,
     )
     .action((input: string[], flags: CompressFlags) =>
       run(async (signal) => {
+        if (flags.lossy !== undefined) return lossily(input, flags, flags.lossy, signal);
+        if (flags.model === undefined) {
+          throw new CliError('ERR_VAE_OPTION', 'compress needs -m MODEL; or --lossy QUALITY, for pictures with loss.');
+        }
         const { compress } = await import('../../index.js');
         let progress: RowProgress | undefined;
         try {
@@ -84,3 +100,49 @@ Examples:
         }
       }),
     );
+
+function quality(text: string): number {
+  const value = decimal(text);
+  if (value > 100) throw new InvalidArgumentError('Expected a quality from 0 to 100.');
+  return value;
+}
+
+async function lossily(
+  input: string[],
+  flags: CompressFlags,
+  quality: number,
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const { model, out, verify, embedModel, metrics, threads } = flags;
+  for (const flag of ['append', 'chunk'] as const) {
+    if (flags[flag] !== undefined) throw new CliError('ERR_VAE_OPTION', `--${flag} does not go with --lossy.`);
+  }
+  const { compressPictures } = await import('../../index.js');
+  let progress: RowProgress | undefined;
+  try {
+    const result = await compressPictures(input, {
+      ...{ quality, output: out, verify, metrics, signal },
+      ...(model !== undefined && { model }),
+      ...(embedModel && { embedModel }),
+      ...(threads !== undefined && { threads }),
+      onProgress: ({ pictures, totalPictures }) => {
+        progress ??= new RowProgress('compressing', totalPictures, 16);
+        progress.update(pictures);
+      },
+    });
+    const { pictures, pixels, bytesOut, bitsPerPixel, psnr, msSsim, seconds } = result;
+    return {
+      data: { archive: out, quality, pixels, bytesOut, bitsPerPixel, psnr, msSsim, seconds, pictures },
+      rows: [
+        ['Archive', out],
+        ['Pictures', count(pictures.length)],
+        ['Size', `${count(bytesOut)} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`],
+        ...(psnr === undefined ? [] : [['PSNR', `${psnr.toFixed(2)} dB`] as const]),
+        ...(msSsim === undefined ? [] : [['MS-SSIM', msSsim.toFixed(4)] as const]),
+        ['Speed', `${(pixels / 1e6 / seconds).toFixed(2)} million pixels/s${verify ? ', verified' : ''}`],
+      ],
+    };
+  } finally {
+    progress?.close();
+  }
+}

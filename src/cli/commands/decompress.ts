@@ -15,7 +15,10 @@ export const registerDecompress: RegisterCommand = (program, run) =>
   program
     .command('decompress')
     .summary('unpack an archive')
-    .description('Unpacks an archive: the IDX or .npy file that went in, or the images as PNG with the same pixels.')
+    .description(
+      'Unpacks an archive: the IDX or .npy file that went in, or the images as PNG, with the same pixels unless they ' +
+        'were compressed with --lossy.',
+    )
     .argument('<archive>', 'a .vaez file')
     .requiredOption('-o, --out <folder>', 'where the files go; made where missing')
     .option('-m, --model <model>', 'codec model; not needed where the archive embeds it or the package has it')

@@ -6,7 +6,10 @@ import { registerCompress } from './compress.js';
 import { registerDecode } from './decode.js';
 import { registerDecompress } from './decompress.js';
 import { registerEncode } from './encode.js';
+import { registerExport } from './export.js';
 import { registerInfo } from './info.js';
+import { registerReproduce } from './reproduce.js';
+import { registerRuns } from './runs.js';
 import { registerSample } from './sample.js';
 import { registerScore } from './score.js';
 import { registerTrain } from './train.js';
@@ -21,6 +24,9 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerSample,
   registerScore,
   registerInfo,
+  registerRuns,
+  registerReproduce,
+  registerExport,
   registerCompress,
   registerDecompress,
   registerBenchCodec,

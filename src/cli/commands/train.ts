@@ -1,73 +1,9 @@
-import { existsSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
-import type { Dataset, FitOptions, History, Vae, VaeOptions } from '../../index.js';
-import { chooseCondition, chooseInput, chooseLikelihood } from '../choose.js';
-import { checkCodecData, checkCodecModel, codecSettings, writeCodec } from '../codec-training.js';
-import { CliError } from '../errors.js';
-import { count, note } from '../output.js';
-import { decimal, nameOrJson, type Setting, setting, wholeNumber, widths } from '../parse.js';
-import { duration, TrainingProgress } from '../progress.js';
-import type { CommandResult } from '../result.js';
-import { applySettings, mergeSettings, readSettings, type TrainSettings } from '../settings.js';
-import {
-  addDataOptions,
-  addSessionOptions,
-  type DataFlags,
-  describeData,
-  loadData,
-  requireOut,
-  type SessionFlags,
-  sessionOptions,
-} from '../shared-options.js';
-import { writeTrainingReport } from '../training-report.js';
+import { decimal, nameOrJson, setting, wholeNumber, widths } from '../parse.js';
+import { addDataOptions, addSessionOptions, requireOut } from '../shared-options.js';
+import { dryRun } from '../train/dry-run.js';
+import type { TrainFlags } from '../train/flags.js';
+import { train } from '../train/train.js';
 import type { RegisterCommand } from './index.js';
-
-/** The flags with what is needed. */
-type TrainArguments = TrainFlags & { readonly out: string };
-
-interface TrainFlags extends DataFlags, SessionFlags {
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly overwrite?: boolean;
-  readonly architecture?: unknown;
-  readonly hidden?: number[];
-  readonly latent?: number;
-  readonly likelihood?: unknown;
-  readonly posterior?: unknown;
-  readonly prior?: unknown;
-  readonly objective?: unknown;
-  readonly conditional?: boolean;
-  readonly epochs?: number;
-  readonly batchSize?: number;
-  readonly optimizer?: string;
-  readonly learningRate?: number;
-  readonly klWeight?: number;
-  readonly seed?: number;
-  readonly validation?: string;
-  readonly validationLabels?: string;
-  readonly validationSplit?: number;
-  readonly checkpointEvery?: number;
-  readonly report?: boolean;
-  readonly codec?: boolean;
-  readonly config?: string;
-  readonly set?: Setting[];
-}
-
-/** What a model cannot change once it is made. */
-const FIXED = [
-  'architecture',
-  'hidden',
-  'latent',
-  'likelihood',
-  'posterior',
-  'prior',
-  'objective',
-  'conditional',
-  'seed',
-] as const;
-const CHECKPOINTS = 'checkpoints';
-const REPORT = 'report';
 
 export const registerTrain: RegisterCommand = (program, run) => {
   const command = program
@@ -111,9 +47,11 @@ export const registerTrain: RegisterCommand = (program, run) => {
       'steps between checkpoints (default: one at the end of every epoch)',
       wholeNumber(1),
     )
-    .option('--report', `write a page with curves and pictures into OUT/${REPORT}`)
+    .option('--report', 'write a page with curves and pictures into OUT/report')
+    .option('--tensorboard', 'also write event files for TensorBoard into OUT/tensorboard')
     .option('--codec', 'make a compressor of 8-bit data: also write codec.safetensors, for compress -m OUT')
     .option('--config <file.json>', 'options of Vae.create() under "model" and of fit() under "fit"; flags win')
+    .option('--dry-run', 'train nothing: print shapes, and what memory and time the run would take')
     .option('--set <key=value>', 'one such option, such as fit.emaDecay=0.999; may be repeated', setting);
   addSessionOptions(addDataOptions(command)).addHelpText(
     'after',
@@ -127,206 +65,20 @@ Examples:
   $ node-vae train mnist/ -o digits --conditional --objective free-bits --set model.objective.lambda=0.25
   $ node-vae train mnist/ -o digits --posterior '{"type":"iaf","steps":4}' --likelihood discretised-logistic
 
-Every option of Vae.create() and fit() has its place in --config and --set.
+  $ node-vae train mnist/ --architecture resnet --batch-size 256 --dry-run
+
+Every option of Vae.create() and fit() has its place in --config and --set; editors complete a config that begins
+{ "$schema": "./node_modules/node-vae/schemas/train-config.schema.json" }.
+
+OUT also holds run.json (options, data, versions: see node-vae runs and node-vae reproduce), metrics.jsonl (one
+line of JSON for each event) and checkpoints/.
 
 Ctrl-C stops after the step in flight and saves the model as it is then; go on with --resume. After a crash,
 --resume goes on from the last checkpoint.`,
   );
   return command.action((path: string, flags: TrainFlags) =>
-    run((signal) => train(path, { ...flags, out: requireOut(flags.out) }, signal)),
+    run((signal) =>
+      flags.dryRun ? dryRun(path, flags, signal) : train(path, { ...flags, out: requireOut(flags.out) }, signal),
+    ),
   );
 };
-
-async function train(path: string, flags: TrainArguments, signal: AbortSignal): Promise<CommandResult> {
-  const exists = existsSync(join(flags.out, 'config.json'));
-  if (exists && !flags.resume && !flags.overwrite) {
-    throw new CliError(
-      'ERR_VAE_OPTION',
-      `"${flags.out}" holds a model already. Go on with it by --resume, replace it by --overwrite, or choose another directory.`,
-    );
-  }
-  if (flags.resume && !exists) {
-    throw new CliError(
-      'ERR_VAE_OPTION',
-      `--resume: "${flags.out}" holds no model to go on with. Leave --resume out to begin.`,
-    );
-  }
-  const fixed = FIXED.find((name) => flags[name] !== undefined);
-  if (flags.resume && fixed) {
-    throw new CliError('ERR_VAE_OPTION', `--resume goes on with the model as it is; leave out --${fixed}.`);
-  }
-  const data = await loadData(path, flags, signal);
-  if (flags.codec) checkCodecData(data);
-  const { training, validation } = await holdOut(data, flags, signal);
-  const none: TrainSettings = { model: {}, fit: {} };
-  const written = flags.config ? await readSettings(flags.config) : none;
-  const settings = applySettings(
-    mergeSettings(
-      mergeSettings(flags.codec ? codecSettings(flags.learningRate) : none, written),
-      settingsOfFlags(flags),
-    ),
-    flags.set ?? [],
-  );
-  await using vae = await openModel(training, flags, settings, signal);
-  if (flags.codec) await checkCodecModel(vae);
-  note(`Data        ${describeData(training)} (${path})`);
-  if (validation) note(`Validation  ${describeData(validation)}`);
-  note(`Model       ${describeModel(vae)}`);
-  const outcome = await learn(vae, training, validation, flags, settings, signal);
-  const canGoOn = vae.info.trainedEpochs !== undefined;
-  await vae.save(flags.out, { training: canGoOn });
-  const interrupted = outcome === undefined;
-  if (interrupted) note(`Stopped early; the model as it is now is in ${flags.out}.`);
-  // Awaited here: the model is closed when this function ends.
-  const described = await describeRun(path, vae, training, validation, outcome, flags, signal);
-  if (!flags.codec || interrupted) return described;
-  const codec = await writeCodec(vae, flags.out, training, validation, signal);
-  return { data: { ...described.data, ...codec.data }, rows: [...described.rows, ...codec.rows] };
-}
-
-/** Without a history where the run was interrupted: what it learned until then is kept. */
-async function learn(
-  vae: Vae,
-  training: Dataset,
-  validation: Dataset | undefined,
-  flags: TrainArguments,
-  settings: TrainSettings,
-  signal: AbortSignal,
-): Promise<History | undefined> {
-  const progress = new TrainingProgress('rows', signal);
-  let started = false;
-  const run = vae.fit(training, {
-    ...(settings.fit as FitOptions<Dataset>),
-    ...(validation && { validation }),
-    checkpoint: {
-      directory: join(flags.out, CHECKPOINTS),
-      keep: 2,
-      ...(flags.checkpointEvery && { everySteps: flags.checkpointEvery }),
-      ...(settings.fit['checkpoint'] as object | undefined),
-    },
-    resume: flags.resume ?? false,
-    signal,
-  });
-  try {
-    for await (const event of run) {
-      // Now the options are known to be good and an earlier model may be replaced; and a run that is
-      // killed from here on can be resumed from its checkpoints.
-      if (!started && !flags.resume) await vae.save(flags.out);
-      started = true;
-      progress.show(event);
-    }
-    return await run;
-  } catch (error) {
-    if (started && signal.aborted && error === signal.reason) return undefined;
-    throw error;
-  } finally {
-    progress.close();
-  }
-}
-
-async function openModel(
-  data: Dataset,
-  flags: TrainArguments,
-  settings: TrainSettings,
-  signal: AbortSignal,
-): Promise<Vae> {
-  const { Vae } = await import('../../index.js');
-  if (flags.resume) return Vae.load(flags.out, sessionOptions(flags));
-  const vae = await Vae.create({
-    input: chooseInput(data),
-    likelihood: await chooseLikelihood(data, signal),
-    ...settings.model,
-    ...(flags.conditional && { condition: chooseCondition(data, settings.model['condition']) }),
-    ...sessionOptions(flags),
-  } as VaeOptions);
-  if (flags.overwrite) await rm(join(flags.out, CHECKPOINTS), { recursive: true, force: true });
-  return vae;
-}
-
-async function holdOut(
-  data: Dataset,
-  flags: TrainArguments,
-  signal: AbortSignal,
-): Promise<{ training: Dataset; validation: Dataset | undefined }> {
-  const { validation, validationSplit, seed = 0 } = flags;
-  if (validation !== undefined) {
-    const { part: _, labels: _labels, limit: _limit, validationLabels: labels, ...rest } = flags;
-    const held = await loadData(validation, { ...rest, ...(labels && { labels }), part: 'test' }, signal);
-    return { training: data, validation: held };
-  }
-  if (validationSplit === undefined) return { training: data, validation: undefined };
-  const [held, training] = data.split(validationSplit, seed);
-  return { training: training!, validation: held };
-}
-
-function settingsOfFlags(flags: TrainArguments): TrainSettings {
-  const { architecture, hidden, optimizer, learningRate } = flags;
-  const named = typeof architecture === 'object' ? architecture : { type: architecture ?? 'mlp' };
-  return {
-    model: {
-      architecture: hidden ? { ...named, hidden } : architecture,
-      latentDim: flags.latent,
-      likelihood: flags.likelihood,
-      posterior: flags.posterior,
-      prior: flags.prior,
-      objective: flags.objective,
-      seed: flags.seed,
-    },
-    fit: {
-      epochs: flags.epochs,
-      batchSize: flags.batchSize,
-      optimizer: learningRate === undefined ? optimizer : { type: optimizer ?? 'adam', learningRate },
-      klWeight: flags.klWeight,
-    },
-  };
-}
-
-function describeModel({ info }: Vae): string {
-  const { architecture, latentDim, likelihood, parameterCount } = info;
-  return `${architecture.type}, ${latentDim} latent dimensions, ${likelihood.type} likelihood, ${count(parameterCount)} parameters`;
-}
-
-async function describeRun(
-  path: string,
-  vae: Vae,
-  training: Dataset,
-  validation: Dataset | undefined,
-  history: History | undefined,
-  flags: TrainArguments,
-  signal: AbortSignal,
-): Promise<CommandResult> {
-  const last = history?.epochs[history.epochs.length - 1];
-  const data = {
-    model: flags.out,
-    interrupted: history === undefined,
-    epochs: vae.info.trainedEpochs ?? 0,
-    ...(last && { train: last.train }),
-    ...(last?.validation && { validation: last.validation }),
-    ...(history && {
-      seconds: history.seconds,
-      rowsPerSecond: history.examplesPerSecond,
-      bestEpoch: history.bestEpoch,
-      history: history.epochs,
-    }),
-  };
-  const rows: [string, string][] = [['Model', flags.out]];
-  if (last) rows.push(['Training loss', `${last.train.loss.toFixed(3)} nats per row`]);
-  if (last?.validation) rows.push(['Validation loss', `${last.validation.loss.toFixed(3)} nats per row`]);
-  if (history) rows.push(['Time', `${duration(history.seconds)}, ${count(history.examplesPerSecond)} rows/s`]);
-  if (!flags.report || !history) return { data, rows };
-  const report = await writeTrainingReport(join(flags.out, REPORT), {
-    vae,
-    history,
-    examples: validation ?? training,
-    heldOut: validation !== undefined,
-    details: [
-      ['Model', describeModel(vae)],
-      ['Data', `${describeData(training)} (${path})`],
-      ...rows.slice(1),
-      ['Command', `node-vae train ${path} -o ${flags.out}`],
-    ],
-    data,
-    signal,
-  });
-  return { data: { ...data, report: report.page }, rows: [...rows, ['Report', report.page]] };
-}

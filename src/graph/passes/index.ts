@@ -8,6 +8,7 @@ import { removeIdentities } from './identities.js';
 export { mergeCommonSubexpressions } from './common-subexpressions.js';
 export { removeDeadNodes } from './dead-nodes.js';
 export { type FoldOptions, foldConstants } from './fold.js';
+export { toHalfPrecision } from './half-precision.js';
 export { removeIdentities } from './identities.js';
 export { specializeDims } from './specialize.js';
 

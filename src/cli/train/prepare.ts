@@ -1,0 +1,114 @@
+/** From the arguments of `train` to data, options and a model, ready to be trained. */
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Dataset, Vae, VaeOptions } from '../../index.js';
+import { chooseCondition, chooseInput, chooseLikelihood } from '../choose.js';
+import { checkCodecData, checkCodecModel, codecSettings } from '../codec-training.js';
+import { CliError } from '../errors.js';
+import { count, note } from '../output.js';
+import { applySettings, mergeSettings, readSettings, type TrainSettings } from '../settings.js';
+import { describeData, loadData, sessionOptions } from '../shared-options.js';
+import { FIXED, settingsOfFlags, type TrainFlags } from './flags.js';
+
+/** What a run begins with; the model is the caller's to close. */
+export interface Prepared {
+  readonly training: Dataset;
+  readonly validation: Dataset | undefined;
+  readonly settings: TrainSettings;
+  readonly vae: Vae;
+}
+
+/**
+ * @param settings in place of what flags, --config and --set say, to repeat a run.
+ * @throws CliError for arguments that contradict each other or what is in the directory.
+ */
+export async function prepare(
+  path: string,
+  flags: TrainFlags,
+  signal: AbortSignal,
+  settings?: TrainSettings,
+): Promise<Prepared> {
+  if (flags.out !== undefined) checkDirectory(flags.out, flags);
+  const data = await loadData(path, flags, signal);
+  if (flags.codec) checkCodecData(data);
+  const { training, validation } = await holdOut(data, flags, signal);
+  const resolved = settings ?? (await settingsOf(flags));
+  const vae = await openModel(training, flags, resolved, signal);
+  try {
+    if (flags.codec) await checkCodecModel(vae);
+  } catch (error) {
+    await vae.close();
+    throw error;
+  }
+  note(`Data        ${describeData(training)} (${path})`);
+  if (validation) note(`Validation  ${describeData(validation)}`);
+  note(`Model       ${describeModel(vae)}`);
+  return { training, validation, settings: resolved, vae };
+}
+
+export function describeModel({ info }: Vae): string {
+  const { architecture, latentDim, likelihood, parameterCount } = info;
+  return `${architecture.type}, ${latentDim} latent dimensions, ${likelihood.type} likelihood, ${count(parameterCount)} parameters`;
+}
+
+function checkDirectory(out: string, flags: TrainFlags): void {
+  const exists = existsSync(join(out, 'config.json'));
+  if (exists && !flags.resume && !flags.overwrite) {
+    throw new CliError(
+      'ERR_VAE_OPTION',
+      `"${out}" holds a model already. Go on with it by --resume, replace it by --overwrite, or choose another directory.`,
+    );
+  }
+  if (flags.resume && flags.overwrite) {
+    throw new CliError(
+      'ERR_VAE_OPTION',
+      '--resume goes on with the model in the directory, --overwrite replaces it; choose one.',
+    );
+  }
+  if (flags.resume && !exists) {
+    throw new CliError(
+      'ERR_VAE_OPTION',
+      `--resume: "${out}" holds no model to go on with. Leave --resume out to begin.`,
+    );
+  }
+  const fixed = FIXED.find((name) => flags[name] !== undefined);
+  if (flags.resume && fixed) {
+    throw new CliError('ERR_VAE_OPTION', `--resume goes on with the model as it is; leave out --${fixed}.`);
+  }
+}
+
+/** Of --codec, --config, flags and --set, later ones winning. */
+async function settingsOf(flags: TrainFlags): Promise<TrainSettings> {
+  const none: TrainSettings = { model: {}, fit: {} };
+  const written = flags.config ? await readSettings(flags.config) : none;
+  const base = mergeSettings(flags.codec ? codecSettings(flags.learningRate) : none, written);
+  return applySettings(mergeSettings(base, settingsOfFlags(flags)), flags.set ?? []);
+}
+
+async function openModel(data: Dataset, flags: TrainFlags, settings: TrainSettings, signal: AbortSignal): Promise<Vae> {
+  const { Vae } = await import('../../index.js');
+  if (flags.resume) return Vae.load(flags.out!, sessionOptions(flags));
+  return Vae.create({
+    input: chooseInput(data),
+    likelihood: await chooseLikelihood(data, signal),
+    ...settings.model,
+    ...(flags.conditional && { condition: chooseCondition(data, settings.model['condition']) }),
+    ...sessionOptions(flags),
+  } as VaeOptions);
+}
+
+async function holdOut(
+  data: Dataset,
+  flags: TrainFlags,
+  signal: AbortSignal,
+): Promise<{ training: Dataset; validation: Dataset | undefined }> {
+  const { validation, validationSplit, seed = 0 } = flags;
+  if (validation !== undefined) {
+    const { part: _, labels: _labels, limit: _limit, validationLabels: labels, ...rest } = flags;
+    const held = await loadData(validation, { ...rest, ...(labels && { labels }), part: 'test' }, signal);
+    return { training: data, validation: held };
+  }
+  if (validationSplit === undefined) return { training: data, validation: undefined };
+  const [held, training] = data.split(validationSplit, seed);
+  return { training: training!, validation: held };
+}

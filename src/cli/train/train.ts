@@ -1,0 +1,149 @@
+/** One run of `train`, from its arguments to the model, its record and its report. */
+import { join } from 'node:path';
+import type { Dataset, FitOptions, History, Vae } from '../../index.js';
+import { writeCodec } from '../codec-training.js';
+import { METRICS_FILE } from '../find-runs.js';
+import { count, note } from '../output.js';
+import { duration, TrainingProgress } from '../progress.js';
+import { RunRecording } from '../recording.js';
+import type { CommandResult } from '../result.js';
+import type { TrainSettings } from '../settings.js';
+import { describeData } from '../shared-options.js';
+import { writeTrainingReport } from '../training-report.js';
+import type { TrainArguments } from './flags.js';
+import { describeModel, prepare } from './prepare.js';
+
+const CHECKPOINTS = 'checkpoints';
+const TENSORBOARD = 'tensorboard';
+const REPORT = 'report';
+
+/** A run that is repeated: its options, in place of what the flags say, and the fingerprints of its data. */
+export interface Repeated {
+  readonly settings: TrainSettings;
+  readonly expected: { readonly training: string; readonly validation: string | undefined };
+}
+
+export async function train(
+  path: string,
+  flags: TrainArguments,
+  signal: AbortSignal,
+  repeated?: Repeated,
+): Promise<CommandResult> {
+  const { training, validation, settings, vae: model } = await prepare(path, flags, signal, repeated?.settings);
+  await using vae = model;
+  const resumed = flags.resume ?? false;
+  const command = { out: flags.out, path, flags: { ...flags }, settings, training, validation, resumed };
+  const recording = await RunRecording.begin(vae, command, signal);
+  if (repeated) recording.expect(repeated.expected);
+  const outcome = await learn(vae, training, validation, flags, settings, recording, signal).catch(
+    async (error: unknown) => {
+      await recording.fail(error);
+      throw error;
+    },
+  );
+  const canGoOn = vae.info.trainedEpochs !== undefined;
+  await vae.save(flags.out, { training: canGoOn });
+  await recording.finish(outcome);
+  const interrupted = outcome === undefined;
+  if (interrupted) note(`Stopped early; the model as it is now is in ${flags.out}.`);
+  // Awaited here: the model is closed when this function ends.
+  const described = await describeRun(path, vae, training, validation, outcome, flags, signal);
+  if (!flags.codec || interrupted) return described;
+  const codec = await writeCodec(vae, flags.out, training, validation, signal);
+  return { data: { ...described.data, ...codec.data }, rows: [...described.rows, ...codec.rows] };
+}
+
+/** Without a history where the run was interrupted: what it learned until then is kept. */
+async function learn(
+  vae: Vae,
+  training: Dataset,
+  validation: Dataset | undefined,
+  flags: TrainArguments,
+  settings: TrainSettings,
+  recording: RunRecording,
+  signal: AbortSignal,
+): Promise<History | undefined> {
+  const progress = new TrainingProgress('rows', signal);
+  let started = false;
+  const run = vae.fit(training, {
+    ...(settings.fit as FitOptions<Dataset>),
+    ...(validation && { validation }),
+    checkpoint: {
+      directory: join(flags.out, CHECKPOINTS),
+      keep: 2,
+      replace: !flags.resume,
+      ...(flags.checkpointEvery && { everySteps: flags.checkpointEvery }),
+      ...(settings.fit['checkpoint'] as object | undefined),
+    },
+    log: {
+      jsonLines: join(flags.out, METRICS_FILE),
+      ...(flags.tensorboard && { tensorBoard: join(flags.out, TENSORBOARD) }),
+      ...(settings.fit['log'] as object | undefined),
+    },
+    resume: flags.resume ?? false,
+    signal,
+  });
+  try {
+    for await (const event of run) {
+      // Now the options are known to be good and an earlier model may be replaced; and a run that is
+      // killed from here on can be resumed from its checkpoints.
+      if (!started) {
+        if (!flags.resume) await vae.save(flags.out);
+        await recording.start();
+      }
+      started = true;
+      progress.show(event);
+    }
+    return await run;
+  } catch (error) {
+    if (started && signal.aborted && error === signal.reason) return undefined;
+    throw error;
+  } finally {
+    progress.close();
+  }
+}
+
+async function describeRun(
+  path: string,
+  vae: Vae,
+  training: Dataset,
+  validation: Dataset | undefined,
+  history: History | undefined,
+  flags: TrainArguments,
+  signal: AbortSignal,
+): Promise<CommandResult> {
+  const last = history?.epochs[history.epochs.length - 1];
+  const data = {
+    model: flags.out,
+    interrupted: history === undefined,
+    epochs: vae.info.trainedEpochs ?? 0,
+    ...(last && { train: last.train }),
+    ...(last?.validation && { validation: last.validation }),
+    ...(history && {
+      seconds: history.seconds,
+      rowsPerSecond: history.examplesPerSecond,
+      bestEpoch: history.bestEpoch,
+      history: history.epochs,
+    }),
+  };
+  const rows: [string, string][] = [['Model', flags.out]];
+  if (last) rows.push(['Training loss', `${last.train.loss.toFixed(3)} nats per row`]);
+  if (last?.validation) rows.push(['Validation loss', `${last.validation.loss.toFixed(3)} nats per row`]);
+  if (history) rows.push(['Time', `${duration(history.seconds)}, ${count(history.examplesPerSecond)} rows/s`]);
+  if (!flags.report || !history) return { data, rows };
+  const report = await writeTrainingReport(join(flags.out, REPORT), {
+    vae,
+    history,
+    examples: validation ?? training,
+    heldOut: validation !== undefined,
+    details: [
+      ['Model', describeModel(vae)],
+      ['Data', `${describeData(training)} (${path})`],
+      ...rows.slice(1),
+      ['Command', `node-vae train ${path} -o ${flags.out}`],
+    ],
+    data,
+    signal,
+  });
+  return { data: { ...data, report: report.page }, rows: [...rows, ['Report', report.page]] };
+}
