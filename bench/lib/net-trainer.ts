@@ -1,5 +1,6 @@
 /** Training sessions of the nets of nets.ts. */
 import { generateArtifacts } from '../../src/artifacts/generate.js';
+import { withNativeKernels } from '../../src/artifacts/native-kernels.js';
 import { writeModel } from '../../src/graph/index.js';
 import { GraphTrainer } from './graph-trainer.js';
 import { NETS, type NetName } from './nets.js';
@@ -22,8 +23,11 @@ export function openNet(
     readonly batch: number;
     readonly threads: number;
     readonly profilePrefix?: string;
+    /** Runs the graph as it is written to files, without native kernels. */
+    readonly standard?: boolean;
   },
 ): Promise<GraphTrainer> {
+  const { standard = false } = options;
   const { objective, parameters: trainable, dataShape, latentDim } = NETS[name]();
   const scalars = ['loss', 'reconstruction', 'kl'];
   const { trainingModel, manifest, checkpoint } = generateArtifacts({
@@ -35,7 +39,7 @@ export function openNet(
   const { parameters } = checkpoint;
   return GraphTrainer.open({
     ...options,
-    trainingModel: writeModel(trainingModel),
+    trainingModel: writeModel(standard ? trainingModel : withNativeKernels(trainingModel)),
     manifest,
     parameters,
     dataShape,

@@ -12,6 +12,7 @@ import { type Constant, type Model, writeModel } from '../graph/index.js';
 import { removeDeadNodes } from '../graph/passes/dead-nodes.js';
 import { type Checkpoint, encodeCheckpoint, freshCheckpoint } from './checkpoint.js';
 import { type ArtifactsManifest, writeManifest } from './manifest.js';
+import { writeKernelMarks } from './native-kernels.js';
 import { buildOptimizer } from './optimizer-graph.js';
 import type { OptimizerConfig } from './optimizer-options.js';
 
@@ -75,7 +76,7 @@ export function generateArtifacts(options: GenerateOptions): Artifacts {
   keepOutputs(evalModel, [...reported, ...perExample]);
 
   const { builder } = withParametersAsInputs(model, names, states);
-  const { gradients, unused } = differentiate(builder, {
+  const { gradients, unused, kernels } = differentiate(builder, {
     loss,
     parameters: names,
     stopped: options.stopped ?? [],
@@ -85,6 +86,7 @@ export function generateArtifacts(options: GenerateOptions): Artifacts {
   builder.graph.outputs = kept.map((name) => builder.value(name));
   for (const name of names) builder.output(`${name}_grad`, gradients.get(name)!);
   removeDeadNodes(trainingModel);
+  writeKernelMarks(trainingModel, kernels);
 
   const noDecay = new Set(options.noDecay ?? names.filter((_, index) => values[index]!.dims.length <= 1));
   const described = names.map((name, index) => ({ name, dims: values[index]!.dims, decay: !noDecay.has(name) }));

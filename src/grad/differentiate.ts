@@ -6,6 +6,7 @@ import type { Node } from '../graph/ir.js';
 import { expandTo } from './broadcast.js';
 import { type DifferentiationState, GradientContext } from './context.js';
 import { type Block, type Blocks, expandForward } from './expand.js';
+import { type BackwardRecord, KernelFinder, type KernelMark } from './kernels.js';
 import { lowerSlowOperators } from './lower.js';
 import { reachedFrom, readNames } from './reach.js';
 import { type GradientEntry, type GradientRule, gradientEntry, noGradient } from './registry.js';
@@ -26,6 +27,8 @@ export interface Differentiated {
   readonly gradients: ReadonlyMap<string, Value>;
   /** Parameters that the loss does not depend on. Their gradients are zeros. */
   readonly unused: readonly string[];
+  /** Pieces of the graph that native kernels compute faster. */
+  readonly kernels: readonly KernelMark[];
 }
 
 /**
@@ -53,6 +56,7 @@ export function differentiate(builder: GraphBuilder, options: DifferentiateOptio
   forgetShapeTensors(builder);
   const stopped = new Set(options.stopped);
   let state: DifferentiationState = { builder, reached: reachedFrom(builder, names, stopped), scalars: new Map() };
+  const finder = new KernelFinder(builder, [...names, loss.name]);
   const { changed, blocks } = expandForward(state, loss.name);
   if (changed) state = { ...state, reached: reachedFrom(builder, names, stopped) };
 
@@ -73,17 +77,19 @@ export function differentiate(builder: GraphBuilder, options: DifferentiateOptio
       gradient === undefined ? finish.zerosLike(parameter) : expandTo(finish, gradient, parameter),
     );
   }
+  const kernels = finder.marks(state, backward);
   lowerSlowOperators(builder);
-  return { gradients, unused };
+  return { gradients, unused, kernels };
 }
 
-class BackwardPass {
+class BackwardPass implements BackwardRecord {
   readonly #state: DifferentiationState;
   /** Contributions to the gradient of each value, as its users deliver them. */
   readonly #pending = new Map<string, Value[]>();
 
   readonly #blocks: Blocks;
   readonly #visited = new Set<Block>();
+  readonly #delivered = new Map<Node, readonly (Value | undefined)[]>();
 
   constructor(state: DifferentiationState, blocks: Blocks) {
     this.#state = state;
@@ -105,6 +111,15 @@ class BackwardPass {
     const total = sumOf(new GradientContext(this.#state, bareNode(name)), contributions);
     this.#pending.set(name, [total]);
     return total;
+  }
+
+  /** The gradients that the rule of a node gave. */
+  delivered(node: Node): readonly (Value | undefined)[] | undefined {
+    return this.#delivered.get(node);
+  }
+
+  total(name: string): Value | undefined {
+    return this.take(name);
   }
 
   visit(node: Node): void {
@@ -135,7 +150,9 @@ class BackwardPass {
   }
 
   #deliver(context: GradientContext, rule: GradientRule): void {
+    const node = context.node;
     const gradients = rule(context);
+    this.#delivered.set(node, gradients);
     for (const [index, input] of context.inputs.entries()) {
       if (input === undefined || !context.needs(index)) continue;
       const gradient = gradients[index];

@@ -1,5 +1,6 @@
 /** Reverse-mode differentiation of ONNX graphs. */
 export { GradientContext } from './context.js';
 export { type Differentiated, type DifferentiateOptions, differentiate } from './differentiate.js';
+export type { KernelMark } from './kernels.js';
 export { lowerSlowOperators } from './lower.js';
 export { type GradientRule, registerGradient } from './registry.js';
