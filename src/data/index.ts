@@ -1,4 +1,8 @@
 /** Datasets, and the readers and writers of the files they come from. */
+export { type SoundDistance, SoundMeasure } from './audio/measure.js';
+export { type AudioOptions, type ReadAudioOptions, readAudio } from './audio/read.js';
+export type { AudioRecipe } from './audio/recipe.js';
+export { WavFile, type WavFormat, type WavInfo, WavWriter } from './audio/wav.js';
 export { type Batch, type BatchOptions, Dataset, type MapOptions } from './dataset.js';
 export { type ReadIdxOptions, readIdx, readIdxArray } from './idx/read.js';
 export { type AugmentOptions, augmentImages } from './image/augment.js';

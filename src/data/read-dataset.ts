@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 import { nearest, parseOptions } from '../core/options.js';
+import { SOUNDS } from './audio/open.js';
+import { type AudioOptions, readAudio } from './audio/read.js';
 import type { Dataset } from './dataset.js';
 import { kindOfPath } from './files.js';
 import { type FileKind, isGlob, kindOfFolder, namedLike } from './find-files.js';
@@ -15,7 +17,7 @@ import { type ReadTableOptions, readTable, TABLES, type TableOptions } from './t
 import { datasetFromTensor } from './to-dataset.js';
 
 /** What kind of data a path holds. */
-export type DataKind = 'idx' | 'npy' | 'image' | 'table';
+export type DataKind = 'idx' | 'npy' | 'image' | 'table' | 'audio';
 
 const NPY_NAME = /\.npy(\.gz)?$/i;
 
@@ -23,12 +25,14 @@ const NPY_NAME = /\.npy(\.gz)?$/i;
 const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [
   { kind: 'image', ...PICTURES },
   { kind: 'table', ...TABLES },
+  { kind: 'audio', ...SOUNDS },
 ];
 
 /** Options of every kind; those of other kinds than the data's are not looked at. */
 export interface ReadDatasetOptions extends ReadIdxOptions {
   readonly images?: ImageOptions;
   readonly table?: TableOptions;
+  readonly audio?: AudioOptions;
   /** How a model's training data became rows, as its `recipe` says: then files are read in the same way. */
   readonly recipe?: DataRecipe | undefined;
   /** Called for every file that is left out as bad, where that was asked for. */
@@ -42,6 +46,7 @@ const optionsSchema = z.strictObject({
   classes: z.array(z.string()).optional(),
   images: record,
   table: record,
+  audio: record,
   recipe: dataRecipeSchema.optional(),
   onSkip: z.custom<NonNullable<ReadDatasetOptions['onSkip']>>((value) => typeof value === 'function').optional(),
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
@@ -50,7 +55,8 @@ const optionsSchema = z.strictObject({
 /**
  * Reads data of any kind that this package knows, told by what lies at the path: a `.npy` file of
  * [rows, ...] (pictures are [N, channels, height, width]), an IDX file or a folder with the MNIST names,
- * pictures (files, folders, globs), or a table (.csv, .tsv, .jsonl).
+ * pictures (files, folders, globs), a table (.csv, .tsv, .jsonl), or sound (.wav; others
+ * through ffmpeg).
  *
  * @param options `labels` may be a .npy or an IDX file. Defaults of a kind's options: see its own reader.
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_DATA for what is of no known kind, and what
@@ -86,6 +92,13 @@ const READERS: Readonly<Record<DataKind, Read>> = {
     readImages(path, {
       ...images,
       ...(recipe?.kind === 'image' && { recipe }),
+      ...(onSkip && { onSkip }),
+      ...(signal && { signal }),
+    }),
+  audio: (path, { audio, recipe, onSkip, signal }) =>
+    readAudio(path, {
+      ...audio,
+      ...(recipe?.kind === 'audio' && { recipe }),
       ...(onSkip && { onSkip }),
       ...(signal && { signal }),
     }),
@@ -178,6 +191,7 @@ async function kindOfOne(path: string): Promise<DataKind> {
 /** First bytes of kinds whose files may have any name. */
 const MAGIC: readonly (readonly [DataKind, RegExp])[] = [
   ['npy', /^\x93NUMPY/],
+  ['audio', /^RIFF....WAVE/s],
   ['image', /^(\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF....WEBP|II\*\0|MM\0\*)/s],
 ];
 

@@ -3,11 +3,12 @@ import { z } from 'zod';
 import type { InputOptions } from '../architectures/input.js';
 import { VaeError } from '../core/errors.js';
 import { describeIssue } from '../core/options.js';
+import { audioRecipeSchema } from './audio/recipe.js';
 import { CHANNELS, imageRecipeSchema } from './image/recipe.js';
 import { layoutOf, tableRecipeSchema } from './table/recipe.js';
 
 /** The kinds of data with a recipe; a new kind is one more entry here and in `inputOf`. */
-export const dataRecipeSchema = z.discriminatedUnion('kind', [imageRecipeSchema, tableRecipeSchema]);
+export const dataRecipeSchema = z.discriminatedUnion('kind', [imageRecipeSchema, tableRecipeSchema, audioRecipeSchema]);
 
 export type DataRecipe = z.output<typeof dataRecipeSchema>;
 
@@ -28,6 +29,15 @@ export function inputOf(recipe: DataRecipe): InputOptions {
   switch (recipe.kind) {
     case 'image':
       return { kind: 'image', height: recipe.height, width: recipe.width, channels: CHANNELS[recipe.colour] };
+    case 'audio':
+      return recipe.mel
+        ? {
+            kind: 'image',
+            height: recipe.mel.bands,
+            width: recipe.frame / recipe.mel.fftHop,
+            channels: recipe.channels,
+          }
+        : { kind: 'sequence', length: recipe.frame, channels: recipe.channels };
     case 'table':
       return { kind: 'vector', length: layoutOf(recipe).width };
   }

@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import sharp from 'sharp';
+import sharp, { type Sharp } from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { augmentImages, datasetFromTensor, readDataset, readImages } from '../../src/data/index.js';
 import { Vae } from '../../src/index.js';
@@ -14,7 +14,7 @@ const plain = (width: number, height: number, [r, g, b]: readonly number[]) =>
   sharp({ create: { width, height, channels: 3, background: { r: r!, g: g!, b: b! } } });
 
 /** A picture whose pixel (x, y) is x, y and 7. */
-function ramp(width: number, height: number): sharp.Sharp {
+function ramp(width: number, height: number): Sharp {
   const pixels = Uint8Array.from({ length: width * height * 3 }, (_, i) =>
     i % 3 === 0 ? (i / 3) % width : i % 3 === 1 ? Math.floor(i / 3 / width) : 7,
   );

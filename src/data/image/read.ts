@@ -8,6 +8,7 @@ import { inParallel } from '../parallel.js';
 import { customRows } from '../rows/custom.js';
 import { memoryRows } from '../rows/memory.js';
 import type { Rows } from '../rows/rows.js';
+import { orSkip, type Skip } from '../skip.js';
 import { allocateRows, type RowArray } from '../values.js';
 import { CropSource } from './crops.js';
 import { decodePicture, type PictureHeader, readPictureHeader } from './decode.js';
@@ -106,7 +107,7 @@ export async function readImages(path: string | readonly string[], options: Read
 
   if (recipe.anySize) {
     const large = await inParallel(opened, async (entry) =>
-      orSkip(async () => checkLargeEnough(entry, recipe, rest.longestSide) ?? true, entry.file, skip),
+      orSkip(async () => checkLargeEnough(entry, recipe, rest.longestSide) ?? true, entry.file.name, skip),
     );
     files = files.filter((_, index) => large[index]);
     if (files.length === 0) throw nothingLeft(where, found.length);
@@ -131,7 +132,7 @@ export async function readImages(path: string | readonly string[], options: Read
   if (files.length * rowSize * (recipe.depth === 16 ? 4 : 1) <= memoryBytes) {
     const all = allocateRows(dtypeOf(recipe), files.length * rowSize);
     const good = await inParallel(files, async (file, index) => {
-      const picture = await orSkip(() => decodePicture(file, form, signal), file, skip);
+      const picture = await orSkip(() => decodePicture(file, form, signal), file.name, skip);
       if (picture) all.set(picture.data, index * rowSize);
       return picture !== undefined;
     });
@@ -164,15 +165,10 @@ interface Opened {
   readonly header: PictureHeader;
 }
 
-/** What is wrong with a file itself, rather than with the disk or the program. */
-const SKIPPED: readonly string[] = ['ERR_VAE_FORMAT', 'ERR_VAE_DATA'];
-
-type Skip = ((name: string, error: VaeError) => void) | undefined;
-
 /** Looks at the beginning of every file, so that what is no picture shows now and not after an hour of training. */
 async function openAll(files: readonly FoundFile[], skip: Skip, signal?: AbortSignal): Promise<Opened[]> {
   const opened = await inParallel(files, async (file) => {
-    const header = await orSkip(() => readPictureHeader(file, signal), file, skip);
+    const header = await orSkip(() => readPictureHeader(file, signal), file.name, skip);
     return header && { file, header };
   });
   const good = opened.filter((entry) => entry !== undefined);
@@ -194,7 +190,7 @@ function streamed(
       for (let tried = 0; tried < files.length; tried += 1) {
         const at = (row + tried) % files.length;
         if (bad.has(at)) continue;
-        const picture = await orSkip(() => decodePicture(files[at]!, form, signal), files[at]!, skip);
+        const picture = await orSkip(() => decodePicture(files[at]!, form, signal), files[at]!.name, skip);
         if (picture) {
           out.set(picture.data, index * rowSize);
           return;
@@ -205,17 +201,6 @@ function streamed(
     });
     return out;
   };
-}
-
-/** @returns undefined for a bad file that is to be skipped. */
-async function orSkip<T>(work: () => Promise<T>, file: FoundFile, skip: Skip): Promise<T | undefined> {
-  try {
-    return await work();
-  } catch (error) {
-    if (!skip || !(error instanceof VaeError) || !SKIPPED.includes(error.code)) throw error;
-    skip(file.name, error);
-    return undefined;
-  }
 }
 
 function chooseRecipe(
