@@ -23,3 +23,5 @@ export { type DecodeTableOptions, decodeRows as decodeTableRows, type TableRow }
 export { writeTable } from './table/write.js';
 export { type BatchInput, type DatasetInput, type DatasetOptions, datasetFromTensor, toDataset } from './to-dataset.js';
 export type { RowArray, RowType } from './values.js';
+export { type ReadVideoOptions, readVideo, type VideoOptions } from './video/read.js';
+export type { VideoRecipe } from './video/recipe.js';

@@ -15,9 +15,11 @@ import { readNpy } from './npy/read.js';
 import { type DataRecipe, dataRecipeSchema } from './recipe.js';
 import { type ReadTableOptions, readTable, TABLES, type TableOptions } from './table/read.js';
 import { datasetFromTensor } from './to-dataset.js';
+import { VIDEOS } from './video/open.js';
+import { readVideo, type VideoOptions } from './video/read.js';
 
 /** What kind of data a path holds. */
-export type DataKind = 'idx' | 'npy' | 'image' | 'table' | 'audio';
+export type DataKind = 'idx' | 'npy' | 'image' | 'table' | 'audio' | 'video';
 
 const NPY_NAME = /\.npy(\.gz)?$/i;
 
@@ -26,6 +28,7 @@ const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [
   { kind: 'image', ...PICTURES },
   { kind: 'table', ...TABLES },
   { kind: 'audio', ...SOUNDS },
+  { kind: 'video', ...VIDEOS },
 ];
 
 /** Options of every kind; those of other kinds than the data's are not looked at. */
@@ -33,6 +36,7 @@ export interface ReadDatasetOptions extends ReadIdxOptions {
   readonly images?: ImageOptions;
   readonly table?: TableOptions;
   readonly audio?: AudioOptions;
+  readonly video?: VideoOptions;
   /** How a model's training data became rows, as its `recipe` says: then files are read in the same way. */
   readonly recipe?: DataRecipe | undefined;
   /** Called for every file that is left out as bad, where that was asked for. */
@@ -47,6 +51,7 @@ const optionsSchema = z.strictObject({
   images: record,
   table: record,
   audio: record,
+  video: record,
   recipe: dataRecipeSchema.optional(),
   onSkip: z.custom<NonNullable<ReadDatasetOptions['onSkip']>>((value) => typeof value === 'function').optional(),
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
@@ -55,8 +60,8 @@ const optionsSchema = z.strictObject({
 /**
  * Reads data of any kind that this package knows, told by what lies at the path: a `.npy` file of
  * [rows, ...] (pictures are [N, channels, height, width]), an IDX file or a folder with the MNIST names,
- * pictures (files, folders, globs), a table (.csv, .tsv, .jsonl), or sound (.wav; others
- * through ffmpeg).
+ * pictures (files, folders, globs), a table (.csv, .tsv, .jsonl), sound (.wav) or video (.y4m); other
+ * formats of both through ffmpeg.
  *
  * @param options `labels` may be a .npy or an IDX file. Defaults of a kind's options: see its own reader.
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_DATA for what is of no known kind, and what
@@ -99,6 +104,13 @@ const READERS: Readonly<Record<DataKind, Read>> = {
     readAudio(path, {
       ...audio,
       ...(recipe?.kind === 'audio' && { recipe }),
+      ...(onSkip && { onSkip }),
+      ...(signal && { signal }),
+    }),
+  video: (path, { video, recipe, onSkip, signal }) =>
+    readVideo(path, {
+      ...video,
+      ...(recipe?.kind === 'video' && { recipe }),
       ...(onSkip && { onSkip }),
       ...(signal && { signal }),
     }),
@@ -192,6 +204,7 @@ async function kindOfOne(path: string): Promise<DataKind> {
 const MAGIC: readonly (readonly [DataKind, RegExp])[] = [
   ['npy', /^\x93NUMPY/],
   ['audio', /^RIFF....WAVE/s],
+  ['video', /^YUV4MPEG2 /],
   ['image', /^(\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF....WEBP|II\*\0|MM\0\*)/s],
 ];
 

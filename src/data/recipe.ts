@@ -6,9 +6,15 @@ import { describeIssue } from '../core/options.js';
 import { audioRecipeSchema } from './audio/recipe.js';
 import { CHANNELS, imageRecipeSchema } from './image/recipe.js';
 import { layoutOf, tableRecipeSchema } from './table/recipe.js';
+import { videoRecipeSchema } from './video/recipe.js';
 
 /** The kinds of data with a recipe; a new kind is one more entry here and in `inputOf`. */
-export const dataRecipeSchema = z.discriminatedUnion('kind', [imageRecipeSchema, tableRecipeSchema, audioRecipeSchema]);
+export const dataRecipeSchema = z.discriminatedUnion('kind', [
+  imageRecipeSchema,
+  tableRecipeSchema,
+  audioRecipeSchema,
+  videoRecipeSchema,
+]);
 
 export type DataRecipe = z.output<typeof dataRecipeSchema>;
 
@@ -38,6 +44,13 @@ export function inputOf(recipe: DataRecipe): InputOptions {
             channels: recipe.channels,
           }
         : { kind: 'sequence', length: recipe.frame, channels: recipe.channels };
+    case 'video': {
+      const { frames, height, width, colour } = recipe;
+      const channels = colour === 'grey' ? 1 : 3;
+      return frames === 1
+        ? { kind: 'image', height, width, channels }
+        : { kind: 'video', frames, height, width, channels };
+    }
     case 'table':
       return { kind: 'vector', length: layoutOf(recipe).width };
   }

@@ -1,0 +1,145 @@
+import { z } from 'zod';
+import { VaeError } from '../../core/errors.js';
+import { parseOptions } from '../../core/options.js';
+import { Dataset } from '../dataset.js';
+import { findFiles } from '../find-files.js';
+import { withFolders } from '../folder-labels.js';
+import { piecesOf } from '../overlap.js';
+import { inParallel } from '../parallel.js';
+import { customRows } from '../rows/custom.js';
+import { memoryRows } from '../rows/memory.js';
+import { orSkip, type Skip } from '../skip.js';
+import { openVideo, VIDEOS, type VideoFile, videoRow } from './open.js';
+import { type VideoRecipe, videoRecipeSchema, videoRowShape } from './recipe.js';
+
+const whole = z.int().positive();
+const side = whole.max(8192);
+const optionsSchema = z.strictObject({
+  size: z.union([side, z.tuple([side, side])]).optional(),
+  colour: z.enum(['grey', 'rgb']).optional(),
+  frames: whole.optional(),
+  overlap: z.int().min(0).optional(),
+  skipBad: z.boolean().optional(),
+  memoryBytes: z.number().min(0).optional(),
+  recipe: videoRecipeSchema.optional(),
+  onSkip: z.custom<NonNullable<Skip>>((value) => typeof value === 'function').optional(),
+  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
+});
+
+export interface VideoOptions {
+  /** Sides of a frame, [height, width] or one number for both. Default: the first video's shape, the longer side at most 64. */
+  readonly size?: number | readonly [height: number, width: number];
+  /** Default: `grey` where all videos are, else `rgb`. */
+  readonly colour?: 'grey' | 'rgb';
+  /** Frames of a row, for conv3d. Default 8. With 1, rows are pictures, for conv and others. */
+  readonly frames?: number;
+  /** Frames that a row shares with the next; at most half of `frames`. Default: a quarter. */
+  readonly overlap?: number;
+  /** Leaves out files that cannot be read, rather than refusing. Default false. */
+  readonly skipBad?: boolean;
+  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default 512 MiB. */
+  readonly memoryBytes?: number;
+}
+
+export interface ReadVideoOptions extends VideoOptions {
+  /** How rows were made before, in place of size, colour, frames and overlap. */
+  readonly recipe?: VideoRecipe;
+  /** Called for every file that is left out. */
+  readonly onSkip?: NonNullable<Skip>;
+  readonly signal?: AbortSignal;
+}
+
+const MEMORY_BYTES = 512 * 2 ** 20;
+const LONGEST_DEFAULT = 64;
+const LONGEST_CONVERTED = 640;
+
+/**
+ * Reads video: .y4m files by itself, others through ffmpeg where it is installed; files, folders (first folder names
+ * are labels) and globs. Each file is cut into clips that overlap: rows [channels, frames, height, width] of bytes.
+ *
+ * @throws VaeError ERR_VAE_IO, ERR_VAE_FORMAT naming a file that cannot be read, ERR_VAE_DATA, ERR_VAE_OPTION.
+ */
+export async function readVideo(path: string | readonly string[], options: ReadVideoOptions = {}): Promise<Dataset> {
+  const { onSkip, signal, ...rest } = parseOptions(optionsSchema, options, 'readVideo()');
+  const skip: Skip = rest.skipBad ? (onSkip ?? (() => {})) : undefined;
+  const found = await findFiles(typeof path === 'string' ? [path] : path, VIDEOS, signal);
+  const where = typeof path === 'string' ? path : `${path.length} files`;
+  const [height, width] = sidesOf(rest.size) ?? [rest.recipe?.height ?? 0, rest.recipe?.width ?? 0];
+  const longest = Math.max(LONGEST_CONVERTED, height, width);
+  const opened = await inParallel(found, (file) => orSkip(() => openVideo(file, longest, signal), file.name, skip), 2);
+  const files = opened.filter((file) => file !== undefined);
+  if (files.length === 0) {
+    throw new VaeError('ERR_VAE_DATA', `${where}: none of ${found.length} files can be used; all were skipped.`);
+  }
+  const recipe = rest.recipe ?? chooseRecipe(files, rest);
+  const counts = files.map(({ info }) => piecesOf(info.frames, { frame: recipe.frames, hop: recipe.hop }));
+  const starts = counts.map((_, index) => counts.slice(0, index).reduce((sum, count) => sum + count, 0));
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const rowShape = videoRowShape(recipe);
+  const rowSize = rowShape.reduce((size, dim) => size * dim, 1);
+  const names = files.flatMap(({ file }, index) =>
+    Array.from({ length: counts[index]! }, (_, row) => `${file.name} frame ${row * recipe.hop}`),
+  );
+  const read = async (rows: ArrayLike<number>): Promise<Uint8Array> => {
+    const out = new Uint8Array(rows.length * rowSize);
+    const byFile = new Map<number, number[]>();
+    for (let index = 0; index < rows.length; index += 1) {
+      const file = starts.findLastIndex((start) => start <= rows[index]!);
+      byFile.set(file, [...(byFile.get(file) ?? []), index]);
+    }
+    await inParallel([...byFile], ([file, wanted]) =>
+      files[file]!.use(async (video) => {
+        for (const index of wanted) {
+          signal?.throwIfAborted();
+          out.set(await videoRow(video, rows[index]! - starts[file]!, recipe), index * rowSize);
+        }
+      }),
+    );
+    return out;
+  };
+  const rows =
+    total * rowSize <= (rest.memoryBytes ?? MEMORY_BYTES)
+      ? memoryRows(await read(Array.from({ length: total }, (_, row) => row)), { rowShape, names, recipe })
+      : { ...customRows({ length: total, rowShape, names, dtype: 'uint8', read }, where), recipe };
+  return new Dataset(
+    withFolders(
+      rows,
+      files.map(({ file }) => file),
+      counts,
+      where,
+    ),
+  );
+}
+
+function sidesOf(size: number | readonly [number, number] | undefined): readonly [number, number] | undefined {
+  return typeof size === 'number' ? [size, size] : size;
+}
+
+function chooseRecipe(
+  files: readonly VideoFile[],
+  options: { [K in keyof VideoOptions]: VideoOptions[K] | undefined },
+): VideoRecipe {
+  const [first] = files;
+  const { info } = first!;
+  const scale = Math.min(1, LONGEST_DEFAULT / Math.max(info.width, info.height));
+  // Sides that two halvings divide suit convolutions best.
+  const even = (length: number): number => Math.max(4, Math.round((length * scale) / 4) * 4);
+  const [height, width] = sidesOf(options.size) ?? [even(info.height), even(info.width)];
+  const frames = options.frames ?? 8;
+  const overlap = options.overlap ?? Math.floor(frames / 4);
+  const recipe = videoRecipeSchema.safeParse({
+    kind: 'video',
+    height,
+    width,
+    colour: options.colour ?? (files.every((file) => file.info.grey) ? 'grey' : 'rgb'),
+    frames,
+    hop: frames - overlap,
+    rate: info.rate,
+  });
+  if (recipe.success) return recipe.data;
+  const why = recipe.error.issues.map(({ message }) => message).join('; ');
+  throw new VaeError(
+    'ERR_VAE_OPTION',
+    `readVideo(): frames ${frames} and overlap ${overlap} do not fit together: ${why}.`,
+  );
+}

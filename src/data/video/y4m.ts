@@ -1,0 +1,265 @@
+/**
+ * YUV4MPEG2, the uncompressed video of MJPEG Tools (yuv4mpeg manual page): a line of parameters, then for each frame
+ * a line that begins with FRAME and its planes. 8 bits; grey, 4:2:0, 4:2:2 and 4:4:4.
+ */
+import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { VaeError } from '../../core/errors.js';
+import { ioError } from '../../core/files.js';
+
+export interface Y4mInfo {
+  readonly width: number;
+  readonly height: number;
+  /** Frames a second, as a fraction. */
+  readonly rate: readonly [number, number];
+  readonly frames: number;
+  readonly grey: boolean;
+}
+
+/** How much smaller the planes of colour are, across and down. */
+const SAMPLINGS: Readonly<Record<string, readonly [number, number] | undefined>> = {
+  mono: [0, 0],
+  '420': [2, 2],
+  '420jpeg': [2, 2],
+  '420mpeg2': [2, 2],
+  '420paldv': [2, 2],
+  '422': [2, 1],
+  '444': [1, 1],
+};
+
+const MOST_HEADER = 1024;
+const MOST_SIDE = 16384;
+
+/** An open .y4m file, whose frames are read one by one. Close it. */
+export class Y4mFile {
+  readonly info: Y4mInfo;
+  readonly #file: FileHandle;
+  readonly #name: string;
+  readonly #header: Header;
+  readonly #starts: readonly number[];
+
+  private constructor(file: FileHandle, name: string, header: Header, starts: readonly number[]) {
+    const { width, height, rate, sampling } = header;
+    this.info = { width, height, rate, frames: starts.length, grey: sampling[0] === 0 };
+    this.#file = file;
+    this.#name = name;
+    this.#header = header;
+    this.#starts = starts;
+  }
+
+  /** @throws VaeError ERR_VAE_IO, ERR_VAE_FORMAT for what is no such file or ends within a frame. */
+  static async open(path: string | Buffer, name = String(path)): Promise<Y4mFile> {
+    let file: FileHandle | undefined;
+    try {
+      file = await open(path, 'r');
+      const header = await readHeader(file, name);
+      return new Y4mFile(file, name, header, await findFrames(file, header, name));
+    } catch (error) {
+      await file?.close();
+      throw ioError(error, `reading ${name}`);
+    }
+  }
+
+  /** One frame as bytes, channels first: grey [1, height, width] or red, green, blue [3, height, width]. */
+  async read(frame: number): Promise<Uint8Array> {
+    const bytes = new Uint8Array(this.#header.frameBytes);
+    try {
+      const { bytesRead } = await this.#file.read(bytes, 0, bytes.length, this.#starts[frame]!);
+      if (bytesRead < bytes.length) {
+        throw new VaeError('ERR_VAE_FORMAT', `${this.#name}: the file became shorter while it was read.`);
+      }
+    } catch (error) {
+      throw ioError(error, `reading ${this.#name}`);
+    }
+    return toRgb(bytes, this.#header);
+  }
+
+  close(): Promise<void> {
+    return this.#file.close();
+  }
+}
+
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly rate: readonly [number, number];
+  readonly sampling: readonly [number, number];
+  /** Whether levels go from 0 to 255, rather than 16 to 235. */
+  readonly full: boolean;
+  readonly length: number;
+  readonly frameBytes: number;
+}
+
+async function readHeader(file: FileHandle, name: string): Promise<Header> {
+  const refuse = (why: string): never => {
+    throw new VaeError('ERR_VAE_FORMAT', `${name}: not a .y4m file that can be read: ${why}.`);
+  };
+  const { line, length } = await readLine(file, 0);
+  if (length === 0) refuse('the file is empty (0 bytes)');
+  if (!line?.startsWith('YUV4MPEG2 ')) return refuse('it does not begin with YUV4MPEG2');
+  const values = new Map(
+    line
+      .split(' ')
+      .slice(1)
+      .map((word) => [word[0], word.slice(1)]),
+  );
+  const [width, height] = [Number(values.get('W')), Number(values.get('H'))];
+  if (![width, height].every((side) => Number.isInteger(side) && side >= 1 && side <= MOST_SIDE)) {
+    refuse(`its sides are ${values.get('W')} and ${values.get('H')}`);
+  }
+  const rate = (values.get('F') ?? '25:1').split(':').map(Number);
+  const usable = rate.length === 2 && rate.every((part) => Number.isInteger(part) && part > 0);
+  const kind = values.get('C') ?? '420';
+  const sampling = Object.hasOwn(SAMPLINGS, kind) ? SAMPLINGS[kind] : undefined;
+  if (!sampling) {
+    return refuse(`its colours are of the kind ${kind}; known are ${Object.keys(SAMPLINGS).join(', ')} with 8 bits`);
+  }
+  return {
+    width,
+    height,
+    rate: usable ? [rate[0]!, rate[1]!] : [25, 1],
+    sampling,
+    full: /\bXCOLORRANGE=FULL\b/.test(line),
+    length,
+    frameBytes: width * height + 2 * planeSize(width, height, sampling),
+  };
+}
+
+function planeSize(width: number, height: number, [across, down]: readonly [number, number]): number {
+  return across === 0 ? 0 : Math.ceil(width / across) * Math.ceil(height / down);
+}
+
+/** Where the planes of each frame begin. */
+async function findFrames(file: FileHandle, { length, frameBytes }: Header, name: string): Promise<number[]> {
+  const { size } = await file.stat();
+  const starts: number[] = [];
+  for (let at = length; at < size; ) {
+    const { line, length: skipped } = await readLine(file, at);
+    const start = at + skipped;
+    if (!line?.startsWith('FRAME')) {
+      throw new VaeError(
+        'ERR_VAE_FORMAT',
+        `${name}: frame ${starts.length} does not begin with FRAME: the file is damaged.`,
+      );
+    }
+    if (start + frameBytes > size) {
+      throw new VaeError(
+        'ERR_VAE_FORMAT',
+        `${name}: truncated: frame ${starts.length} needs ${frameBytes} bytes, ${size - start} are there. The ${starts.length} frames before it are whole.`,
+      );
+    }
+    starts.push(start);
+    at = start + frameBytes;
+  }
+  if (starts.length === 0) throw new VaeError('ERR_VAE_FORMAT', `${name}: the video has no frames.`);
+  return starts;
+}
+
+/** @returns the line without its end; undefined where there is none. `length` counts its end. */
+async function readLine(file: FileHandle, at: number): Promise<{ line: string | undefined; length: number }> {
+  const bytes = Buffer.alloc(at === 0 ? MOST_HEADER : 80);
+  const { bytesRead } = await file.read(bytes, 0, bytes.length, at);
+  const end = bytes.subarray(0, bytesRead).indexOf(10);
+  return end < 0 ? { line: undefined, length: bytesRead } : { line: bytes.toString('latin1', 0, end), length: end + 1 };
+}
+
+/** ITU-R BT.601, section 2.5; of planes of colour, the nearest value. */
+function toRgb(bytes: Uint8Array, { width, height, sampling, full }: Header): Uint8Array {
+  const plane = width * height;
+  const [across, down] = sampling;
+  const [low, scale, wide] = full ? [0, 1, 1] : [16, 255 / 219, 255 / 224];
+  if (across === 0) {
+    const grey = new Uint8ClampedArray(plane);
+    for (let at = 0; at < plane; at += 1) grey[at] = (bytes[at]! - low) * scale;
+    return new Uint8Array(grey.buffer);
+  }
+  const rgb = new Uint8ClampedArray(3 * plane);
+  const small = Math.ceil(width / across);
+  const second = plane + planeSize(width, height, sampling);
+  for (let y = 0; y < height; y += 1) {
+    for (let x = 0; x < width; x += 1) {
+      const at = y * width + x;
+      const colour = Math.floor(y / down) * small + Math.floor(x / across);
+      const luma = (bytes[at]! - low) * scale;
+      const blue = (bytes[plane + colour]! - 128) * wide;
+      const red = (bytes[second + colour]! - 128) * wide;
+      rgb[at] = luma + 1.402 * red;
+      rgb[plane + at] = luma - 0.344136 * blue - 0.714136 * red;
+      rgb[2 * plane + at] = luma + 1.772 * blue;
+    }
+  }
+  return new Uint8Array(rgb.buffer);
+}
+
+/** Writes a .y4m file frame by frame, 4:4:4 or grey; it appears under its name when it is complete. */
+export class Y4mWriter {
+  readonly #file: FileHandle;
+  readonly #path: string;
+  readonly #grey: boolean;
+
+  private constructor(file: FileHandle, path: string, grey: boolean) {
+    this.#file = file;
+    this.#path = path;
+    this.#grey = grey;
+  }
+
+  static async create(path: string, info: Omit<Y4mInfo, 'frames'>): Promise<Y4mWriter> {
+    try {
+      await mkdir(dirname(path), { recursive: true });
+      const file = await open(temporary(path), 'w');
+      const { width, height, rate, grey } = info;
+      await file.write(`YUV4MPEG2 W${width} H${height} F${rate[0]}:${rate[1]} Ip A1:1 C${grey ? 'mono' : '444'}\n`);
+      return new Y4mWriter(file, path, grey);
+    } catch (error) {
+      throw ioError(error, `writing ${path}`);
+    }
+  }
+
+  /** @param frame bytes, [1 or 3, height, width]. */
+  async write(frame: Uint8Array): Promise<void> {
+    const out = this.#grey ? greyPlane(frame) : colourPlanes(frame);
+    try {
+      await this.#file.writeFile('FRAME\n');
+      await this.#file.writeFile(out);
+    } catch (error) {
+      throw ioError(error, `writing ${this.#path}`);
+    }
+  }
+
+  async close(): Promise<void> {
+    try {
+      await this.#file.sync();
+      await this.#file.close();
+      await rename(temporary(this.#path), this.#path);
+    } catch (error) {
+      throw ioError(error, `writing ${this.#path}`);
+    }
+  }
+
+  /** Gives the file up. */
+  async abandon(): Promise<void> {
+    await this.#file.close().catch(() => {});
+    await rm(temporary(this.#path), { force: true });
+  }
+}
+
+function temporary(path: string): string {
+  return `${path}.${process.pid}.tmp`;
+}
+
+function greyPlane(frame: Uint8Array): Uint8Array {
+  return new Uint8Array(Uint8ClampedArray.from(frame, (level) => 16 + (level * 219) / 255).buffer);
+}
+
+function colourPlanes(frame: Uint8Array): Uint8Array {
+  const plane = frame.length / 3;
+  const out = new Uint8ClampedArray(frame.length);
+  for (let at = 0; at < plane; at += 1) {
+    const [red, green, blue] = [frame[at]!, frame[plane + at]!, frame[2 * plane + at]!];
+    const luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+    out[at] = 16 + (luma * 219) / 255;
+    out[plane + at] = 128 + (((blue - luma) / 1.772) * 224) / 255;
+    out[2 * plane + at] = 128 + (((red - luma) / 1.402) * 224) / 255;
+  }
+  return new Uint8Array(out.buffer);
+}
