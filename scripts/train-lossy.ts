@@ -1,8 +1,8 @@
 /**
  * Trains the model for lossy compression: `npx tsx scripts/train-lossy.ts FOLDER… [--hold-out A,B] [--steps N] [--out DIR]`.
  * Takes every photograph in the folders, halved at least, so that what JPEG did to it is gone. Pictures
- * whose names contain a word of --hold-out are left out: bench/lossy.ts measures on such. --minutes N
- * ends training after that time; --keep FILE also saves the weights, and --from FILE goes on from them.
+ * whose names contain a word of --hold-out are left out: bench/lossy.ts measures on such. --keep FILE also
+ * saves the weights, and --from FILE goes on from them.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';

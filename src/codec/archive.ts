@@ -3,7 +3,7 @@ import { VaeError } from '../core/errors.js';
 import { type ByteSource, fileSource, memorySource } from './archive/bytes.js';
 import type { ChunkItems } from './archive/chunk.js';
 import type { ArchiveHeader } from './archive/format.js';
-import { type ArchiveLayout, readChunk, readLayout, readModel } from './archive/reader.js';
+import { type ArchiveLayout, itemsLayout, readChunk, readLayout, readModel } from './archive/reader.js';
 import { Codec } from './codec.js';
 import { type CodecInput, findCodec, shippedCodecOf } from './find-codec.js';
 
@@ -37,7 +37,7 @@ export class Archive implements AsyncDisposable {
   readonly length: number;
   readonly byteLength: number;
   readonly #source: ByteSource;
-  readonly #layout: ArchiveLayout;
+  readonly #layout: ArchiveLayout<ArchiveHeader>;
   readonly #firstItems: number[] = [];
   readonly #codec: Codec;
   readonly #owned: boolean;
@@ -45,7 +45,7 @@ export class Archive implements AsyncDisposable {
   #cache: { chunk: number; items: Promise<ChunkItems> } | undefined;
 
   /** Inside use: takes over the source, and the codec when it is owned. */
-  constructor(source: ByteSource, layout: ArchiveLayout, codec: Codec, owned: boolean) {
+  constructor(source: ByteSource, layout: ArchiveLayout<ArchiveHeader>, codec: Codec, owned: boolean) {
     this.#source = source;
     this.#layout = layout;
     this.#codec = codec;
@@ -199,7 +199,7 @@ export class Archive implements AsyncDisposable {
 export async function openArchive(input: string | Uint8Array, options: OpenArchiveOptions = {}): Promise<Archive> {
   const source = typeof input === 'string' ? await fileSource(input) : memorySource(input);
   try {
-    const layout = await readLayout(source);
+    const layout = itemsLayout(await readLayout(source));
     const { codec, owned } = await codecFor(source, layout, options.model);
     return new Archive(source, layout, codec, owned);
   } catch (error) {
@@ -208,7 +208,11 @@ export async function openArchive(input: string | Uint8Array, options: OpenArchi
   }
 }
 
-async function codecFor(source: ByteSource, { header, modelOffset }: ArchiveLayout, model: CodecInput | undefined) {
+async function codecFor(
+  source: ByteSource,
+  { header, modelOffset }: ArchiveLayout<ArchiveHeader>,
+  model: CodecInput | undefined,
+) {
   const found = await anyCodec(source, header, modelOffset, model);
   const { codec, owned } = found;
   if (codec.identity === header.model && sameShape(codec.itemShape, header.itemShape)) return found;

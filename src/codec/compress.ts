@@ -18,7 +18,7 @@ import {
   MAX_CHUNK_ITEMS,
   RECORD_BYTES,
 } from './archive/format.js';
-import { readLayout } from './archive/reader.js';
+import { itemsLayout, readLayout } from './archive/reader.js';
 import { ArchiveWriter } from './archive/writer.js';
 import type { Codec } from './codec.js';
 import { type CodecInput, findCodec } from './find-codec.js';
@@ -259,7 +259,7 @@ async function wholeChunks(job: Job, handle: FileHandle, path: string) {
   if (size === 0) return undefined;
   const source = handleSource(handle, size, path);
   try {
-    const layout = await readLayout(source);
+    const layout = itemsLayout(await readLayout(source));
     const header = encodeHeader(headerOf(job));
     if (layout.complete || !header.equals(encodeHeader(layout.header))) return undefined;
     if (job.embedModel !== (layout.modelOffset !== undefined)) return undefined;
@@ -295,7 +295,7 @@ async function appendToFile(job: Job, output: string): Promise<CompressResult> {
   try {
     await using file = await openFile(output, 'r+');
     const { size } = await file.handle.stat();
-    const layout = await readLayout(handleSource(file.handle, size, output));
+    const layout = itemsLayout(await readLayout(handleSource(file.handle, size, output)));
     const { header } = layout;
     const wanted = headerOf(job);
     if (header.model !== wanted.model) {

@@ -5,11 +5,15 @@ import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
 import { ioError, writeFilesAtomically } from '../core/files.js';
 import { parseOptions } from '../core/options.js';
+import { fileSource, memorySource } from './archive/bytes.js';
+import { readHeader } from './archive/reader.js';
 import { type Archive, type ArchiveItems, type DamagedChunk, openArchive } from './archive.js';
-import type { CodecInput } from './find-codec.js';
+import { refuseDamage } from './damage.js';
+import type { CodecInput, LossyCodecInput } from './find-codec.js';
 import { arrayHeader } from './items/array-file.js';
 import { encodePng } from './items/image-files.js';
 import { checkName, pathWithin } from './items/safe-path.js';
+import { unpackPictures } from './lossy/unpack-pictures.js';
 import { inOrder } from './pipeline.js';
 
 /** 64 GiB. */
@@ -31,7 +35,7 @@ const optionsSchema = z.strictObject({
 
 export interface DecompressOptions {
   /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
-  readonly model?: CodecInput;
+  readonly model?: CodecInput | LossyCodecInput;
   /** Folder that the files go into; made where missing. */
   readonly output: string;
   /** Write what can be decoded although some chunks are damaged; items of an array that are lost are 0. Default false. */
@@ -61,7 +65,7 @@ export interface DecompressResult {
 
 /**
  * Writes the items of an archive as files again: an IDX or .npy file with the same elements, or PNG
- * images with the same pixels. A file appears under its name only when it is complete.
+ * images with the same pixels; pictures that were compressed with loss as PNG too. A file appears under its name only when it is complete.
  *
  * @throws VaeError ERR_VAE_FORMAT naming each damaged chunk (see `salvage`), ERR_VAE_REPRODUCIBILITY
  *   for another model, ERR_VAE_IO where something cannot be read or written.
@@ -69,7 +73,12 @@ export interface DecompressResult {
 export async function decompress(input: string | Uint8Array, options: DecompressOptions): Promise<DecompressResult> {
   const parsed = parseOptions(optionsSchema, options, 'decompress()');
   const started = performance.now();
-  await using archive = await openArchive(input, options.model === undefined ? {} : { model: options.model });
+  if (await holdsPictures(input))
+    return unpackPictures(input, { ...parsed, model: options.model as LossyCodecInput | undefined });
+  await using archive = await openArchive(
+    input,
+    options.model === undefined ? {} : { model: options.model as CodecInput },
+  );
   const bytesOut = archive.length * archive.codec.itemSize;
   if (bytesOut > parsed.maxOutputBytes) {
     throw new VaeError(
@@ -101,6 +110,15 @@ export async function decompress(input: string | Uint8Array, options: Decompress
 }
 
 type Parsed = z.output<typeof optionsSchema>;
+
+async function holdsPictures(input: string | Uint8Array): Promise<boolean> {
+  const source = typeof input === 'string' ? await fileSource(input) : memorySource(input);
+  try {
+    return (await readHeader(source)).header.kind === 'pictures';
+  } finally {
+    await source.close();
+  }
+}
 
 async function unpackArray(archive: Archive, options: Parsed, damaged: DamagedChunk[]): Promise<string> {
   const { header } = archive;
@@ -179,20 +197,5 @@ async function eachChunk(
       const { firstItem, items: count } = archive.chunk(chunk);
       onProgress?.({ items: firstItem + count, totalItems: archive.length });
     },
-  );
-}
-
-function refuseDamage(damaged: DamagedChunk[], { salvage }: Parsed): void {
-  damaged.sort((a, b) => a.chunk - b.chunk);
-  if (damaged.length === 0 || salvage) return;
-  const list = damaged
-    .slice(0, 20)
-    .map(({ chunk, firstItem, items }) => `${chunk} (items ${firstItem} to ${firstItem + items - 1})`)
-    .join(', ');
-  throw new VaeError(
-    'ERR_VAE_FORMAT',
-    `${damaged.length} chunks of the archive are damaged: ${list}${damaged.length > 20 ? ', …' : ''}. ` +
-      'The others decode; use salvage (--salvage) to unpack those.',
-    { cause: damaged[0]?.reason },
   );
 }

@@ -8,12 +8,18 @@ import { fileURLToPath } from 'node:url';
 import { VaeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { CODEC_FILE, Codec } from './codec.js';
+import { LOSSY_FILE, LossyCodec } from './lossy/lossy-codec.js';
 
 /** The models that come with the package; src/codec and dist/codec are equally deep. */
 const SHIPPED_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 
 /** A codec, the path of its file or folder, or the name of a model of this package. */
 export type CodecInput = Codec | string;
+/** Likewise for pictures with loss. */
+export type LossyCodecInput = LossyCodec | string;
+
+/** The model for pictures with loss that is used where none is named. */
+export const DEFAULT_LOSSY_MODEL = 'photo-lossy';
 
 /** A codec and whether whoever asked for it must close it. */
 export interface FoundCodec {
@@ -30,30 +36,66 @@ export async function findCodec(input: CodecInput, where: string): Promise<Found
       `${where}: option "model" should be a Codec, a path or the name of a model, received ${describeValue(input)}.`,
     );
   }
-  const shipped = join(SHIPPED_MODELS, input, CODEC_FILE);
-  if (await isFile(join(input, CODEC_FILE))) return { codec: await Codec.load(input), owned: true };
-  if (await isFile(input)) return { codec: await Codec.load(input), owned: true };
-  if (/^[\w-]+$/.test(input) && (await isFile(shipped))) return { codec: await Codec.load(shipped), owned: true };
+  return { codec: await Codec.load(await findModelFile(input, CODEC_FILE, where)), owned: true };
+}
+
+/** @throws VaeError ERR_VAE_IO where there is no such model, with the names that exist. */
+export async function findLossyCodec(
+  input: LossyCodecInput,
+  where: string,
+  threads: number,
+): Promise<{ readonly codec: LossyCodec; readonly owned: boolean }> {
+  if (input instanceof LossyCodec) return { codec: input, owned: false };
+  if (typeof input !== 'string' || input === '') {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `${where}: option "model" should be a LossyCodec, a path or the name of a model, received ${describeValue(input)}.`,
+    );
+  }
+  return { codec: await LossyCodec.load(await findModelFile(input, LOSSY_FILE, where), { threads }), owned: true };
+}
+
+async function findModelFile(input: string, file: string, where: string): Promise<string> {
+  const shipped = join(SHIPPED_MODELS, input, file);
+  if (await isFile(join(input, file))) return join(input, file);
+  if (await isFile(input)) return input;
+  if (/^[\w-]+$/.test(input) && (await isFile(shipped))) return shipped;
+  const known = await shippedModels(file);
   throw new VaeError(
     'ERR_VAE_IO',
-    `${where}: there is no codec model "${input}". The ones of this package are ${(await shippedCodecs()).join(', ') || 'none'}.`,
+    `${where}: there is no codec model "${input}". The ones of this package are ${known.join(', ') || 'none'}.`,
   );
 }
 
 /** Names of the codec models that come with the package. */
-export async function shippedCodecs(): Promise<string[]> {
+export function shippedCodecs(): Promise<string[]> {
+  return shippedModels(CODEC_FILE);
+}
+
+async function shippedModels(file: string): Promise<string[]> {
   const entries = await readdir(SHIPPED_MODELS).catch(() => [] as string[]);
-  const found = await Promise.all(entries.map((name) => isFile(join(SHIPPED_MODELS, name, CODEC_FILE))));
+  const found = await Promise.all(entries.map((name) => isFile(join(SHIPPED_MODELS, name, file))));
   return entries.filter((_, index) => found[index]).sort();
 }
 
 /** The package's own codec with this identity, if it has it. */
 export async function shippedCodecOf(identity: string): Promise<Codec | undefined> {
-  for (const name of await shippedCodecs()) {
-    const path = join(SHIPPED_MODELS, name, CODEC_FILE);
+  const path = await shippedFileOf(identity, CODEC_FILE);
+  return path === undefined ? undefined : Codec.load(path);
+}
+
+/** The package's own lossy model with this identity, if it has it. */
+export async function shippedLossyCodecOf(identity: string, threads: number): Promise<LossyCodec | undefined> {
+  const path = await shippedFileOf(identity, LOSSY_FILE);
+  return path === undefined ? undefined : LossyCodec.load(path, { threads });
+}
+
+async function shippedFileOf(identity: string, file: string): Promise<string | undefined> {
+  for (const name of await shippedModels(file)) {
+    const path = join(SHIPPED_MODELS, name, file);
     const hash = createHash('sha256');
     for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer);
-    if (hash.digest('hex') === identity) return Codec.load(path);
+    if (hash.digest('hex') === identity) return path;
   }
   return undefined;
 }

@@ -1,7 +1,7 @@
 /// <reference types="node" preserve="true" />
-/** Lossless compression with a VAE: `node-vae/codec`. */
+/** Compression with a VAE, without loss and with: `node-vae/codec`. */
 
-export type { ArchiveHeader } from './archive/format.js';
+export type { ArchiveHeader, PictureArchiveHeader } from './archive/format.js';
 export {
   Archive,
   type ArchiveItems,
@@ -23,6 +23,26 @@ export {
   type DecompressResult,
   decompress,
 } from './decompress.js';
-export { type CodecInput, shippedCodecs } from './find-codec.js';
+export { type CodecInput, type LossyCodecInput, shippedCodecs } from './find-codec.js';
 export { codecObstacle } from './from-vae.js';
+export {
+  type CompressPicturesOptions,
+  type CompressPicturesResult,
+  compressPictures,
+  type PictureReport,
+  type PicturesInput,
+  type PicturesProgress,
+} from './lossy/compress-pictures.js';
+export type { LossyConfig } from './lossy/config.js';
+export { LossyCodec, type LossyCodecOptions, type LossyEncodeOptions } from './lossy/lossy-codec.js';
+export { PictureMetrics, type PictureQuality } from './lossy/metrics.js';
+export type { Picture } from './lossy/picture.js';
+export {
+  type NamedPicture,
+  type OpenPicturesOptions,
+  openPictures,
+  PictureArchive,
+} from './lossy/picture-archive.js';
+export { readPicture } from './lossy/read-picture.js';
+export { type LossyProgress, type TrainedLossy, type TrainLossyOptions, trainLossy } from './lossy/train.js';
 export { type CodecMeasurement, type Measured, type MeasureOptions, measureCodec, PEER_NAMES } from './measure.js';

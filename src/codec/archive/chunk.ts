@@ -117,7 +117,9 @@ export async function inflate(bytes: Uint8Array, most: number): Promise<Buffer> 
   }
 }
 
-async function encodeNamesBlock(names: readonly string[] | undefined): Promise<{ block: Buffer; decoded: Buffer }> {
+export async function encodeNamesBlock(
+  names: readonly string[] | undefined,
+): Promise<{ block: Buffer; decoded: Buffer }> {
   const decoded = encodeNames(names);
   return { block: decoded.length === 0 ? decoded : await brotli(decoded), decoded };
 }
@@ -126,7 +128,7 @@ function encodeNames(names: readonly string[] | undefined): Buffer {
   return names === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(names));
 }
 
-function decodeNames(bytes: Buffer, count: number): string[] | undefined {
+export function decodeNames(bytes: Buffer, count: number): string[] | undefined {
   if (bytes.length === 0) return undefined;
   if (bytes.length > MAX_NAMES_BYTES) throw damaged('names are too long');
   let names: unknown;

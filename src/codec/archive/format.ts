@@ -57,6 +57,16 @@ const headerSchema = z.strictObject({
 
 export type ArchiveHeader = z.output<typeof headerSchema>;
 
+/** Pictures of any size, compressed with loss. Everything else about them stands with each picture. */
+const pictureHeaderSchema = z.strictObject({
+  /** SHA-256 of the lossy model, in hexadecimal. */
+  model: z.string().regex(/^[0-9a-f]{64}$/),
+  kind: z.literal('pictures'),
+});
+
+export type PictureArchiveHeader = z.output<typeof pictureHeaderSchema>;
+export type AnyHeader = ArchiveHeader | PictureArchiveHeader;
+
 export const RECORD_KINDS = { chunk: 1, index: 2, model: 3 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
 export const METHODS = { coded: 1, brotli: 2, stored: 3 } as const;
@@ -92,7 +102,7 @@ export function damaged(what: string, cause?: unknown): VaeError {
   return new VaeError('ERR_VAE_FORMAT', `The archive is damaged: ${what}.`, { cause });
 }
 
-export function encodeHeader(header: ArchiveHeader): Buffer {
+export function encodeHeader(header: AnyHeader): Buffer {
   const json = Buffer.from(JSON.stringify(header));
   const prefix = Buffer.alloc(PREFIX_BYTES);
   MAGIC.copy(prefix);
@@ -121,7 +131,7 @@ export function decodePrefix(bytes: Uint8Array): number {
 }
 
 /** The whole header: prefix, JSON and CRC. */
-export function decodeHeader(bytes: Uint8Array): ArchiveHeader {
+export function decodeHeader(bytes: Uint8Array): AnyHeader {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = PREFIX_BYTES + decodePrefix(bytes);
   if (view.length !== end + 4 || view.readUInt32LE(end) !== crc32(view.subarray(0, end))) {
@@ -133,12 +143,14 @@ export function decodeHeader(bytes: Uint8Array): ArchiveHeader {
   } catch (cause) {
     throw damaged('its header is not JSON', cause);
   }
-  const result = headerSchema.safeParse(value);
+  const ofPictures = (value as { kind?: unknown } | null)?.kind === 'pictures';
+  const result = (ofPictures ? pictureHeaderSchema : headerSchema).safeParse(value);
   if (!result.success) {
     const [issue] = result.error.issues;
     throw damaged(`its header's "${issue?.path.join('.')}" is wrong: ${issue?.message}`);
   }
-  const header = result.data;
+  const header: AnyHeader = result.data;
+  if (header.kind === 'pictures') return header;
   if (itemSizeOf(header) > MAX_CHUNK_BYTES) throw damaged('its items are larger than 1 GiB');
   const { rowShape } = header;
   if (rowShape && rowShape.reduce((product, dim) => product * dim, 1) !== itemSizeOf(header)) {
@@ -147,8 +159,9 @@ export function decodeHeader(bytes: Uint8Array): ArchiveHeader {
   return header;
 }
 
-export function itemSizeOf({ itemShape }: Pick<ArchiveHeader, 'itemShape'>): number {
-  return itemShape.reduce((product, dim) => product * dim, 1);
+/** Bytes of an item; 0 for pictures, whose size stands with each. */
+export function itemSizeOf(header: AnyHeader): number {
+  return header.kind === 'pictures' ? 0 : header.itemShape.reduce((product, dim) => product * dim, 1);
 }
 
 export function encodeRecord(record: RecordHeader): Buffer {

@@ -1,9 +1,11 @@
 /** Reads an archive: header, index, any chunk by its number. */
+import { VaeError } from '../../core/errors.js';
 import type { Codec } from '../codec.js';
 import { MAX_CODEC_BYTES } from '../codec-model.js';
 import type { ByteSource } from './bytes.js';
 import { type ChunkItems, checksumOf, decodeChunk, inflate } from './chunk.js';
 import {
+  type AnyHeader,
   type ArchiveHeader,
   damaged,
   decodeFooter,
@@ -22,8 +24,8 @@ import {
   recordCrc,
 } from './format.js';
 
-export interface ArchiveLayout {
-  readonly header: ArchiveHeader;
+export interface ArchiveLayout<Header extends AnyHeader = AnyHeader> {
+  readonly header: Header;
   readonly chunks: readonly IndexEntry[];
   /** False for an archive without its end: interrupted, or cut off. The chunks are those found whole. */
   readonly complete: boolean;
@@ -33,11 +35,16 @@ export interface ArchiveLayout {
   readonly modelOffset: number | undefined;
 }
 
-/** Reads the header and the index; without an index, looks for whole chunks from the beginning. */
-export async function readLayout(source: ByteSource): Promise<ArchiveLayout> {
+/** The header, and where the first record begins. */
+export async function readHeader(source: ByteSource): Promise<{ header: AnyHeader; first: number }> {
   const jsonBytes = decodePrefix(await source.read(0, Math.min(PREFIX_BYTES, source.length)));
   const first = PREFIX_BYTES + jsonBytes + 4;
-  const header = decodeHeader(await source.read(0, first));
+  return { header: decodeHeader(await source.read(0, first)), first };
+}
+
+/** Reads the header and the index; without an index, looks for whole chunks from the beginning. */
+export async function readLayout(source: ByteSource): Promise<ArchiveLayout> {
+  const { header, first } = await readHeader(source);
   const itemSize = itemSizeOf(header);
   const footer =
     source.length >= first + FOOTER_BYTES
@@ -54,8 +61,18 @@ export async function readLayout(source: ByteSource): Promise<ArchiveLayout> {
   return { header, chunks, complete: true, end: source.length, modelOffset };
 }
 
+/** @throws VaeError ERR_VAE_FORMAT for an archive of pictures with loss. */
+export function itemsLayout(layout: ArchiveLayout): ArchiveLayout<ArchiveHeader> {
+  const { header } = layout;
+  if (header.kind !== 'pictures') return { ...layout, header };
+  throw new VaeError(
+    'ERR_VAE_FORMAT',
+    'The archive holds pictures compressed with loss: open it with openPictures(), or unpack it with decompress().',
+  );
+}
+
 /** Whole records from the beginning, until something else comes. */
-async function scan(source: ByteSource, header: ArchiveHeader, first: number): Promise<ArchiveLayout> {
+async function scan(source: ByteSource, header: AnyHeader, first: number): Promise<ArchiveLayout> {
   const chunks: IndexEntry[] = [];
   let modelOffset: number | undefined;
   let offset = first;
@@ -109,11 +126,20 @@ export async function readChunk(
   signal?: AbortSignal,
 ): Promise<ChunkItems> {
   const itemSize = itemSizeOf(header);
+  const { record, payload } = await readChunkRecord(source, itemSize, entry);
+  return decodeChunk(codec, record, payload, itemSize, signal);
+}
+
+/** A chunk as it is stored. */
+export async function readChunkRecord(
+  source: ByteSource,
+  itemSize: number,
+  entry: IndexEntry,
+): Promise<{ record: RecordHeader; payload: Uint8Array }> {
   const bytes = await source.read(entry.offset, RECORD_BYTES);
   const record = decodeRecord(bytes, itemSize);
   if (record.kind !== 'chunk' || record.items !== entry.items || recordCrc(bytes) !== entry.recordCrc) {
     throw damaged('a chunk is not the one its index names');
   }
-  const payload = await source.read(entry.offset + RECORD_BYTES, record.payloadBytes);
-  return decodeChunk(codec, record, payload, itemSize, signal);
+  return { record, payload: await source.read(entry.offset + RECORD_BYTES, record.payloadBytes) };
 }

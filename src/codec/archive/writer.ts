@@ -1,10 +1,9 @@
 /** Writes an archive record by record. */
 
 import { VaeError } from '../../core/errors.js';
-import type { Codec } from '../codec.js';
 import { brotli, checksumOf, type EncodedRecord } from './chunk.js';
 import {
-  type ArchiveHeader,
+  type AnyHeader,
   encodeFooter,
   encodeHeader,
   encodeIndex,
@@ -41,12 +40,12 @@ export class ArchiveWriter {
     return this.#entries.length;
   }
 
-  async header(header: ArchiveHeader): Promise<void> {
+  async header(header: AnyHeader): Promise<void> {
     await this.#write(encodeHeader(header));
   }
 
   /** Embeds the model; comes right after the header. */
-  async model(codec: Codec): Promise<void> {
+  async model(codec: { readonly file: Uint8Array }): Promise<void> {
     const payload = await brotli(codec.file);
     const header = encodeRecord({
       ...{ kind: 'model', method: 'brotli', items: 0, namesBytes: 0, namesDecoded: 0 },

@@ -16,6 +16,29 @@ export function isImagePath(path: string): boolean {
  * out again are PNG files with the same pixels.
  */
 export async function openImages(paths: readonly string[], itemShape: readonly number[]): Promise<ItemSource> {
+  const files = await imageFiles(paths);
+  const [channels, height, width] = imageShape(itemShape);
+  const size = channels * height * width;
+  return {
+    ...{ kind: 'images', rowShape: itemShape, count: files.length, byteLength: files.length * size },
+    async read(from, count, signal) {
+      const items = new Uint8Array(count * size);
+      for (let index = 0; index < count; index += 1) {
+        signal?.throwIfAborted();
+        items.set(await readImage(files[from + index]!.path, itemShape), index * size);
+      }
+      return { items, count, names: files.slice(from, from + count).map(({ name }) => name) };
+    },
+    async close() {},
+  };
+}
+
+/**
+ * Image files and the names that they come out under, which end with .png.
+ *
+ * @throws VaeError ERR_VAE_DATA where there are none, or two would come out as one.
+ */
+export async function imageFiles(paths: readonly string[]): Promise<{ path: string; name: string }[]> {
   const files: { path: string; name: string }[] = [];
   for (const path of paths) files.push(...(await filesOf(path)));
   if (files.length === 0) {
@@ -32,20 +55,7 @@ export async function openImages(paths: readonly string[], itemShape: readonly n
       `Two images would come out as "${twice ?? 'the same file'}"; rename one of them.`,
     );
   }
-  const [channels, height, width] = imageShape(itemShape);
-  const size = channels * height * width;
-  return {
-    ...{ kind: 'images', rowShape: itemShape, count: files.length, byteLength: files.length * size },
-    async read(from, count, signal) {
-      const items = new Uint8Array(count * size);
-      for (let index = 0; index < count; index += 1) {
-        signal?.throwIfAborted();
-        items.set(await readImage(files[from + index]!.path, itemShape), index * size);
-      }
-      return { items, count, names: names.slice(from, from + count) };
-    },
-    async close() {},
-  };
+  return files.map(({ path }, index) => ({ path, name: names[index]! }));
 }
 
 /** [channels, height, width] of an item that can be a picture. */

@@ -4,7 +4,7 @@
  */
 import type { Value } from '../../graph/builder.js';
 import { channelsOf } from '../../nn/convolution.js';
-import { fanInUniform, type Initializer, ONES, ZEROS } from '../../nn/initializers.js';
+import { type Initializer, ONES, ZEROS } from '../../nn/initializers.js';
 import type { Scope } from '../../nn/scope.js';
 import type { LossyConfig } from './config.js';
 
@@ -61,8 +61,8 @@ function halve(scope: Scope, x: Value, outputs: number): Value {
 
 function double(scope: Scope, x: Value, outputs: number): Value {
   const inputs = channelsOf(x);
-  const fanIn = fanInUniform(inputs * 4);
-  const weight = scope.parameter('weight', [inputs, outputs, 4, 4], fanIn);
+  // Every output is made of four of the kernel's places.
+  const weight = scope.parameter('weight', [inputs, outputs, 4, 4], keepingSize(inputs * 4));
   const bias = scope.parameter('bias', [outputs], ZEROS, { decay: false });
   const attributes = { kernel_shape: [4, 4], strides: [2, 2], pads: [1, 1, 1, 1] };
   return scope.g.op('ConvTranspose', [x, weight, bias], attributes, { name: scope.name('conv') });
@@ -70,7 +70,7 @@ function double(scope: Scope, x: Value, outputs: number): Value {
 
 function conv(scope: Scope, x: Value, outputs: number, kernel: number, stride: number, padding: number): Value {
   const inputs = channelsOf(x);
-  const weight = scope.parameter('weight', [outputs, inputs, kernel, kernel], fanInUniform(inputs * kernel ** 2));
+  const weight = scope.parameter('weight', [outputs, inputs, kernel, kernel], keepingSize(inputs * kernel ** 2));
   const bias = scope.parameter('bias', [outputs], ZEROS, { decay: false });
   return scope.g.op(
     'Conv',
@@ -82,6 +82,11 @@ function conv(scope: Scope, x: Value, outputs: number, kernel: number, stride: n
     },
     { name: scope.name('conv') },
   );
+}
+
+/** Keeps the variance of what goes through: the transforms begin near a rotation of the pixels. */
+function keepingSize(fanIn: number): Initializer {
+  return { kind: 'uniform', bound: Math.sqrt(3 / fanIn) };
 }
 
 /** Weights that count squared, so that they never become negative. */

@@ -24,6 +24,7 @@ export const LEAST_LOG_SCALE = -4;
 export const MOST_LOG_SCALE = 8;
 
 const LEAST_PROBABILITY = 1e-9;
+const LAMBDA_OF_STEP_ONE = 7e-5;
 
 export const INPUTS = { pixels: 'pixels', level: 'level', noise: 'noise', hyperNoise: 'hyper_noise' } as const;
 
@@ -114,8 +115,8 @@ function levelGains(scope: Scope, { lambdas, latents }: LossyConfig, level: Valu
   const { g } = scope;
   const make = (direction: 'up' | 'down'): Value => {
     const rows = lambdas.map((lambda, index) => {
-      // The best step is proportional to 1/√λ where bits are many.
-      const start = (direction === 'up' ? 0.5 : -0.5) * Math.log(lambda / 0.001);
+      // The best step is proportional to 1/√λ where bits are many: about a twelfth of the range for 0.01.
+      const start = (direction === 'up' ? 0.5 : -0.5) * Math.log(lambda / LAMBDA_OF_STEP_ONE);
       const row = scope
         .at('gain')
         .at(direction)

@@ -23,6 +23,8 @@ export interface PictureHeader {
 
 /** Wider and higher pictures are refused, when coding and when decoding. */
 export const MOST_SIDE = 1 << 16;
+/** So are larger ones: 2^28 pixels need some 2 GB. */
+export const MOST_PIXELS = 1 << 28;
 /** Quality is kept in hundredths. */
 export const QUALITY_UNITS = 100;
 export const MOST_QUALITY = 100;
@@ -34,6 +36,12 @@ export function checkPicture({ width, height, channels, data }: Picture, where: 
     throw new VaeError(
       'ERR_VAE_SHAPE',
       `${where}: expected a picture of 1 to ${MOST_SIDE} pixels a side with 1 or 3 channels, received ${width} × ${height} with ${channels}.`,
+    );
+  }
+  if (width * height > MOST_PIXELS) {
+    throw new VaeError(
+      'ERR_VAE_SHAPE',
+      `${where}: a picture has at most ${MOST_PIXELS} pixels, received ${width} × ${height}. Cut it in parts.`,
     );
   }
   if (!(data instanceof Uint8Array) || data.length !== width * height * channels) {
@@ -72,7 +80,7 @@ export function decodePictureHeader(bytes: Uint8Array): { header: PictureHeader;
   const [width, height] = [number(), number()];
   if (channels !== 1 && channels !== 3) throw damaged(`a picture claims ${channels} channels`);
   if (quality > MOST_QUALITY * QUALITY_UNITS) throw damaged(`a picture claims quality ${quality / QUALITY_UNITS}`);
-  if (width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE)
+  if (width < 1 || height < 1 || width > MOST_SIDE || height > MOST_SIDE || width * height > MOST_PIXELS)
     throw damaged(`a picture claims ${width} × ${height} pixels`);
   return { header: { width, height, channels, quality }, length: at };
 }

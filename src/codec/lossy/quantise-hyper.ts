@@ -15,6 +15,8 @@ const PRIOR_SCALE_UNITS = 256;
 const MOST_PRIOR_SCALE = 12 * 256;
 /** Room above what calibration saw; whatever is larger is clamped, and only costs bits. */
 const HEADROOM = 1.5;
+/** A layer that stays near 0 gains nothing from finer steps. */
+const LEAST_PEAK = 0.05;
 
 export interface Weights {
   readonly dims: readonly number[];
@@ -59,7 +61,7 @@ function hyperLayers(config: LossyConfig, weights: WeightsOf, peaks: readonly nu
       for (let o = latents; o < 2 * latents; o += 1) layer.bias[o]! -= LEAST_LOG_SCALE;
       return { ...integerLayer(layer, scales, limits, outputScales, -32767), kernel, doubles: 0 };
     }
-    const peak = Math.max(peaks[index]!, 1e-6) * HEADROOM;
+    const peak = Math.max(peaks[index]!, LEAST_PEAK) * HEADROOM;
     const scale = HIDDEN_TOP / peak;
     const made = integerLayer(layer, scales, limits, filled(layer.outputs, scale), 0);
     inputScale = scale;
