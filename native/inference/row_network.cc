@@ -23,8 +23,10 @@ constexpr int kMostThreads = 4;
 }  // namespace
 
 RowNetwork::RowNetwork(size_t inputs, std::span<const RowLayerSpec> layers, int threads) : inputs_(inputs) {
-  if (threads <= 0) threads = std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  threads = std::min(threads, kMostThreads);
+  // One processor is left to the thread that waits for the result: two threads that take turns on one are
+  // slower than one thread fewer.
+  const int processors = static_cast<int>(std::thread::hardware_concurrency());
+  threads = std::clamp(threads <= 0 ? processors - 1 : std::min(threads, processors - 1), 1, kMostThreads);
   size_t team = 1;
   for (size_t l = 0; l < layers.size(); ++l) {
     const RowLayerSpec& spec = layers[l];
