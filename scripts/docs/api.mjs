@@ -1,0 +1,44 @@
+// Writes docs/api from the docstrings of the public entries: npm run docs:api
+//
+// typedoc needs a TypeScript with a compiler API, which the one this project builds with does not have;
+// so it comes with its own, for this run only.
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+const entries = Object.values(exports)
+  .filter((entry) => typeof entry === 'object')
+  .map(({ types }) => types.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts'));
+
+const options = {
+  plugin: 'typedoc-plugin-markdown',
+  out: join(root, 'docs/api'),
+  tsconfig: join(root, 'tsconfig.json'),
+  name: 'node-vae',
+  readme: 'none',
+  // One page for each entry of the package.
+  outputFileStrategy: 'modules',
+  entryFileName: 'README',
+  excludePrivate: true,
+  excludeInternal: true,
+  disableSources: true,
+  hidePageHeader: true,
+  hideBreadcrumbs: true,
+  parametersFormat: 'table',
+  interfacePropertiesFormat: 'table',
+  typeAliasPropertiesFormat: 'table',
+  useCodeBlocks: false,
+  skipErrorChecking: true,
+  'validation.notExported': false,
+  logLevel: 'Warn',
+};
+const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+const packages = ['typedoc@~0.28.20', 'typedoc-plugin-markdown@~4.14.1', 'typescript@~5.9.3'];
+
+execFileSync('npx', ['-y', ...packages.flatMap((name) => ['-p', name]), 'typedoc', ...flags, ...entries], {
+  cwd: root,
+  stdio: 'inherit',
+});
