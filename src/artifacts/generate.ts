@@ -32,7 +32,10 @@ export interface GenerateOptions {
   readonly scalars?: readonly string[];
   /** Outputs of the eval graph with one value per example, [N]. */
   readonly perExample?: readonly string[];
-  /** Initializers to train, in the order of the flat parameter buffer. Default: every float32 one of rank 1 or more. */
+  /**
+   * Initializers to train, in the order of the flat parameter buffer. Default: every float32 one of rank 1 or more that
+   * is no literal of the formula.
+   */
   readonly trainable?: readonly string[];
   /** Parameters that weight decay leaves alone. Default: those of rank 1 (biases and norms). */
   readonly noDecay?: readonly string[];
@@ -171,9 +174,11 @@ function parameterOf(model: Model, name: string): Constant {
   return constant;
 }
 
-/** Float32 initializers that are arrays: scalars are constants of the formula, not weights. */
+/** Float32 initializers that are arrays: scalars and literals are constants of the formula, not weights. */
 function defaultTrainable(model: Model, states: Readonly<Record<string, string>>): string[] {
   return [...model.graph.initializers]
-    .filter(([name, { dtype, dims }]) => dtype === 'float32' && dims.length > 0 && !(name in states))
+    .filter(([name, { dtype, dims, literal }]) => {
+      return dtype === 'float32' && dims.length > 0 && literal !== true && !(name in states);
+    })
     .map(([name]) => name);
 }
