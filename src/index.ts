@@ -94,3 +94,4 @@ export type {
   VaeSessionOptions,
   WarmUpOptions,
 } from './vae-options.js';
+export type { RebuiltFile, ReconstructFileOptions } from './vae-rebuild.js';

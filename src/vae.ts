@@ -71,7 +71,8 @@ import {
   type WarmUpOptions,
   warmUpSchema,
 } from './vae-options.js';
-import { describeOrigin, type Origin, recipeOf, seedOf } from './vae-origin.js';
+import { describeOrigin, descriptionOf, type Origin, quantizedOrigin, recipeOf, seedOf } from './vae-origin.js';
+import { type RebuiltFile, type ReconstructFileOptions, reconstructFile } from './vae-rebuild.js';
 
 /**
  * A variational autoencoder (Kingma and Welling 2014; Rezende et al. 2014): trains, encodes, decodes,
@@ -429,6 +430,18 @@ export class Vae {
   resized(sides: ResizeOptions): Vae {
     this.#lifetime.check();
     const asked = parseOptions(resizeSchema, sides, 'resized()');
+  /**
+   * Passes a file of the kind the model was trained on through it, and writes what comes out: pictures (whole ones of
+   * any size, for models of crops) as PNG, sound as WAV, video as .y4m or through ffmpeg, tables as CSV or JSON lines with
+   * missing values filled in. Sound and video of any length need the memory of a few rows.
+   *
+   * @returns how far the result is from the original.
+   * @throws VaeError ERR_VAE_OPTION for a model that was trained on arrays; ERR_VAE_IO, ERR_VAE_FORMAT.
+   */
+  reconstructFile(input: string, output: string, options: ReconstructFileOptions = {}): Promise<RebuiltFile> {
+    return this.#lifetime.run(() => reconstructFile(this, input, output, options));
+  }
+
     const parts = resizedParts(recipeOf(this.#origin, 'resized()'), asked as ResizeOptions);
     return new Vae({ parts }, this.#engine.with(recipeNetworks(parts.vae, parts.parameters)));
   }

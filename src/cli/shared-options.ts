@@ -1,7 +1,8 @@
 /** Flags that several commands have, and what they mean to the library. */
 import type { Command } from 'commander';
-import type { Dataset, ProviderInput, VaeSessionOptions } from '../index.js';
+import type { DataRecipe, Dataset, ProviderInput, VaeSessionOptions } from '../index.js';
 import { CliError } from './errors.js';
+import { addBadFileOptions, type BadFileFlags, type KindFlags, kindOptions } from './kind-options.js';
 import { wholeNumber } from './parse.js';
 
 export interface SessionFlags {
@@ -49,27 +50,42 @@ export function requireOut(out: string | undefined): string {
   throw new CliError('ERR_VAE_OPTION', 'Say where the output goes with -o, --out. Try --help.');
 }
 
-export interface DataFlags {
+/** What data commands take; see docs/guides/your-own-data.md. */
+export const DATA_ARGUMENT =
+  '.npy or IDX file, folder with the MNIST names, pictures, sound, video (file, folder or glob), or table (.csv, .jsonl)';
+
+export interface DataFlags extends KindFlags, BadFileFlags {
   readonly part?: 'train' | 'test';
   readonly labels?: string;
   readonly limit?: number;
 }
 
 export function addDataOptions(command: Command): Command {
-  return command
+  return addBadFileOptions(command)
     .option('--part <part>', 'of a folder with the MNIST names: train or test')
     .option('--labels <file>', 'class numbers of the rows, as .npy or IDX file')
     .option('--limit <n>', 'use the first n rows only', wholeNumber(1));
 }
 
-/** Reads the data a command was given. */
-export async function loadData(path: string, flags: DataFlags, signal: AbortSignal): Promise<Dataset> {
+/** Reads the data a command was given, as `recipe` says where a model has one. */
+export async function loadData(
+  path: string,
+  flags: DataFlags,
+  signal: AbortSignal,
+  recipe?: DataRecipe,
+): Promise<Dataset> {
   const { readDataset } = await import('../index.js');
   const { part, labels, limit } = flags;
   if (part !== undefined && part !== 'train' && part !== 'test') {
     throw new CliError('ERR_VAE_OPTION', `--part: expected train or test, received "${part}".`);
   }
-  const dataset = await readDataset(path, { ...(part && { part }), ...(labels && { labels }), signal });
+  const dataset = await readDataset(path, {
+    ...kindOptions(flags),
+    ...(part && { part }),
+    ...(labels && { labels }),
+    ...(recipe && { recipe }),
+    signal,
+  });
   return limit === undefined ? dataset : dataset.take(limit);
 }
 

@@ -1,21 +1,36 @@
 /** Decoded data as files, by the ending of the path. */
 import type { Tensor } from 'onnxruntime-common';
+import type { Vae, WriteRowsOptions } from '../index.js';
 import { count } from './output.js';
 
-/** `.npy` for the array, `.png` for a grid, otherwise a folder with one PNG file for each row. */
+/** What the ending of an output path means. */
+export const OUTPUT_PATH =
+  'file.npy: the array; file.png: one grid of pictures; file.csv, .wav, .y4m: data of that kind; otherwise a folder with a file for each row';
+
+/** As writeRows() does; a path of no ending without a recipe is a folder of PNG files. */
 export async function writeDecoded(
+  vae: Vae,
   path: string,
   tensor: Tensor,
-  columns: number | undefined,
+  options: WriteRowsOptions & { readonly seed?: number },
 ): Promise<{ files: string[]; summary: string }> {
-  if (/\.npy$/i.test(path)) {
-    const { writeNpy } = await import('../index.js');
-    await writeNpy(path, tensor);
-    return { files: [path], summary: `${path}, float32 [${tensor.dims.join(', ')}]` };
-  }
-  const { writeImages } = await import('../index.js');
-  const images = { data: tensor.data as Float32Array, shape: [...tensor.dims] };
-  const files = await writeImages(path, images, columns === undefined ? {} : { columns });
-  const summary = files.length === 1 && files[0] === path ? path : `${count(files.length)} PNG files in ${path}`;
-  return { files, summary };
+  const { writeRows } = await import('../index.js');
+  const { recipe } = vae;
+  const { seed, ...rest } = options;
+  const draw = seed !== undefined && recipe?.kind === 'table' ? { seed, deviations: deviationsOf(vae) } : undefined;
+  const files = await writeRows(path, tensor, recipe, { ...rest, ...(draw && { draw }) });
+  if (files.length > 1 || files[0] !== path) return { files, summary: `${count(files.length)} files in ${path}` };
+  const shape = /\.npy$/i.test(path) ? `, float32 [${tensor.dims.join(', ')}]` : '';
+  return { files, summary: `${path}${shape}` };
+}
+
+/** Standard deviations that a model of a table has learned for its numeric columns. */
+function deviationsOf(vae: Vae): Record<string, number> {
+  const { recipe } = vae;
+  if (recipe?.kind !== 'table') return {};
+  const numbers = recipe.columns.filter((column) => column.type === 'number');
+  const order = [...numbers.filter(({ mayMiss }) => mayMiss), ...numbers.filter(({ mayMiss }) => !mayMiss)];
+  if (order.length === 0 || !vae.info.parameters.some(({ name }) => name === 'likelihood.log_variance')) return {};
+  const logVariance = vae.parameter('likelihood.log_variance');
+  return Object.fromEntries(order.map(({ name }, index) => [name, Math.sqrt(Math.exp(logVariance[index]!) + 1e-3)]));
 }

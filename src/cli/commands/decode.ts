@@ -8,7 +8,7 @@ import {
   type SessionFlags,
   sessionOptions,
 } from '../shared-options.js';
-import { writeDecoded } from '../write-output.js';
+import { OUTPUT_PATH, writeDecoded } from '../write-output.js';
 import type { RegisterCommand } from './index.js';
 
 interface DecodeFlags extends LabelFlags, SessionFlags {
@@ -27,10 +27,7 @@ export const registerDecode: RegisterCommand = (program, run) => {
     )
     .argument('<model>', 'model directory, or the name of a model of this package')
     .argument('<latents>', '.npy file, as `node-vae encode` writes it')
-    .option(
-      '-o, --out <path>',
-      'file.npy: the array; file.png: one grid of pictures; otherwise a folder with a PNG file for each',
-    )
+    .option('-o, --out <path>', OUTPUT_PATH)
     .option('--columns <n>', 'pictures in a row of the grid (default: about square)', wholeNumber(1))
     .option('--labels <file>', 'for conditional models: class numbers of the rows, as .npy or IDX file')
     .option('--limit <n>', 'decode the first n rows only', wholeNumber(1));
@@ -57,7 +54,7 @@ Examples:
         },
         { ...labelOptions(flags), signal },
       );
-      const { files, summary } = await writeDecoded(out, decoded, flags.columns);
+      const { files, summary } = await writeDecoded(vae, out, decoded, columnsOf(flags));
       return {
         data: { model: source, rows: latents.length, shape: decoded.dims, files },
         rows: [['Decoded', summary]],
@@ -65,3 +62,7 @@ Examples:
     }),
   );
 };
+
+function columnsOf({ columns }: { readonly columns?: number }): { columns?: number } {
+  return columns === undefined ? {} : { columns };
+}

@@ -3,6 +3,7 @@ import {
   addDataOptions,
   addLabelOption,
   addSessionOptions,
+  DATA_ARGUMENT,
   type DataFlags,
   type LabelFlags,
   labelOptions,
@@ -27,7 +28,7 @@ export const registerEncode: RegisterCommand = (program, run) => {
     .summary('write the latents of data as .npy')
     .description('Encodes data: writes the mean of the posterior of each row, float32 [rows, latent dimensions].')
     .argument('<model>', 'model directory, or the name of a model of this package')
-    .argument('<data>', '.npy file, IDX file or folder with the MNIST names')
+    .argument('<data>', DATA_ARGUMENT)
     .option('-o, --out <file.npy>', 'where the means go')
     .option('--log-variance <file.npy>', "where the logarithms of the posterior's variances go");
   addSessionOptions(addLabelOption(addDataOptions(command))).addHelpText(
@@ -44,7 +45,7 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
       const out = requireOut(flags.out);
       const { Vae, writeNpy } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
-      const dataset = await loadData(path, flags, signal);
+      const dataset = await loadData(path, flags, signal, vae.recipe);
       const means: Float32Array[] = [];
       const spreads: Float32Array[] = [];
       let latentShape: readonly number[] = [];

@@ -8,6 +8,7 @@ import { registerDecompress } from './decompress.js';
 import { registerEncode } from './encode.js';
 import { registerExport } from './export.js';
 import { registerInfo } from './info.js';
+import { registerReconstruct } from './reconstruct.js';
 import { registerReproduce } from './reproduce.js';
 import { registerRuns } from './runs.js';
 import { registerSample } from './sample.js';
@@ -21,6 +22,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerTrain,
   registerEncode,
   registerDecode,
+  registerReconstruct,
   registerSample,
   registerScore,
   registerInfo,

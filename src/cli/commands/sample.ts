@@ -1,6 +1,6 @@
 import { classNumbers, decimal, wholeNumber } from '../parse.js';
 import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
-import { writeDecoded } from '../write-output.js';
+import { OUTPUT_PATH, writeDecoded } from '../write-output.js';
 import type { RegisterCommand } from './index.js';
 
 interface SampleFlags extends SessionFlags {
@@ -18,10 +18,7 @@ export const registerSample: RegisterCommand = (program, run) => {
     .summary('make new examples from the prior')
     .description('Draws latents from the prior and decodes them. The same seed gives the same examples.')
     .argument('<model>', 'model directory, or the name of a model of this package')
-    .option(
-      '-o, --out <path>',
-      'file.npy: the array; file.png: one grid of pictures; otherwise a folder with a PNG file for each',
-    )
+    .option('-o, --out <path>', OUTPUT_PATH)
     .option('-n, --count <n>', 'how many examples', wholeNumber(1), 64)
     .option('--seed <n>', 'seed of the draws', wholeNumber(0), 0)
     .option('--temperature <t>', 'standard deviation of the draws; below 1: more typical examples', decimal, 1)
@@ -44,7 +41,7 @@ Examples:
       const { seed, temperature, label } = flags;
       const labels = label && Array.from({ length: flags.count }, (_, index) => label[index % label.length]!);
       const samples = await vae.sample(flags.count, { seed, temperature, ...(labels && { labels }), signal });
-      const { files, summary } = await writeDecoded(out, samples, flags.columns);
+      const { files, summary } = await writeDecoded(vae, out, samples, { ...columnsOf(flags), apart: true, seed });
       return {
         data: {
           model: source,
@@ -60,3 +57,7 @@ Examples:
     }),
   );
 };
+
+function columnsOf({ columns }: { readonly columns?: number }): { columns?: number } {
+  return columns === undefined ? {} : { columns };
+}

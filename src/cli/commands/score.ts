@@ -4,6 +4,7 @@ import {
   addDataOptions,
   addLabelOption,
   addSessionOptions,
+  DATA_ARGUMENT,
   type DataFlags,
   type LabelFlags,
   labelOptions,
@@ -32,7 +33,7 @@ export const registerScore: RegisterCommand = (program, run) => {
         'A high loss (minus the ELBO) marks rows unlike those the model was trained on.',
     )
     .argument('<model>', 'model directory, or the name of a model of this package')
-    .argument('<data>', '.npy file, IDX file or folder with the MNIST names')
+    .argument('<data>', DATA_ARGUMENT)
     .option(
       '-o, --out <file.npy>',
       'write the scores of each row, float32 [rows, 3]: elbo, reconstruction, kl; a fourth with --importance-samples',
@@ -57,7 +58,7 @@ Examples:
     run(async (signal) => {
       const { Vae, writeNpy } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
-      const dataset = await loadData(path, flags, signal);
+      const dataset = await loadData(path, flags, signal, vae.recipe);
       const { importanceSamples, seed } = flags;
       const call = { ...labelOptions(flags), seed, signal };
       const scores = await vae.score(dataset, { ...call, ...(importanceSamples && { importanceSamples }) });

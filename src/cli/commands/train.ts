@@ -1,5 +1,6 @@
+import { addKindOptions } from '../kind-options.js';
 import { decimal, nameOrJson, setting, wholeNumber, widths } from '../parse.js';
-import { addDataOptions, addSessionOptions, requireOut } from '../shared-options.js';
+import { addDataOptions, addSessionOptions, DATA_ARGUMENT, requireOut } from '../shared-options.js';
 import { dryRun } from '../train/dry-run.js';
 import type { TrainFlags } from '../train/flags.js';
 import { train } from '../train/train.js';
@@ -13,18 +14,18 @@ export const registerTrain: RegisterCommand = (program, run) => {
       'Trains a variational autoencoder and writes it as a model directory: config.json, encoder.onnx and decoder.onnx, ' +
         'which any ONNX runtime can run, and what training needs to go on.',
     )
-    .argument('<data>', '.npy file, IDX file or folder with the MNIST names')
+    .argument('<data>', DATA_ARGUMENT)
     .option('-o, --out <dir>', 'model directory to write')
     .option('--resume', 'go on with the model in that directory, up to --epochs in all')
     .option('--overwrite', 'replace the model in that directory')
-    .option('--architecture <name>', 'network by name, or JSON with `type` and options (default: mlp)', nameOrJson)
-    .option('--hidden <widths>', 'widths of the hidden layers, such as 400 or 512,256', widths)
-    .option('--latent <n>', "latent dimensions (default: the architecture's own)", wholeNumber(1))
     .option(
-      '--likelihood <name>',
-      'by name or JSON (default: bernoulli for values from 0 to 1, else gaussian)',
+      '--architecture <name>',
+      'network by name, or JSON with `type` and options (default: one that suits the data)',
       nameOrJson,
     )
+    .option('--hidden <widths>', 'widths of the hidden layers, such as 400 or 512,256', widths)
+    .option('--latent <n>', "latent dimensions (default: the architecture's own)", wholeNumber(1))
+    .option('--likelihood <name>', 'by name or JSON (default: one that suits the values)', nameOrJson)
     .option('--posterior <name>', 'gaussian, iaf or vector-quantised, by name or JSON (default: gaussian)', nameOrJson)
     .option('--prior <name>', 'standard or vamp, by name or JSON (default: standard)', nameOrJson)
     .option(
@@ -53,12 +54,17 @@ export const registerTrain: RegisterCommand = (program, run) => {
     .option('--config <file.json>', 'options of Vae.create() under "model" and of fit() under "fit"; flags win')
     .option('--dry-run', 'train nothing: print shapes, and what memory and time the run would take')
     .option('--set <key=value>', 'one such option, such as fit.emaDecay=0.999; may be repeated', setting);
-  addSessionOptions(addDataOptions(command)).addHelpText(
+  addSessionOptions(addKindOptions(addDataOptions(command))).addHelpText(
     'after',
     `
 Examples:
   $ node-vae train mnist/ -o digits --latent 20 --epochs 10 --validation-split 0.1 --report
   $ node-vae train faces.npy -o faces --hidden 512,256 --likelihood gaussian
+  $ node-vae train photos/ -o faces --size 64 --flip --skip-bad --report
+  $ node-vae train 'stones/*.jpg' -o stones --crops 200 --size 64
+  $ node-vae train passengers.csv -o passengers --label-column survived --drop name,ticket
+  $ node-vae train recordings/ -o voices --form mel --sample-rate 16000
+  $ node-vae train clip.mp4 -o clip --size 36x64 --frames 8
   $ node-vae train mnist/ -o digits --resume --epochs 20
   $ node-vae train mnist/ -o digits-codec --codec --epochs 3
   $ node-vae train mnist/ -o digits --set fit.clipGradientNorm=1 --set model.architecture.activation=gelu

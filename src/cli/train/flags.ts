@@ -1,9 +1,10 @@
 /** The flags of `train`, and the options they stand for. */
+import type { AugmentFlags } from '../kind-options.js';
 import type { Setting } from '../parse.js';
 import type { TrainSettings } from '../settings.js';
 import type { DataFlags, SessionFlags } from '../shared-options.js';
 
-export interface TrainFlags extends DataFlags, SessionFlags {
+export interface TrainFlags extends DataFlags, AugmentFlags, SessionFlags {
   readonly out?: string;
   readonly resume?: boolean;
   readonly overwrite?: boolean;

@@ -1,10 +1,11 @@
 /** From the arguments of `train` to data, options and a model, ready to be trained. */
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Dataset, Vae, VaeOptions } from '../../index.js';
-import { chooseCondition, chooseInput, chooseLikelihood } from '../choose.js';
+import type { DataRecipe, Dataset, Vae, VaeOptions } from '../../index.js';
+import { chooseCondition } from '../choose.js';
 import { checkCodecData, checkCodecModel, codecSettings } from '../codec-training.js';
 import { CliError } from '../errors.js';
+import { augmentOptions, describeRecipe } from '../kind-options.js';
 import { count, note } from '../output.js';
 import { applySettings, mergeSettings, readSettings, type TrainSettings } from '../settings.js';
 import { describeData, loadData, sessionOptions } from '../shared-options.js';
@@ -29,21 +30,26 @@ export async function prepare(
   settings?: TrainSettings,
 ): Promise<Prepared> {
   if (flags.out !== undefined) checkDirectory(flags.out, flags);
-  const data = await loadData(path, flags, signal);
+  const data = await loadData(path, flags, signal, flags.resume ? await recipeOf(flags.out!) : undefined);
   if (flags.codec) checkCodecData(data);
-  const { training, validation } = await holdOut(data, flags, signal);
   const resolved = settings ?? (await settingsOf(flags));
-  const vae = await openModel(training, flags, resolved, signal);
+  const vae = await openModel(data, flags, resolved, signal);
   try {
     if (flags.codec) await checkCodecModel(vae);
+    // By the model's seed, so that a run that is resumed holds out the same rows.
+    const { training, validation } = await holdOut(data, flags, Number(vae.info.seed), signal);
+    note(`Data        ${describeData(training)} (${path})`);
+    const read = describeRecipe(training.recipe);
+    if (read) note(`Read as     ${read}`);
+    if (validation) note(`Validation  ${describeData(validation)}`);
+    note(`Model       ${describeModel(vae)}`);
+    const augment = augmentOptions(flags, Number(vae.info.seed));
+    const { augmentImages } = await import('../../index.js');
+    return { training: augment ? augmentImages(training, augment) : training, validation, settings: resolved, vae };
   } catch (error) {
     await vae.close();
     throw error;
   }
-  note(`Data        ${describeData(training)} (${path})`);
-  if (validation) note(`Validation  ${describeData(validation)}`);
-  note(`Model       ${describeModel(vae)}`);
-  return { training, validation, settings: resolved, vae };
 }
 
 export function describeModel({ info }: Vae): string {
@@ -85,12 +91,18 @@ async function settingsOf(flags: TrainFlags): Promise<TrainSettings> {
   return applySettings(mergeSettings(base, settingsOfFlags(flags)), flags.set ?? []);
 }
 
-async function openModel(data: Dataset, flags: TrainFlags, settings: TrainSettings, signal: AbortSignal): Promise<Vae> {
+/** How the data of a model became rows, so that going on reads them the same. */
+async function recipeOf(directory: string): Promise<DataRecipe | undefined> {
   const { Vae } = await import('../../index.js');
+  await using vae = await Vae.load(directory);
+  return vae.recipe;
+}
+
+async function openModel(data: Dataset, flags: TrainFlags, settings: TrainSettings, signal: AbortSignal): Promise<Vae> {
+  const { modelOptionsFor, Vae } = await import('../../index.js');
   if (flags.resume) return Vae.load(flags.out!, sessionOptions(flags));
   return Vae.create({
-    input: chooseInput(data),
-    likelihood: await chooseLikelihood(data, signal),
+    ...(await modelOptionsFor(data, signal)),
     ...settings.model,
     ...(flags.conditional && { condition: chooseCondition(data, settings.model['condition']) }),
     ...sessionOptions(flags),
@@ -100,12 +112,13 @@ async function openModel(data: Dataset, flags: TrainFlags, settings: TrainSettin
 async function holdOut(
   data: Dataset,
   flags: TrainFlags,
+  seed: number,
   signal: AbortSignal,
 ): Promise<{ training: Dataset; validation: Dataset | undefined }> {
-  const { validation, validationSplit, seed = 0 } = flags;
+  const { validation, validationSplit } = flags;
   if (validation !== undefined) {
     const { part: _, labels: _labels, limit: _limit, validationLabels: labels, ...rest } = flags;
-    const held = await loadData(validation, { ...rest, ...(labels && { labels }), part: 'test' }, signal);
+    const held = await loadData(validation, { ...rest, ...(labels && { labels }), part: 'test' }, signal, data.recipe);
     return { training: data, validation: held };
   }
   if (validationSplit === undefined) return { training: data, validation: undefined };

@@ -1,0 +1,116 @@
+/** Files through a model and back to files: pictures, tables, sound and video. */
+import { VaeError } from './core/errors.js';
+import { type RebuildRows, type RebuiltSound, rebuildSound } from './data/audio/rebuild.js';
+import { audioRowShape } from './data/audio/recipe.js';
+import { psnrOf, readPicture } from './data/image/rebuild.js';
+import type { ImageRecipe } from './data/image/recipe.js';
+import { readTable } from './data/table/read.js';
+import { decodeRows, type TableRow } from './data/table/rows.js';
+import { writeTable } from './data/table/write.js';
+import { type RebuiltVideo, rebuildVideo } from './data/video/rebuild.js';
+import { videoRowShape } from './data/video/recipe.js';
+import { writeImages } from './report/images/write.js';
+import type { Vae } from './vae.js';
+
+export interface ReconstructFileOptions {
+  /** Sound: see AudioOptions. */
+  readonly acceptTruncated?: boolean;
+  /** Sound: bits of a sample of the file written; 32 are floats. Default 16. */
+  readonly bits?: 8 | 16 | 24 | 32;
+  readonly signal?: AbortSignal;
+}
+
+export type RebuiltFile =
+  | { readonly kind: 'image'; readonly width: number; readonly height: number; readonly psnr: number }
+  | { readonly kind: 'table'; readonly rows: number; readonly filled: number }
+  | ({ readonly kind: 'audio' } & RebuiltSound)
+  | ({ readonly kind: 'video' } & RebuiltVideo);
+
+/** Pictures with more pixels than this pass in tiles. */
+const MOST_PIXELS = 1 << 20;
+const TILE = 512;
+
+export async function reconstructFile(
+  vae: Vae,
+  input: string,
+  output: string,
+  { signal, ...options }: ReconstructFileOptions,
+): Promise<RebuiltFile> {
+  const { recipe } = vae;
+  const call = signal ? { signal } : {};
+  const file = { path: input, name: input, folder: undefined };
+  const passRows =
+    (shape: readonly number[]): RebuildRows =>
+    async (rows, count) =>
+      (await vae.reconstruct({ data: rows, shape: [count, ...shape] }, call)).data as Float32Array;
+  switch (recipe?.kind) {
+    case 'image':
+      return rebuildImage(vae, input, output, recipe, signal);
+    case 'audio': {
+      const rebuilt = await rebuildSound(file, output, recipe, passRows(audioRowShape(recipe)), { ...options, signal });
+      return { kind: 'audio', ...rebuilt };
+    }
+    case 'video':
+      return { kind: 'video', ...(await rebuildVideo(file, output, recipe, passRows(videoRowShape(recipe)), signal)) };
+    case 'table': {
+      const data = await readTable(input, { recipe, ...call });
+      const rebuilt = await vae.reconstruct(data, call);
+      const encoded = data.memory!;
+      const before = decodeRows(encoded, recipe, { encoded: true });
+      const rows = decodeRows(rebuilt.data as Float32Array, recipe, { keep: encoded });
+      await writeTable(output, rows);
+      return { kind: 'table', rows: rows.length, filled: countNulls(before) };
+    }
+    case undefined:
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        'reconstructFile(): this model was trained on arrays and does not know how files become rows; use reconstruct().',
+      );
+  }
+}
+
+async function rebuildImage(
+  vae: Vae,
+  input: string,
+  output: string,
+  recipe: ImageRecipe,
+  signal: AbortSignal | undefined,
+): Promise<RebuiltFile> {
+  const call = signal ? { signal } : {};
+  if (!recipe.anySize) {
+    const data = await vae.read(input, call);
+    const original = await data.read([0], signal);
+    const rebuilt = await vae.reconstruct({ data: original, shape: [1, ...data.rowShape] }, call);
+    await writePicture(output, rebuilt.data as Float32Array, data.rowShape);
+    const psnr = psnrOf(original, rebuilt.data as Float32Array, recipe.depth === 16 ? 1 : 255, 1);
+    return { kind: 'image', width: recipe.width, height: recipe.height, psnr };
+  }
+  const { data, channels, height, width } = await readPicture(input, recipe, signal);
+  const tiled = height * width > MOST_PIXELS;
+  await using sized = vae.resized(tiled ? { height: TILE, width: TILE } : { height, width });
+  const rebuilt = await sized.reconstruct(
+    { data, shape: [1, channels, height, width] },
+    { ...call, ...(tiled && { tiling: true }) },
+  );
+  await writePicture(output, rebuilt.data as Float32Array, [channels, height, width]);
+  return {
+    kind: 'image',
+    width,
+    height,
+    psnr: psnrOf(data, rebuilt.data as Float32Array, recipe.depth === 16 ? 1 : 255, 1),
+  };
+}
+
+async function writePicture(path: string, data: Float32Array, shape: readonly number[]): Promise<void> {
+  if (!/\.png$/i.test(path)) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `Pictures are written as PNG: expected a path that ends in .png, received "${path}".`,
+    );
+  }
+  await writeImages(path, { data, shape: [1, ...shape] });
+}
+
+function countNulls(rows: readonly TableRow[]): number {
+  return rows.reduce((sum, row) => sum + Object.values(row).filter((value) => value === null).length, 0);
+}
