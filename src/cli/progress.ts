@@ -1,4 +1,4 @@
-/** Progress on stderr: a bar that moves on a terminal, plain lines elsewhere. */
+/** Progress on stderr: a bar that moves on a terminal, and a table with a line for each epoch everywhere. */
 import { Presets, SingleBar } from 'cli-progress';
 import type { EpochProgress, FitProgress, StepProgress } from '../index.js';
 import { count, note } from './output.js';
@@ -8,6 +8,8 @@ export class TrainingProgress {
   readonly #unit: string;
   #bar: SingleBar | undefined;
   #interactive = process.stderr.isTTY === true;
+  /** Whether the table has its header. */
+  #headed = false;
 
   /** @param unit what one example is called, such as `rows`. */
   constructor(unit: string, signal: AbortSignal) {
@@ -21,7 +23,7 @@ export class TrainingProgress {
 
   show(event: FitProgress): void {
     if (event.kind === 'step') this.#step(event);
-    else if (event.kind === 'epoch') this.#line(epochLine(event, this.#unit));
+    else if (event.kind === 'epoch') this.#epoch(event);
     else this.#line(`warning (epoch ${event.epoch}, step ${event.step}): ${event.message}`);
   }
 
@@ -53,6 +55,13 @@ export class TrainingProgress {
       );
       this.#bar.start(steps, step, shown);
     }
+  }
+
+  #epoch(event: EpochProgress): void {
+    const cells = COLUMNS.filter(({ shown }) => shown?.(event) ?? true);
+    if (!this.#headed) this.#line(cells.map(({ title, width }) => title(this.#unit).padStart(width)).join('  '));
+    this.#headed = true;
+    this.#line(cells.map(({ cell, width }) => cell(event).padStart(width)).join('  '));
   }
 
   /** A line that stays, above the bar. The next step draws a new bar. */
@@ -94,15 +103,38 @@ export class RowProgress {
   }
 }
 
-function epochLine({ epoch, epochs, train, validation, examplesPerSecond }: EpochProgress, unit: string): string {
-  const parts = [
-    `epoch ${String(epoch).padStart(String(epochs).length)}/${epochs}`,
-    `loss ${train.loss.toFixed(2)} (reconstruction ${train.reconstruction.toFixed(2)}, KL ${train.kl.toFixed(2)})`,
-  ];
-  if (validation) parts.push(`validation ${validation.loss.toFixed(2)}`);
-  parts.push(`${count(examplesPerSecond)} ${unit}/s`);
-  return parts.join('  ');
+/** One column of the table of epochs. */
+interface Column {
+  readonly width: number;
+  title(unit: string): string;
+  cell(event: EpochProgress): string;
+  /** Whether the run has such a figure. Default: it has. */
+  readonly shown?: (event: EpochProgress) => boolean;
 }
+
+const COLUMNS: readonly Column[] = [
+  { width: 9, title: () => 'epoch', cell: ({ epoch, epochs }) => `${epoch}/${epochs}` },
+  { width: 9, title: () => 'loss', cell: ({ train }) => train.loss.toFixed(2) },
+  { width: 14, title: () => 'reconstruction', cell: ({ train }) => train.reconstruction.toFixed(2) },
+  { width: 7, title: () => 'KL', cell: ({ train }) => train.kl.toFixed(2) },
+  {
+    width: 10,
+    title: () => 'validation',
+    cell: ({ validation }) => validation!.loss.toFixed(2),
+    shown: ({ validation }) => validation !== undefined,
+  },
+  {
+    width: 9,
+    title: () => 'active',
+    cell: ({ latents }) => `${latents!.activeUnits}/${latents!.units}`,
+    shown: ({ latents }) => latents !== undefined,
+  },
+  { width: 8, title: () => 'gradient', cell: ({ gradientNorm }) => gradientNorm?.toPrecision(3) ?? '-' },
+  { width: 8, title: () => 'update', cell: ({ updateNorm }) => updateNorm?.toPrecision(3) ?? '-' },
+  { width: 8, title: () => 'rate', cell: ({ learningRate }) => String(Number(learningRate.toPrecision(3))) },
+  { width: 9, title: (unit) => `${unit}/s`, cell: ({ examplesPerSecond }) => count(examplesPerSecond) },
+  { width: 11, title: () => 'left', cell: ({ secondsLeft }) => (secondsLeft ? duration(secondsLeft) : '-') },
+];
 
 /** 3725 as "1 h 02 min". */
 export function duration(seconds: number): string {

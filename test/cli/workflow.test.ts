@@ -39,9 +39,10 @@ describe('train', () => {
     expect(report.validation.loss).toBeGreaterThan(0);
   });
 
-  it('prints a plain line for each epoch on stderr, and one JSON object on stdout', async () => {
+  it('prints a table of epochs on stderr, and one JSON object on stdout', async () => {
     const { stdout, stderr } = await cli('train', MNIST, '-o', 'lines', ...SMALL, '--epochs', '2', '--json');
-    expect(stderr.match(/^epoch \d\/2 {2}loss \d+\.\d+ /gm)).toHaveLength(2);
+    expect(stderr).toMatch(/^ +epoch +loss +reconstruction +KL +active +gradient +update +rate +rows\/s +left$/m);
+    expect(stderr.match(/^ +[12]\/2 +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d\/4 /gm)).toHaveLength(2);
     expect(stderr).not.toContain('\u001b');
     const result = JSON.parse(stdout);
     expect(result).toMatchObject({ model: 'lines', interrupted: false, epochs: 2 });
