@@ -2,7 +2,7 @@
  * Trains the model for lossy compression: `npx tsx scripts/train-lossy.ts FOLDER… [--hold-out A,B] [--steps N] [--out DIR]`.
  * Takes every photograph in the folders, halved at least, so that what JPEG did to it is gone. Pictures
  * whose names contain a word of --hold-out are left out: bench/lossy.ts measures on such. --keep FILE also
- * saves the weights, and --from FILE goes on from them.
+ * saves the weights, and --from FILE goes on from them. --minutes N ends after that time.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
@@ -27,6 +27,7 @@ const { positionals, values } = parseArgs({
     batch: { type: 'string', default: '8' },
     crop: { type: 'string', default: '128' },
     rate: { type: 'string', default: '0.001' },
+    minutes: { type: 'string' },
     threads: { type: 'string', default: '2' },
     'hold-out': { type: 'string', default: '' },
     only: { type: 'string', default: '' },
@@ -60,16 +61,19 @@ for (const path of (await Promise.all(positionals.map(filesOf))).flat()) {
 console.log(`${photographs} photographs, ${pictures.length} pictures`);
 
 const started = performance.now();
+let stepsDone = 0;
 const { codec, weights } = await trainLossy(pictures, {
   steps: Number(values.steps),
   batchSize: Number(values.batch),
   cropSize: Number(values.crop),
   learningRate: Number(values.rate),
+  ...(values.minutes && { maxSeconds: 60 * Number(values.minutes) }),
   threads: Number(values.threads),
   config: { prior: values.prior as 'hyperprior' },
   seed: 1,
   ...(values.from && { from: await savedWeights(values.from) }),
   onProgress: ({ step, steps, loss, bitsPerPixel, squaredError }) => {
+    stepsDone = step;
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     const psnr = (10 * Math.log10(255 ** 2 / squaredError)).toFixed(2);
     console.log(
@@ -91,6 +95,7 @@ const card = {
   heldOut,
   seed: 1,
   trainSeconds,
+  steps: stepsDone,
   lambdas: codec.config.lambdas,
   files: {
     'lossy.safetensors': {

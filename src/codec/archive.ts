@@ -1,8 +1,9 @@
 import { Lifetime } from '../core/disposal.js';
 import { VaeError } from '../core/errors.js';
-import { type ByteSource, fileSource, memorySource } from './archive/bytes.js';
+import type { ByteSource } from './archive/bytes.js';
 import type { ChunkItems } from './archive/chunk.js';
-import type { ArchiveHeader } from './archive/format.js';
+import { type ArchiveHeader, itemSizeOf } from './archive/format.js';
+import { openSource } from './archive/open-source.js';
 import { type ArchiveLayout, itemsLayout, readChunk, readLayout, readModel } from './archive/reader.js';
 import { Codec } from './codec.js';
 import { type CodecInput, findCodec, shippedCodecOf } from './find-codec.js';
@@ -39,13 +40,13 @@ export class Archive implements AsyncDisposable {
   readonly #source: ByteSource;
   readonly #layout: ArchiveLayout<ArchiveHeader>;
   readonly #firstItems: number[] = [];
-  readonly #codec: Codec;
+  readonly #codec: Codec | undefined;
   readonly #owned: boolean;
   readonly #lifetime = new Lifetime('Archive');
   #cache: { chunk: number; items: Promise<ChunkItems> } | undefined;
 
   /** Inside use: takes over the source, and the codec when it is owned. */
-  constructor(source: ByteSource, layout: ArchiveLayout<ArchiveHeader>, codec: Codec, owned: boolean) {
+  constructor(source: ByteSource, layout: ArchiveLayout<ArchiveHeader>, codec: Codec | undefined, owned: boolean) {
     this.#source = source;
     this.#layout = layout;
     this.#codec = codec;
@@ -65,8 +66,14 @@ export class Archive implements AsyncDisposable {
     return this.header.itemShape;
   }
 
-  get codec(): Codec {
+  /** Undefined for an archive that needs no model. */
+  get codec(): Codec | undefined {
     return this.#codec;
+  }
+
+  /** Bytes of an item. */
+  get itemSize(): number {
+    return itemSizeOf(this.header);
   }
 
   get chunkCount(): number {
@@ -109,7 +116,7 @@ export class Archive implements AsyncDisposable {
           `Archive.read(): there are ${this.length} items, from 0; received start ${start} and count ${count}.`,
         );
       }
-      const size = this.#codec.itemSize;
+      const size = this.itemSize;
       const data = new Uint8Array(count * size);
       const names: string[] = [];
       let chunk = this.#chunkOf(start);
@@ -148,7 +155,7 @@ export class Archive implements AsyncDisposable {
   close(): Promise<void> {
     return this.#lifetime.close(async () => {
       await this.#source.close();
-      if (this.#owned) await this.#codec.close();
+      if (this.#owned) await this.#codec?.close();
     });
   }
 
@@ -197,7 +204,7 @@ export class Archive implements AsyncDisposable {
  *   the model is another one than it was made with, or cannot be found.
  */
 export async function openArchive(input: string | Uint8Array, options: OpenArchiveOptions = {}): Promise<Archive> {
-  const source = typeof input === 'string' ? await fileSource(input) : memorySource(input);
+  const source = await openSource(input);
   try {
     const layout = itemsLayout(await readLayout(source));
     const { codec, owned } = await codecFor(source, layout, options.model);
@@ -213,20 +220,22 @@ async function codecFor(
   { header, modelOffset }: ArchiveLayout<ArchiveHeader>,
   model: CodecInput | undefined,
 ) {
-  const found = await anyCodec(source, header, modelOffset, model);
+  const { model: identity } = header;
+  if (identity === undefined) return { codec: undefined, owned: false };
+  const found = await anyCodec(source, identity, modelOffset, model);
   const { codec, owned } = found;
-  if (codec.identity === header.model && sameShape(codec.itemShape, header.itemShape)) return found;
+  if (codec.identity === identity && sameShape(codec.itemShape, header.itemShape)) return found;
   if (owned) await codec.close();
   throw new VaeError(
     'ERR_VAE_REPRODUCIBILITY',
-    `The archive was made with the model ${header.model.slice(0, 16)}…, and this is ${codec.identity.slice(0, 16)}…: ` +
+    `The archive was made with the model ${identity.slice(0, 16)}…, and this is ${codec.identity.slice(0, 16)}…: ` +
       'it would decode to garbage. Give the very model it was made with.',
   );
 }
 
 async function anyCodec(
   source: ByteSource,
-  header: ArchiveHeader,
+  identity: string,
   modelOffset: number | undefined,
   model: CodecInput | undefined,
 ) {
@@ -237,11 +246,11 @@ async function anyCodec(
       owned: true,
     };
   }
-  const codec = await shippedCodecOf(header.model);
+  const codec = await shippedCodecOf(identity);
   if (codec !== undefined) return { codec, owned: true };
   throw new VaeError(
     'ERR_VAE_REPRODUCIBILITY',
-    `The archive needs the model ${header.model}, which it does not embed and this package does not have. Give it with "model" (-m).`,
+    `The archive needs the model ${identity}, which it does not embed and this package does not have. Give it with "model" (-m).`,
   );
 }
 

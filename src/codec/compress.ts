@@ -3,12 +3,13 @@ import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
-import { ioError } from '../core/files.js';
+import { ioError, writeFilesAtomically } from '../core/files.js';
 import { parseOptions } from '../core/options.js';
 import { readIdx } from '../data/index.js';
 import { type DatasetInput, toDataset } from '../data/to-dataset.js';
-import { handleSource } from './archive/bytes.js';
+import { fileSource, handleSource } from './archive/bytes.js';
 import { type ChunkItems, chunkChecksum, encodeChunk } from './archive/chunk.js';
+import { COMPACT_MAGIC_BYTES, encodeCompact, expandCompact, isCompact, MOST_COMPACT_BYTES } from './archive/compact.js';
 import {
   type ArchiveHeader,
   decodeRecord,
@@ -218,8 +219,10 @@ async function toMemory(job: Job): Promise<CompressResult> {
   const modelBytes = await begin(job, writer);
   await writeChunks(job, writer, 0);
   await writer.end();
-  const archive = new Uint8Array(Buffer.concat(pieces));
-  return { ...resultOf(job, writer, modelBytes, 0, started), archive };
+  const result = resultOf(job, writer, modelBytes, 0, started);
+  const compact = await compactOf(job, writer);
+  const archive = compact ?? new Uint8Array(Buffer.concat(pieces));
+  return { ...result, ...(compact && sizeOf(job, compact.length)), archive };
 }
 
 /** Header, and the model where asked; the model's bytes. */
@@ -228,6 +231,18 @@ async function begin(job: Job, writer: ArchiveWriter): Promise<number> {
   const before = writer.byteLength;
   if (job.embedModel) await writer.model(job.codec);
   return writer.byteLength - before;
+}
+
+/** The compact form of a small archive, where that is shorter than what was written. */
+async function compactOf(job: Job, writer: ArchiveWriter): Promise<Uint8Array | undefined> {
+  const { source, codec, embedModel, signal } = job;
+  if (writer.chunks !== 1 || embedModel || source.count * codec.itemSize > MOST_COMPACT_BYTES) return undefined;
+  const compact = await encodeCompact(headerOf(job), await source.read(0, source.count, signal));
+  return compact.length < writer.byteLength ? compact : undefined;
+}
+
+function sizeOf({ codec, source }: Job, bytesOut: number): { bytesOut: number; bitsPerDim: number } {
+  return { bytesOut, bitsPerDim: (bytesOut * 8) / (source.count * codec.itemSize) };
 }
 
 async function toFile(job: Job, output: string): Promise<CompressResult> {
@@ -241,9 +256,15 @@ async function toFile(job: Job, output: string): Promise<CompressResult> {
     const modelBytes = done ? done.modelBytes : await begin(job, writer);
     await writeChunks(job, writer, done?.entries.length ?? 0);
     await writer.end();
+    const result = resultOf(job, writer, modelBytes, done?.entries.length ?? 0, started);
+    const compact = await compactOf(job, writer);
+    if (compact !== undefined) {
+      await file.handle.truncate(0);
+      await file.append(compact);
+    }
     await file.handle.sync();
     await rename(partial, output);
-    return resultOf(job, writer, modelBytes, done?.entries.length ?? 0, started);
+    return { ...result, ...(compact && sizeOf(job, compact.length)) };
   } catch (error) {
     job.signal?.throwIfAborted();
     throw ioError(error, `writing ${output}`);
@@ -293,6 +314,7 @@ async function wholeChunks(job: Job, handle: FileHandle, path: string) {
 async function appendToFile(job: Job, output: string): Promise<CompressResult> {
   const started = performance.now();
   try {
+    await expandFile(job, output);
     await using file = await openFile(output, 'r+');
     const { size } = await file.handle.stat();
     const layout = itemsLayout(await readLayout(handleSource(file.handle, size, output)));
@@ -321,6 +343,18 @@ async function appendToFile(job: Job, output: string): Promise<CompressResult> {
   } catch (error) {
     job.signal?.throwIfAborted();
     throw ioError(error, `adding to ${output}`);
+  }
+}
+
+/** A compact archive becomes a whole one of this model, to which chunks can be added. */
+async function expandFile({ codec }: Job, path: string): Promise<void> {
+  const source = await fileSource(path);
+  try {
+    if (!isCompact(await source.read(0, Math.min(COMPACT_MAGIC_BYTES, source.length)))) return;
+    const chunks = [await expandCompact(await source.read(0, source.length), codec.identity)];
+    await writeFilesAtomically([{ path, chunks }]);
+  } finally {
+    await source.close();
   }
 }
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
 import { ioError, writeFilesAtomically } from '../core/files.js';
 import { parseOptions } from '../core/options.js';
-import { fileSource, memorySource } from './archive/bytes.js';
+import { openSource } from './archive/open-source.js';
 import { readHeader } from './archive/reader.js';
 import { type Archive, type ArchiveItems, type DamagedChunk, openArchive } from './archive.js';
 import { refuseDamage } from './damage.js';
@@ -79,7 +79,7 @@ export async function decompress(input: string | Uint8Array, options: Decompress
     input,
     options.model === undefined ? {} : { model: options.model as CodecInput },
   );
-  const bytesOut = archive.length * archive.codec.itemSize;
+  const bytesOut = archive.length * archive.itemSize;
   if (bytesOut > parsed.maxOutputBytes) {
     throw new VaeError(
       'ERR_VAE_FORMAT',
@@ -112,7 +112,7 @@ export async function decompress(input: string | Uint8Array, options: Decompress
 type Parsed = z.output<typeof optionsSchema>;
 
 async function holdsPictures(input: string | Uint8Array): Promise<boolean> {
-  const source = typeof input === 'string' ? await fileSource(input) : memorySource(input);
+  const source = await openSource(input);
   try {
     return (await readHeader(source)).header.kind === 'pictures';
   } finally {
@@ -132,7 +132,7 @@ async function unpackArray(archive: Archive, options: Parsed, damaged: DamagedCh
   try {
     await file.writeFile(arrayHeader(kind, [archive.length, ...(header.rowShape ?? header.itemShape)]));
     await eachChunk(archive, options, damaged, async (chunk, items) => {
-      await file.writeFile(items?.data ?? new Uint8Array(archive.chunk(chunk).items * archive.codec.itemSize));
+      await file.writeFile(items?.data ?? new Uint8Array(archive.chunk(chunk).items * archive.itemSize));
     });
     refuseDamage(damaged, options);
     await file.sync();
@@ -150,7 +150,7 @@ async function unpackImages(archive: Archive, options: Parsed, damaged: DamagedC
   const seen = new Set<string>();
   await eachChunk(archive, options, damaged, async (chunk, items) => {
     if (items === undefined) return;
-    const { itemSize, itemShape } = archive.codec;
+    const { itemSize, itemShape } = archive;
     const { firstItem } = archive.chunk(chunk);
     const files = await Promise.all(
       Array.from({ length: items.shape[0]! }, async (_, index) => {

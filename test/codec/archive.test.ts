@@ -130,7 +130,7 @@ describe('compress and decompress', () => {
   it('needs nothing else when the model is embedded', async () => {
     const bytes = await archiveOf({ embedModel: true });
     await using archive = await openArchive(bytes);
-    expect(archive.codec.identity).toBe(codec.identity);
+    expect(archive.codec!.identity).toBe(codec.identity);
     expect(Buffer.compare((await archive.read(0, COUNT)).data, items)).toBe(0);
   });
 

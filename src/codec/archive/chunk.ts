@@ -124,7 +124,7 @@ export async function encodeNamesBlock(
   return { block: decoded.length === 0 ? decoded : await brotli(decoded), decoded };
 }
 
-function encodeNames(names: readonly string[] | undefined): Buffer {
+export function encodeNames(names: readonly string[] | undefined): Buffer {
   return names === undefined ? Buffer.alloc(0) : Buffer.from(JSON.stringify(names));
 }
 

@@ -27,8 +27,11 @@ export const SOURCE_KINDS = ['idx', 'npy', 'images'] as const;
 export type SourceKind = (typeof SOURCE_KINDS)[number];
 
 const headerSchema = z.strictObject({
-  /** SHA-256 of the codec model, in hexadecimal. */
-  model: z.string().regex(/^[0-9a-f]{64}$/),
+  /** SHA-256 of the codec model, in hexadecimal. Absent where no chunk needs one. */
+  model: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
   /** Shape of an item, channels first where it has channels. */
   itemShape: z
     .array(

@@ -1,7 +1,8 @@
 import { Lifetime } from '../../core/disposal.js';
 import { VaeError } from '../../core/errors.js';
-import { type ByteSource, fileSource, memorySource } from '../archive/bytes.js';
+import type { ByteSource } from '../archive/bytes.js';
 import type { PictureArchiveHeader } from '../archive/format.js';
+import { openSource } from '../archive/open-source.js';
 import { type ArchiveLayout, readChunkRecord, readLayout, readModel } from '../archive/reader.js';
 import type { DamagedChunk } from '../archive.js';
 import { findLossyCodec, type LossyCodecInput, shippedLossyCodecOf } from '../find-codec.js';
@@ -154,7 +155,7 @@ export async function openPictures(
   input: string | Uint8Array,
   options: OpenPicturesOptions = {},
 ): Promise<PictureArchive> {
-  const source = typeof input === 'string' ? await fileSource(input) : memorySource(input);
+  const source = await openSource(input);
   try {
     const layout = await readLayout(source);
     const { header } = layout;

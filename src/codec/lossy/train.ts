@@ -29,6 +29,7 @@ const GREY_SHARE = 0.15;
 const optionsSchema = z.strictObject({
   config: lossyConfigSchema.prefault({}),
   steps: z.int().min(1).default(4000),
+  maxSeconds: z.number().positive().default(Number.POSITIVE_INFINITY),
   batchSize: z.int().min(1).max(1024).default(8),
   cropSize: z.int().multipleOf(CROP_STEP).min(CROP_STEP).max(1024).default(128),
   learningRate: z.number().positive().default(1e-3),
@@ -56,6 +57,11 @@ export interface TrainLossyOptions {
   readonly config?: z.input<typeof lossyConfigSchema>;
   /** Optimizer steps. Default 4000. */
   readonly steps?: number;
+  /**
+   * Training ends after this time if the steps are not done by then, the learning rate falling in time for
+   * it. What comes out then depends on the machine's speed. Default: no limit.
+   */
+  readonly maxSeconds?: number;
   /** Crops in a step. Default 8. */
   readonly batchSize?: number;
   /** Pixels of a side of a crop, a multiple of 64. Default 128. */
@@ -105,9 +111,13 @@ export async function trainLossy(pictures: readonly Picture[], options: TrainLos
   const warmUp = Math.min(100, Math.ceil(steps / 10));
   let sums = { loss: 0, bits_per_pixel: 0, squared_error: 0 };
   let since = 0;
-  for (let step = 0; step < steps; step += 1) {
+  const started = performance.now();
+  let done = false;
+  for (let step = 0; !done; step += 1) {
     signal?.throwIfAborted();
-    const fall = 0.5 * (1 + Math.cos((Math.PI * step) / steps));
+    const part = Math.max(step / steps, (performance.now() - started) / 1000 / parsed.maxSeconds);
+    done = step + 1 === steps || part >= 1;
+    const fall = 0.5 * (1 + Math.cos(Math.PI * Math.min(1, part)));
     session.setLearningRate(parsed.learningRate * Math.min(1, (step + 1) / warmUp) * (0.01 + 0.99 * fall));
     session.lazyResetGrad();
     const feeds = feedsOf(pictures, config, { batchSize, cropSize, seed, step });
@@ -115,7 +125,7 @@ export async function trainLossy(pictures: readonly Picture[], options: TrainLos
     await session.optimizerStep();
     for (const key of ['loss', 'bits_per_pixel', 'squared_error'] as const) sums[key] += scalars[key]!;
     since += 1;
-    if ((step + 1) % 50 !== 0 && step + 1 !== steps) continue;
+    if ((step + 1) % 50 !== 0 && !done) continue;
     onProgress?.({
       ...{ step: step + 1, steps, loss: sums.loss / since },
       ...{ bitsPerPixel: sums.bits_per_pixel / since, squaredError: sums.squared_error / since },
