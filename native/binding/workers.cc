@@ -17,7 +17,7 @@ namespace {
 constexpr auto kSpin = std::chrono::microseconds(100);
 
 // The JavaScript thread does not poll for runs that take longer, however much faster that is.
-constexpr double kLongestPoll = 300e-6;
+constexpr double kLongestPoll = 1e-3;
 // How long Poll() may hold up the event loop at a time, and how long it may be kept from its next turn.
 constexpr auto kPollSlice = std::chrono::microseconds(20);
 constexpr auto kLongestTurn = std::chrono::microseconds(250);

@@ -43,8 +43,8 @@ export async function encodeRows(work: Work, target: EncodeTarget = {}): Promise
   const { scaling, logVarianceRange } = networks;
   const { posterior } = networks.encoder;
   const direct = posterior.kind === 'pair' && scaling === undefined && logVarianceRange === undefined;
-  if (direct && isOneRow(work, networks.encoder)) {
-    await runOneRow(work, networks.encoder, [
+  if (direct && isOneRun(work, networks.encoder, latentShape)) {
+    await runOnce(work, networks.encoder, [
       { name: posterior.mean, into: mean, dims },
       { name: posterior.logVariance, into: logVariance, dims },
     ]);
@@ -84,8 +84,8 @@ export async function decodeRows(
   const data = claim(target, 'into', reader.rows, dataShape, where);
   const dims = [reader.rows, ...dataShape];
   const { scaling, decoder } = networks;
-  if (scaling === undefined && isOneRow(work, decoder)) {
-    await runOneRow(work, decoder, [{ name: decoder.output, into: data, dims }]);
+  if (scaling === undefined && isOneRun(work, decoder, dataShape)) {
+    await runOnce(work, decoder, [{ name: decoder.output, into: data, dims }]);
     return { data, dims };
   }
   const size = elementCount(dataShape);
@@ -95,24 +95,25 @@ export async function decodeRows(
   return { data, dims };
 }
 
-/** Whether it is what most requests are, a row that lies ready; its way is kept short, since it takes microseconds. */
-function isOneRow({ reader, tiling }: Work, { dtype, batch }: Port): boolean {
+/** Whether it is what most requests are, a few rows that lie ready; their way is kept short, since they take microseconds. */
+function isOneRun({ networks, reader, tiling, maxRows }: Work, port: Port, outputShape: readonly number[]): boolean {
+  const { rows } = reader;
+  if (reader.borrow === undefined || tiling !== undefined || port.dtype !== 'float32') return false;
+  if ((port.batch ?? rows) !== rows) return false;
   return (
-    reader.rows === 1 &&
-    reader.borrow !== undefined &&
-    tiling === undefined &&
-    dtype === 'float32' &&
-    (batch ?? 1) === 1
+    rows === 1 ||
+    rows <= Math.min(rowsPerRun(port.batch, networks.widest, reader.rowShape, outputShape), maxRows ?? rows)
   );
 }
 
-async function runOneRow({ session, reader, flag }: Work, port: Port, wanted: readonly WantedOutput[]): Promise<void> {
-  const row = reader.borrow!(0, 1);
-  const feeds = reader.feeds === undefined ? { [port.input]: row } : { [port.input]: row, ...reader.feeds(0, 1) };
+async function runOnce({ session, reader, flag }: Work, port: Port, wanted: readonly WantedOutput[]): Promise<void> {
+  const rows = reader.borrow!(0, reader.rows);
+  const feeds =
+    reader.feeds === undefined ? { [port.input]: rows } : { [port.input]: rows, ...reader.feeds(0, reader.rows) };
   try {
     await session.run(feeds, wanted, flag, true);
   } catch (error) {
-    reader.check?.(row, 0); // says which row it is
+    reader.check?.(rows, 0); // says which row it is
     throw error;
   }
 }
