@@ -118,7 +118,7 @@ const side = z
   .optional();
 export const resizeSchema = z.strictObject({ height: side, width: side, length: side, frames: side });
 
-export const quantizeSchema = z.strictObject(signalShape);
+export const quantizeSchema = z.strictObject({ ...signalShape, labels: labels.optional() });
 export const operationSchema = z.enum(['encode', 'decode', 'reconstruct']);
 export const warmUpSchema = z.strictObject({
   ...signalShape,

@@ -1,4 +1,5 @@
 /** Where a Vae comes from, and what is known of it therefore. */
+import type { ModelDescription } from './artifacts/model-directory.js';
 import type { ModelParts } from './artifacts/model-io.js';
 import { elementCount } from './core/dtype.js';
 import { VaeError } from './core/errors.js';
@@ -7,11 +8,24 @@ import type { ImportedArchitecture, VaeInfo } from './vae-options.js';
 
 /** A model whose recipe is known, with its parameters or frozen in 8-bit integers; or files of someone else's making. */
 export type Origin =
-  | { readonly parts: ModelParts; readonly quantized?: true }
+  | { readonly parts: ModelParts }
+  | { readonly frozen: ModelDescription }
   | { readonly imported: ImportedArchitecture; readonly quantized?: true };
 
+/** What config.json says of the model, where it has one. */
+export function descriptionOf(origin: Origin): ModelDescription | undefined {
+  if ('parts' in origin) return origin.parts.description;
+  return 'frozen' in origin ? origin.frozen : undefined;
+}
+
 export function seedOf(origin: Origin): bigint {
-  return 'parts' in origin ? BigInt(origin.parts.description.seed) : 0n;
+  return BigInt(descriptionOf(origin)?.seed ?? 0n);
+}
+
+/** The same in 8-bit integers. */
+export function quantizedOrigin(origin: Origin): Origin {
+  if ('parts' in origin) return { frozen: origin.parts.description };
+  return 'imported' in origin ? { ...origin, quantized: true } : origin;
 }
 
 /**
@@ -20,7 +34,7 @@ export function seedOf(origin: Origin): bigint {
  * @throws VaeError ERR_VAE_OPTION for the others.
  */
 export function recipeOf(origin: Origin, where: string): ModelParts {
-  if (origin.quantized) {
+  if ('frozen' in origin || ('imported' in origin && origin.quantized)) {
     throw new VaeError(
       'ERR_VAE_OPTION',
       `${where}: this model's networks are in 8-bit integers, which cannot be trained; use the model it was quantised from.`,
@@ -36,7 +50,6 @@ export function recipeOf(origin: Origin, where: string): ModelParts {
 }
 
 export function describeOrigin(origin: Origin, networks: Networks): VaeInfo {
-  const precision = origin.quantized ? 'int8' : networks.encoder.dtype;
   if ('imported' in origin) {
     const { dataShape, latentShape } = networks;
     const open = latentShape.includes(-1);
@@ -55,13 +68,12 @@ export function describeOrigin(origin: Origin, networks: Networks): VaeInfo {
       parameterCount: 0,
       parameters: [],
       trainedEpochs: undefined,
-      precision,
+      precision: origin.quantized ? 'int8' : networks.encoder.dtype,
     };
   }
-  const { description, vae, parameters, training } = origin.parts;
+  const description = descriptionOf(origin)!;
   const { architecture, input, latentDim, likelihood, posterior, prior, objective, condition } = description;
-  const { seed, parameterCount } = description;
-  return {
+  const known = {
     architecture,
     input,
     latentDim,
@@ -70,11 +82,16 @@ export function describeOrigin(origin: Origin, networks: Networks): VaeInfo {
     prior,
     objective,
     ...(condition && { condition }),
-    layers: vae.network.layers,
-    seed: BigInt(seed),
-    parameterCount,
+    layers: networks.layers!,
+    seed: BigInt(description.seed),
+    parameterCount: description.parameterCount,
+  };
+  if ('frozen' in origin) return { ...known, parameters: [], trainedEpochs: undefined, precision: 'int8' };
+  const { parameters, training } = origin.parts;
+  return {
+    ...known,
     parameters: parameters.specs.map(({ name, dims }) => ({ name, dims })),
     trainedEpochs: training?.checkpoint.progress.epoch,
-    precision,
+    precision: networks.encoder.dtype,
   };
 }

@@ -27,6 +27,7 @@ import { normalRows } from './inference/noise.js';
 import { type OnnxPair, openDiffusion, openPair } from './inference/open-imported.js';
 import { profileEngine } from './inference/profile.js';
 import { compareScores, type QuantizationReport } from './inference/quantization-report.js';
+import { loadQuantized, saveQuantized } from './inference/quantized-model.js';
 import { recipeNetworks } from './inference/recipe.js';
 import type { BatchInput } from './inference/rows.js';
 import { saveNetworks } from './inference/save-networks.js';
@@ -48,6 +49,7 @@ import {
   encodeSchema,
   type FromOnnxOptions,
   fromOnnxSchema,
+  type LabelledOptions,
   type LatentStatisticsOptions,
   type LoadOptions,
   latentStatisticsSchema,
@@ -130,6 +132,11 @@ export class Vae {
       const { encoder, decoder } = found;
       return new Vae({ imported: { type: 'imported', encoder, decoder } }, await openDiffusion(found, setting));
     }
+    const quantized = await loadQuantized(found.directory);
+    if (quantized !== undefined) {
+      const { description, networks } = quantized;
+      return new Vae({ frozen: description }, await Engine.open(networks, setting));
+    }
     const parts = await loadModel(found.directory, build);
     if (parts.description.data !== undefined) parseRecipe(parts.description.data, `${found.directory}, "data"`);
     return new Vae({ parts }, await Engine.open(recipeNetworks(parts.vae, parts.parameters), setting));
@@ -167,7 +174,7 @@ export class Vae {
 
   /** How the files it was trained on became rows; undefined where it was trained on arrays. */
   get recipe(): DataRecipe | undefined {
-    return 'parts' in this.#origin ? (this.#origin.parts.description.data as DataRecipe | undefined) : undefined;
+    return descriptionOf(this.#origin)?.data as DataRecipe | undefined;
   }
 
   /** The execution provider that networks run on, such as `cpu` or `cuda`. */
@@ -406,7 +413,9 @@ export class Vae {
   async save(directory: string, options: { readonly training?: boolean } = {}): Promise<void> {
     return this.#lifetime.run(async () => {
       const { training } = parseOptions(saveSchema, options, 'save()');
-      if (this.#origin.quantized) return saveNetworks(directory, this.#engine.networks);
+      const { networks } = this.#engine;
+      if (!training && 'frozen' in this.#origin) return saveQuantized(directory, this.#origin.frozen, networks);
+      if (!training && 'imported' in this.#origin && this.#origin.quantized) return saveNetworks(directory, networks);
       await saveModel(directory, recipeOf(this.#origin, 'save()'), training);
     });
   }
@@ -422,15 +431,6 @@ export class Vae {
   }
 
   /**
-   * Another Vae with the same parameters for data of other sides: a model of 64×64 crops for a whole picture. It
-   * is to be closed by itself, and stays as it is when this one is trained.
-   *
-   * @throws VaeError ERR_VAE_OPTION where the model's parameters depend on the sides, as those of dense layers do.
-   */
-  resized(sides: ResizeOptions): Vae {
-    this.#lifetime.check();
-    const asked = parseOptions(resizeSchema, sides, 'resized()');
-  /**
    * Passes a file of the kind the model was trained on through it, and writes what comes out: pictures (whole ones of
    * any size, for models of crops) as PNG, sound as WAV, video as .y4m or through ffmpeg, tables as CSV or JSON lines with
    * missing values filled in. Sound and video of any length need the memory of a few rows.
@@ -442,6 +442,15 @@ export class Vae {
     return this.#lifetime.run(() => reconstructFile(this, input, output, options));
   }
 
+  /**
+   * Another Vae with the same parameters for data of other sides: a model of 64×64 crops for a whole picture. It
+   * is to be closed by itself, and stays as it is when this one is trained.
+   *
+   * @throws VaeError ERR_VAE_OPTION where the model's parameters depend on the sides, as those of dense layers do.
+   */
+  resized(sides: ResizeOptions): Vae {
+    this.#lifetime.check();
+    const asked = parseOptions(resizeSchema, sides, 'resized()');
     const parts = resizedParts(recipeOf(this.#origin, 'resized()'), asked as ResizeOptions);
     return new Vae({ parts }, this.#engine.with(recipeNetworks(parts.vae, parts.parameters)));
   }
@@ -499,21 +508,22 @@ export class Vae {
    * The same model in 8-bit integers, for processors with fast integer products: smaller and quicker, and
    * a little worse. Products with constant weights of matrices and convolutions are rewritten; how wide
    * their inputs spread is measured on `data`, a few hundred examples like those to come. The result
-   * cannot be trained; `save()` writes it as two ONNX files, for Vae.load({ encoder, decoder }).
+   * cannot be trained; it is saved and loaded like any other model, but for imported ones, which save()
+   * writes as two ONNX files for Vae.load({ encoder, decoder }).
    *
    * @returns the model, to be closed by the caller, and what it loses, measured on the same data.
    * @throws VaeError ERR_VAE_OPTION where nothing can be gained, and as encode() does for the data.
    */
   quantize(
     data: BatchInput,
-    options: { readonly signal?: AbortSignal } = {},
+    options: Pick<LabelledOptions, 'labels' | 'signal'> = {},
   ): Promise<{ vae: Vae; report: QuantizationReport }> {
     return this.#lifetime.run(async () => {
-      const { signal } = parseOptions(quantizeSchema, options, 'quantize()');
+      const call = parseOptions(quantizeSchema, options, 'quantize()');
       const seed = seedOf(this.#origin);
-      const { engine, products, bytes } = await this.#engine.quantize(data, seed, signal);
-      const vae = new Vae({ ...this.#origin, quantized: true }, engine);
-      const again = { seed, ...(signal && { signal }) };
+      const { engine, products, bytes } = await this.#engine.quantize(data, seed, call);
+      const vae = new Vae(quantizedOrigin(this.#origin), engine);
+      const again = { ...options, seed };
       try {
         const [before, after] = [await this.score(data, again), await vae.score(data, again)];
         return { vae, report: compareScores(before, after, products, bytes) };

@@ -12,6 +12,36 @@ const fileSchema = z.strictObject({
   byteLength: z.int().min(0),
 });
 
+const sizes = z
+  .array(
+    z
+      .int()
+      .positive()
+      .max(1 << 24),
+  )
+  .max(8);
+
+/** What the graphs of a model in 8-bit integers take and give: without its parameters, its recipe cannot say. */
+const quantizedSchema = z.strictObject({
+  dataShape: sizes.min(1),
+  latentShape: sizes.min(1),
+  /** Data elements for each latent element along every spatial axis. */
+  downsampling: z.int().positive().optional(),
+  /** Elements of one row of the widest value inside the networks. */
+  widest: z.int().positive().optional(),
+  layers: z.array(z.strictObject({ name: z.string(), size: z.int().positive() })).min(1),
+  /** Whether the encoder gives a log-variance besides the mean. */
+  hasVariance: z.boolean(),
+  /** What prior.onnx takes. */
+  priorNoise: z
+    .array(z.strictObject({ name: z.string(), kind: z.enum(['normal', 'uniform']), dims: sizes }))
+    .optional(),
+  /** Whether draws from the posterior need posterior.onnx. */
+  posteriorGraph: z.boolean(),
+});
+
+export type QuantizedConfig = z.output<typeof quantizedSchema>;
+
 const configSchema = z.strictObject({
   format: z.literal(MODEL_FORMAT),
   version: z.literal(MODEL_VERSION),
@@ -22,6 +52,8 @@ const configSchema = z.strictObject({
   parameterCount: z.int().min(0),
   /** How files become rows; the layer of data knows what it says. */
   data: z.record(z.string(), z.unknown()).optional(),
+  /** Of models in 8-bit integers. */
+  quantized: quantizedSchema.optional(),
   /** Checksum and length of each file of the model, by its name in the directory. */
   files: z.record(z.string().regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*(\/[A-Za-z0-9_][A-Za-z0-9_.-]*)?$/), fileSchema),
 });

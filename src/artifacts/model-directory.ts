@@ -11,6 +11,10 @@ export const ENCODER_FILE = 'encoder.onnx';
 export const DECODER_FILE = 'decoder.onnx';
 /** Draws from the prior, where it is not the standard normal. */
 export const PRIOR_FILE = 'prior.onnx';
+/** Draws from the posterior, where mean and variance do not tell all, of models in 8-bit integers. */
+export const POSTERIOR_FILE = 'posterior.onnx';
+/** The evidence lower bound of models in 8-bit integers, which others make from their parameters. */
+export const OBJECTIVE_FILE = 'objective.onnx';
 /** Parameters that neither graph holds, such as a learned variance. */
 export const EXTRA_PARAMETERS_FILE = 'parameters.safetensors';
 /** Training artifacts lie in a folder of their own. */

@@ -6,7 +6,7 @@ import type { TensorLike } from '../core/tensor.js';
 import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './draw-latents.js';
 import { drawRuns, kindOf, scoreByImportance } from './importance.js';
 import { type InspectedLatents, inspectByEncoder, inspectByObjective } from './inspect-latents.js';
-import { type LabelRows, labelFeeds } from './labels.js';
+import { type LabelRows, labelFeeds, rowLabels } from './labels.js';
 import type { Networks, SessionKind } from './networks.js';
 import { type ChosenProvider, chooseProvider, type ProviderInput } from './providers.js';
 import { type QuantizedNetworks, quantizeNetworks } from './quantize.js';
@@ -221,11 +221,12 @@ export class Engine {
   async quantize(
     batch: BatchInput,
     seed: bigint,
-    signal: AbortSignal | undefined,
+    { signal, labels }: Pick<CallOptions, 'signal' | 'labels'>,
   ): Promise<{ engine: Engine } & Omit<QuantizedNetworks, 'networks'>> {
     const { dataShape, bytes } = this.networks;
     const reader = readRows(batch, dataShape, 'quantize()', { bytes, signal });
-    const { networks, ...rest } = await quantizeNetworks(this, reader, seed, signal);
+    const classes = rowLabels(this.networks, labels, batch, reader.rows, 'quantize()');
+    const { networks, ...rest } = await quantizeNetworks(this, { reader, labels: classes, seed, signal });
     return { engine: this.with(networks), ...rest };
   }
 

@@ -5,6 +5,7 @@ import { STREAMS } from '../binding/streams.js';
 import { VaeError } from '../core/errors.js';
 import { type Model, writeModel } from '../graph/index.js';
 import type { Engine } from './engine.js';
+import { labelFeeds } from './labels.js';
 import type { Networks, SessionKind } from './networks.js';
 import { normalRows } from './noise.js';
 import { rowsPerRun } from './pieces.js';
@@ -24,21 +25,24 @@ export interface QuantizedNetworks {
 type QuantizedKind = 'encoder' | 'decoder' | 'objective';
 type Feed = (from: number, to: number) => Promise<Parameters<GraphSession['run']>[0]>;
 
+export interface QuantizeOptions {
+  /** Examples like those to come; a few hundred are enough. */
+  readonly reader: RowReader;
+  /** Their labels, for conditional models. */
+  readonly labels: Int32Array | undefined;
+  readonly seed: bigint;
+  readonly signal: AbortSignal | undefined;
+}
+
 /**
- * @param reader examples like those to come; a few hundred are enough.
  * @throws VaeError ERR_VAE_OPTION where nothing in the networks can be done in integers.
  */
 export async function quantizeNetworks(
   engine: Engine,
-  reader: RowReader,
-  seed: bigint,
-  signal: AbortSignal | undefined,
+  { reader, labels, seed, signal }: QuantizeOptions,
 ): Promise<QuantizedNetworks> {
   const { networks } = engine;
   const { encoder, decoder } = networks;
-  if (networks.classes !== undefined) {
-    throw new VaeError('ERR_VAE_OPTION', 'quantize(): conditional models are not supported; this one takes labels.');
-  }
   if (
     encoder.dtype !== 'float32' ||
     decoder.dtype !== 'float32' ||
@@ -49,7 +53,7 @@ export async function quantizeNetworks(
   }
   const { mean, logVariance, dims } = await engine.encode(
     { data: (await reader.read(0, reader.rows)).data, shape: [reader.rows, ...reader.rowShape] },
-    { signal },
+    { signal, labels },
     'quantize()',
   );
   // The decoder sees draws from posteriors and from the prior.
@@ -59,16 +63,25 @@ export async function quantizeNetworks(
     latents[index] = mean[index]! + Math.exp(0.5 * logVariance[index]!) * latents[index]!;
   }
   const drawn = readRows({ data: latents, shape: noise.dims }, networks.latentShape, 'quantize()');
+  const told = labelFeeds(networks, labels, undefined, reader.rows, 'quantize()');
+  const toldTwice = labels && labelFeeds(networks, [...labels, ...labels], undefined, drawn.rows, 'quantize()');
   const one = { dtype: 'float32' as const, dims: [], data: Float32Array.of(1) };
   const feeds: Record<QuantizedKind, { reader: RowReader; feed: Feed }> = {
-    encoder: { reader, feed: async (from, to) => ({ [encoder.input]: await reader.read(from, to) }) },
-    decoder: { reader: drawn, feed: async (from, to) => ({ [decoder.input]: await drawn.read(from, to) }) },
+    encoder: {
+      reader,
+      feed: async (from, to) => ({ [encoder.input]: await reader.read(from, to), ...told?.(from, to) }),
+    },
+    decoder: {
+      reader: drawn,
+      feed: async (from, to) => ({ [decoder.input]: await drawn.read(from, to), ...toldTwice?.(from, to) }),
+    },
     objective: {
       reader,
       feed: async (from, to) => ({
         [NAMES.input]: await reader.read(from, to),
         [NAMES.epsilon]: normalRows(to - from, dims.slice(1), seed, STREAMS.scoreNoise, from),
         [NAMES.klWeight]: one,
+        ...told?.(from, to),
       }),
     },
   };

@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readModel } from '../../src/graph/index.js';
-import { type QuantizationReport, Vae } from '../../src/index.js';
+import { type LabelledOptions, type QuantizationReport, Vae, type VaeOptions } from '../../src/index.js';
 import { digits } from '../support/digits.js';
 
 const train = digits(2000);
@@ -82,6 +82,72 @@ test('saved as a pair it gives the same bits; it cannot be trained', async () =>
     code: 'ERR_VAE_OPTION',
     message: expect.stringContaining('8-bit'),
   });
+});
+
+test('saved and loaded it is the same model, to the bit, without its float32 weights', async () => {
+  const directory = join(folder, 'saved');
+  await int8.save(directory);
+  await using again = await Vae.load(directory);
+  expect(again.info).toEqual({ ...int8.info, precision: 'int8', trainedEpochs: undefined });
+  expect(again.info).toMatchObject({ latentDim: 8, layers: [{ name: 'z', size: 8 }], likelihood: vae.info.likelihood });
+  expect(data((await again.encode(held)).mean)).toEqual(data((await int8.encode(held)).mean));
+  expect(data(await again.sample(5, { seed: 3 }))).toEqual(data(await int8.sample(5, { seed: 3 })));
+  const [a, b] = [await again.score(held), await int8.score(held)];
+  expect(a).toEqual(b);
+  expect(a.reconstruction.reduce((sum, value) => sum + value, 0) / 300).toBeCloseTo(report.reconstruction.int8, 3);
+  expect((await again.latentStatistics(held)).activeUnits).toBeGreaterThan(2);
+  const sizes = await Promise.all(
+    (await readdir(directory)).map(async (name) => (await stat(join(directory, name))).size),
+  );
+  // Encoder, decoder and the bound, which holds both once more.
+  expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(2.3 * report.bytes.int8);
+
+  await expect(again.score(held, { importanceSamples: 5 })).rejects.toThrow(
+    /saved in 8-bit integers, without the graphs of/,
+  );
+  for (const call of [again.fit(train), again.toCodec(train), again.save(directory, { training: true })]) {
+    await expect(call).rejects.toMatchObject({ code: 'ERR_VAE_OPTION', message: expect.stringContaining('8-bit') });
+  }
+  expect(() => again.parameter('encoder.hidden.0.weight')).toThrow(/8-bit/);
+  // Saved once more, from the loaded one, and loaded beside a clone.
+  await again.save(join(folder, 'copy'));
+  await using copy = await Vae.load(join(folder, 'copy'));
+  await using clone = copy.clone();
+  expect(data((await clone.encode(held)).mean)).toEqual(data((await int8.encode(held)).mean));
+
+  await truncate(join(directory, 'objective.onnx'), 100);
+  await expect(Vae.load(directory)).rejects.toMatchObject({ code: 'ERR_VAE_FORMAT' });
+});
+
+const image = { kind: 'image', height: 28, width: 28 } as const;
+const wide: VaeOptions['architecture'] = { type: 'mlp', hidden: [64] };
+const models: [name: string, options: VaeOptions][] = [
+  ['labels', { input: image, architecture: wide, condition: { classes: 10 } }],
+  ['a learned prior', { input: image, architecture: wide, prior: { type: 'vamp', components: 20 } }],
+  ['a flow', { input: image, architecture: wide, posterior: { type: 'iaf', steps: 1, hidden: 64 } }],
+  ['a ladder', { input: image, architecture: { type: 'ladder', latents: [8, 4], hidden: [64, 32] } }],
+  [
+    'latents that have places',
+    { input: image, architecture: { type: 'conv', channels: [32, 64], latent: 'map' }, latentDim: 32 },
+  ],
+];
+test.each(models)('a model with %s is quantised, saved and loaded', async (name, options) => {
+  await using model = await Vae.create({ ...options, seed: 4 });
+  const labels: LabelledOptions = name === 'labels' ? { labels: held.labels } : {};
+  const one: LabelledOptions = name === 'labels' ? { labels: 7 } : {};
+  const { vae: small, report: lost } = await model.quantize(held, labels);
+  await using _ = small;
+  expect(lost.products).toBeGreaterThan(1);
+  expect(Math.abs(lost.loss)).toBeLessThan(0.02 * lost.reconstruction.float32);
+  const directory = join(folder, name);
+  await small.save(directory);
+  await using again = await Vae.load(directory);
+  expect(again.info).toEqual(small.info);
+  expect(data((await again.encode(held, labels)).mean)).toEqual(data((await small.encode(held, labels)).mean));
+  expect(data(await again.sample(3, { seed: 1, ...one }))).toEqual(data(await small.sample(3, { seed: 1, ...one })));
+  const drawn = { sample: true, seed: 2, ...labels } as const;
+  expect(data(await again.reconstruct(held, drawn))).toEqual(data(await small.reconstruct(held, drawn)));
+  expect(await again.score(held, labels)).toEqual(await small.score(held, labels));
 });
 
 test('convolutions of imported models are quantised too', async () => {
