@@ -26,7 +26,8 @@ export interface VaeErrorOptions {
 export class VaeError extends Error {
   override readonly name = 'VaeError';
   readonly code: VaeErrorCode;
-  readonly ortCode?: number;
+  /** Declared only: where there is none, printing the error does not show it. */
+  declare readonly ortCode?: number;
 
   constructor(code: VaeErrorCode, message: string, options: VaeErrorOptions = {}) {
     super(printable(message), options.cause === undefined ? undefined : { cause: options.cause });

@@ -7,6 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { compileBinding } from './compiled.js';
 import { linearEvalModel, linearTrainingModel, slowModel } from './models.js';
 
+/** Sanitizers make programs many times slower. */
+const PATIENCE_MS = Number(process.env['NODE_VAE_TEST_PATIENCE_MS'] ?? 100_000);
 let folder: string;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'node-vae-life-'));
@@ -83,7 +85,7 @@ async function run(
   await writeFile(file, `${header}\n${body}`);
   const started = performance.now();
   return new Promise((done) => {
-    execFile(process.execPath, [file], { timeout: 100_000 }, (error, stdout, stderr) => {
+    execFile(process.execPath, [file], { timeout: PATIENCE_MS }, (error, stdout, stderr) => {
       const code = error === null ? 0 : (error.signal ?? error.code ?? null);
       done({ code, out: `${stdout}${stderr}`.trim(), seconds: (performance.now() - started) / 1000 });
     });

@@ -7,6 +7,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Vae } from '../../src/index.js';
 import { compileBinding } from '../binding/compiled.js';
 
+/** Sanitizers make programs many times slower. */
+const PATIENCE_MS = Number(process.env['NODE_VAE_TEST_PATIENCE_MS'] ?? 60_000);
 let folder: string;
 
 /** Loads the model and does what it is told; `busy` keeps several batches in flight. */
@@ -62,7 +64,7 @@ async function run(script: string): Promise<{ code: number | null; signal: strin
   const path = join(folder, `main-${scripts}.mjs`);
   await writeFile(path, MAIN + script);
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [path], { timeout: 60_000 }, (_error, out, err) =>
+    const child = execFile(process.execPath, [path], { timeout: PATIENCE_MS }, (_error, out, err) =>
       resolve({ code: child.exitCode, signal: child.signalCode, out: out.trim(), err }),
     );
   });
