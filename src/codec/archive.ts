@@ -1,10 +1,17 @@
 import { Lifetime } from '../core/disposal.js';
 import { VaeError } from '../core/errors.js';
 import type { ByteSource } from './archive/bytes.js';
-import type { ChunkItems } from './archive/chunk.js';
+import { type ChunkItems, checksumOf, decodeNames } from './archive/chunk.js';
 import { type ArchiveHeader, itemSizeOf } from './archive/format.js';
 import { openSource } from './archive/open-source.js';
-import { type ArchiveLayout, itemsLayout, readChunk, readLayout, readModel } from './archive/reader.js';
+import {
+  type ArchiveLayout,
+  itemsLayout,
+  readChunk,
+  readChunkChecksum,
+  readLayout,
+  readModel,
+} from './archive/reader.js';
 import { Codec } from './codec.js';
 import { type CodecInput, findCodec, shippedCodecOf } from './find-codec.js';
 
@@ -99,6 +106,25 @@ export class Archive implements AsyncDisposable {
    */
   readChunk(index: number, signal?: AbortSignal): Promise<ArchiveItems> {
     return this.#lifetime.run(async () => this.#asItems(await this.#load(index, signal)));
+  }
+
+  /** Inside use: whether what `items` gives, told the names, are the items of a chunk, by its checksum. */
+  matches(
+    index: number,
+    items: (names: readonly string[] | undefined) => Promise<Uint8Array | undefined>,
+  ): Promise<boolean> {
+    return this.#lifetime.run(async () => {
+      const entry = this.#layout.chunks[index]!;
+      try {
+        const { checksum, names } = await readChunkChecksum(this.#source, this.itemSize, entry);
+        const found = await items(decodeNames(Buffer.from(names), entry.items));
+        return found !== undefined && Buffer.from(checksumOf(found, names)).equals(checksum);
+      } catch (error) {
+        // A damaged chunk is reported when it is decoded.
+        if (error instanceof VaeError && error.code === 'ERR_VAE_FORMAT') return false;
+        throw error;
+      }
+    });
   }
 
   /** Items start..start+count, decoding only the chunks they lie in. */

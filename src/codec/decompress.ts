@@ -1,4 +1,5 @@
-import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
@@ -11,7 +12,7 @@ import { type Archive, type ArchiveItems, type DamagedChunk, openArchive } from 
 import { refuseDamage } from './damage.js';
 import type { CodecInput, LossyCodecInput } from './find-codec.js';
 import { arrayHeader } from './items/array-file.js';
-import { encodePng } from './items/image-files.js';
+import { encodePng, readImage } from './items/image-files.js';
 import { checkName, pathWithin } from './items/safe-path.js';
 import { unpackPictures } from './lossy/unpack-pictures.js';
 import { inOrder } from './pipeline.js';
@@ -60,12 +61,20 @@ export interface DecompressResult {
   readonly damaged: readonly DamagedChunk[];
   /** False for an archive that lost its end: there may have been more items. */
   readonly complete: boolean;
+  /** Chunks that an interrupted run had unpacked before. */
+  readonly resumedChunks: number;
   readonly seconds: number;
+}
+
+interface Unpacked {
+  readonly path: string;
+  readonly resumedChunks: number;
 }
 
 /**
  * Writes the items of an archive as files again: an IDX or .npy file with the same elements, or PNG
  * images with the same pixels; pictures that were compressed with loss as PNG too. A file appears under its name only when it is complete.
+ * An aborted or killed run is gone on from by the next.
  *
  * @throws VaeError ERR_VAE_FORMAT naming each damaged chunk (see `salvage`), ERR_VAE_REPRODUCIBILITY
  *   for another model, ERR_VAE_IO where something cannot be read or written.
@@ -98,9 +107,9 @@ export async function decompress(input: string | Uint8Array, options: Decompress
   try {
     await mkdir(parsed.output, { recursive: true });
     const unpack = archive.header.kind === 'images' ? unpackImages : unpackArray;
-    const path = await unpack(archive, parsed, damaged);
+    const { path, resumedChunks } = await unpack(archive, parsed, damaged);
     return {
-      ...{ items: archive.length, bytesOut, path, damaged, complete: archive.complete },
+      ...{ items: archive.length, bytesOut, path, damaged, complete: archive.complete, resumedChunks },
       seconds: (performance.now() - started) / 1000,
     };
   } catch (error) {
@@ -120,41 +129,91 @@ async function holdsPictures(input: string | Uint8Array): Promise<boolean> {
   }
 }
 
-async function unpackArray(archive: Archive, options: Parsed, damaged: DamagedChunk[]): Promise<string> {
-  const { header } = archive;
+async function unpackArray(archive: Archive, options: Parsed, damaged: DamagedChunk[]): Promise<Unpacked> {
+  const { header, itemSize } = archive;
   const kind = header.kind === 'idx' ? 'idx' : 'npy';
   const name = basename(header.name ?? `items.${kind}`);
   if (checkName(name).length !== 1)
     throw new VaeError('ERR_VAE_FORMAT', `The archive's name "${name}" is not a file name.`);
   const path = await pathWithin(options.output, name);
   const partial = join(dirname(path), `.${name}.partial`);
-  const file = await open(partial, 'w');
+  const start = arrayHeader(kind, [archive.length, ...(header.rowShape ?? header.itemShape)]);
+  const file = await open(partial, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW);
   try {
-    await file.writeFile(arrayHeader(kind, [archive.length, ...(header.rowShape ?? header.itemShape)]));
-    await eachChunk(archive, options, damaged, async (chunk, items) => {
-      await file.writeFile(items?.data ?? new Uint8Array(archive.chunk(chunk).items * archive.itemSize));
+    const done = await chunksThere(archive, file, start, options.signal);
+    let at =
+      start.length + (done === 0 ? 0 : archive.chunk(done - 1).firstItem + archive.chunk(done - 1).items) * itemSize;
+    await file.truncate(at);
+    if (done === 0) await writeAll(file, start, 0);
+    await eachChunk(archive, options, done, damaged, async (chunk, items) => {
+      const bytes = items?.data ?? new Uint8Array(archive.chunk(chunk).items * itemSize);
+      await writeAll(file, bytes, at);
+      at += bytes.length;
     });
     refuseDamage(damaged, options);
     await file.sync();
     await file.close();
     await rename(partial, path);
+    return { path, resumedChunks: done };
   } catch (error) {
     await file.close().catch(() => {});
-    await rm(partial, { force: true });
+    // What was unpacked before an interruption is gone on from.
+    if (!options.signal?.aborted) await rm(partial, { force: true });
     throw error;
   }
-  return path;
 }
 
-async function unpackImages(archive: Archive, options: Parsed, damaged: DamagedChunk[]): Promise<string> {
+/** How many chunks an interrupted run had written into the file, from the first on. */
+async function chunksThere(
+  archive: Archive,
+  file: FileHandle,
+  start: Uint8Array,
+  signal: AbortSignal | undefined,
+): Promise<number> {
+  const { size } = await file.stat();
+  const read = async (from: number, length: number): Promise<Uint8Array | undefined> => {
+    if (from + length > size) return undefined;
+    const bytes = new Uint8Array(length);
+    let done = 0;
+    while (done < length) {
+      const { bytesRead } = await file.read(bytes, done, length - done, from + done);
+      if (bytesRead === 0) return undefined;
+      done += bytesRead;
+    }
+    return bytes;
+  };
+  const found = await read(0, start.length);
+  if (found === undefined || Buffer.compare(found, start) !== 0) return 0;
+  for (let chunk = 0; chunk < archive.chunkCount; chunk += 1) {
+    signal?.throwIfAborted();
+    const { firstItem, items } = archive.chunk(chunk);
+    const { itemSize } = archive;
+    if (!(await archive.matches(chunk, () => read(start.length + firstItem * itemSize, items * itemSize))))
+      return chunk;
+  }
+  return archive.chunkCount;
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
+  for (let done = 0; done < bytes.length; ) {
+    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
+    done += bytesWritten;
+  }
+}
+
+async function unpackImages(archive: Archive, options: Parsed, damaged: DamagedChunk[]): Promise<Unpacked> {
   const seen = new Set<string>();
-  await eachChunk(archive, options, damaged, async (chunk, items) => {
+  const { itemSize, itemShape } = archive;
+  const nameOf = (names: readonly string[] | undefined, chunk: number, index: number): string =>
+    names?.[index] ?? `${String(archive.chunk(chunk).firstItem + index).padStart(6, '0')}.png`;
+  let done = 0;
+  // Images that an interrupted run had written, whole chunks of them, are as good as new ones.
+  while (done < archive.chunkCount && (await imagesThere(archive, done, options.output, nameOf, seen))) done += 1;
+  await eachChunk(archive, options, done, damaged, async (chunk, items) => {
     if (items === undefined) return;
-    const { itemSize, itemShape } = archive;
-    const { firstItem } = archive.chunk(chunk);
     const files = await Promise.all(
       Array.from({ length: items.shape[0]! }, async (_, index) => {
-        const name = items.names?.[index] ?? `${String(firstItem + index).padStart(6, '0')}.png`;
+        const name = nameOf(items.names, chunk, index);
         const key = name.toLowerCase();
         if (seen.has(key)) throw new VaeError('ERR_VAE_FORMAT', `The archive names two items "${name}".`);
         seen.add(key);
@@ -168,20 +227,51 @@ async function unpackImages(archive: Archive, options: Parsed, damaged: DamagedC
     await writeFilesAtomically(files);
   });
   refuseDamage(damaged, options);
-  return options.output;
+  return { path: options.output, resumedChunks: done };
 }
 
-/** Decodes all chunks, several at once; `take` gets them in order, undefined for a damaged one. */
+/** Whether all images of a chunk are in the folder with the pixels that they should have. */
+async function imagesThere(
+  archive: Archive,
+  chunk: number,
+  folder: string,
+  nameOf: (names: readonly string[] | undefined, chunk: number, index: number) => string,
+  seen: Set<string>,
+): Promise<boolean> {
+  const { itemSize, itemShape } = archive;
+  const { items: count } = archive.chunk(chunk);
+  const keys: string[] = [];
+  const there = await archive.matches(chunk, async (names) => {
+    const items = new Uint8Array(count * itemSize);
+    for (let index = 0; index < count; index += 1) {
+      const name = nameOf(names, chunk, index);
+      const path = join(folder, ...checkName(name));
+      const found = await lstat(path).catch(() => undefined);
+      if (!found?.isFile()) return undefined;
+      const item = await readImage(path, itemShape).catch(() => undefined);
+      if (item === undefined) return undefined;
+      items.set(item, index * itemSize);
+      keys.push(name.toLowerCase());
+    }
+    return items;
+  });
+  if (there) for (const key of keys) seen.add(key);
+  return there;
+}
+
+/** Decodes all chunks from one on, several at once; `take` gets them in order, undefined for a damaged one. */
 async function eachChunk(
   archive: Archive,
   { threads, signal, onProgress }: Parsed,
+  from: number,
   damaged: DamagedChunk[],
   take: (chunk: number, items: ArchiveItems | undefined) => Promise<void>,
 ): Promise<void> {
   await inOrder(
-    archive.chunkCount,
+    archive.chunkCount - from,
     threads,
-    async (chunk) => {
+    async (index) => {
+      const chunk = from + index;
       signal?.throwIfAborted();
       try {
         return await archive.readChunk(chunk, signal);
@@ -192,7 +282,8 @@ async function eachChunk(
         return undefined;
       }
     },
-    async (items, chunk) => {
+    async (items, index) => {
+      const chunk = from + index;
       await take(chunk, items);
       const { firstItem, items: count } = archive.chunk(chunk);
       onProgress?.({ items: firstItem + count, totalItems: archive.length });

@@ -38,7 +38,7 @@ Examples:
         const { decompress } = await import('../../index.js');
         let progress: RowProgress | undefined;
         try {
-          const { items, bytesOut, path, damaged, complete, seconds } = await decompress(archive, {
+          const { items, bytesOut, path, damaged, complete, resumedChunks, seconds } = await decompress(archive, {
             output: flags.out,
             ...(flags.model !== undefined && { model: flags.model }),
             ...(flags.salvage && { salvage: true }),
@@ -51,11 +51,12 @@ Examples:
             },
           });
           return {
-            data: { path, items, bytesOut, complete, damaged, seconds },
+            data: { path, items, bytesOut, complete, damaged, resumedChunks, seconds },
             rows: [
               ['Unpacked', path],
               ['Items', count(items)],
               ['Speed', `${(bytesOut / 1e6 / seconds).toFixed(2)} MB/s`],
+              ...(resumedChunks > 0 ? [['Resumed', `${count(resumedChunks)} chunks were there`] as const] : []),
               ...(complete ? [] : [['Incomplete', 'the archive has no end; there may have been more items'] as const]),
               ...damaged.map(({ chunk, reason }) => [`Chunk ${chunk} lost`, reason] as const),
             ],

@@ -130,16 +130,34 @@ export async function readChunk(
   return decodeChunk(codec, record, payload, itemSize, signal);
 }
 
+/** What a chunk decodes to, told without decoding its items: their checksum, and the names it covers. */
+export async function readChunkChecksum(
+  source: ByteSource,
+  itemSize: number,
+  entry: IndexEntry,
+): Promise<{ checksum: Uint8Array; names: Uint8Array }> {
+  const record = await readChunkHeader(source, itemSize, entry);
+  const { checksum, namesBytes, namesDecoded } = record;
+  if (namesBytes === 0) return { checksum, names: new Uint8Array(0) };
+  const block = await source.read(entry.offset + RECORD_BYTES, namesBytes);
+  return { checksum, names: await inflate(block, namesDecoded) };
+}
+
 /** A chunk as it is stored. */
 export async function readChunkRecord(
   source: ByteSource,
   itemSize: number,
   entry: IndexEntry,
 ): Promise<{ record: RecordHeader; payload: Uint8Array }> {
+  const record = await readChunkHeader(source, itemSize, entry);
+  return { record, payload: await source.read(entry.offset + RECORD_BYTES, record.payloadBytes) };
+}
+
+async function readChunkHeader(source: ByteSource, itemSize: number, entry: IndexEntry): Promise<RecordHeader> {
   const bytes = await source.read(entry.offset, RECORD_BYTES);
   const record = decodeRecord(bytes, itemSize);
   if (record.kind !== 'chunk' || record.items !== entry.items || recordCrc(bytes) !== entry.recordCrc) {
     throw damaged('a chunk is not the one its index names');
   }
-  return { record, payload: await source.read(entry.offset + RECORD_BYTES, record.payloadBytes) };
+  return record;
 }

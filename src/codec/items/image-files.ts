@@ -81,7 +81,8 @@ async function filesOf(path: string): Promise<{ path: string; name: string }[]> 
   }
 }
 
-async function readImage(path: string, itemShape: readonly number[]): Promise<Uint8Array> {
+/** Pixels of an image file, channels first. */
+export async function readImage(path: string, itemShape: readonly number[]): Promise<Uint8Array> {
   const { default: sharp } = await import('sharp');
   let decoded: { data: Buffer; info: { width: number; height: number; channels: number } };
   try {

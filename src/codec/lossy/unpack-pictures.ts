@@ -38,7 +38,7 @@ export async function unpackPictures(input: string | Uint8Array, options: Unpack
     const bytesOut = await unpackAll(archive, options, damaged);
     refuseDamage(damaged, options);
     return {
-      ...{ items: archive.length, bytesOut, path: output, damaged, complete: archive.complete },
+      ...{ items: archive.length, bytesOut, path: output, damaged, complete: archive.complete, resumedChunks: 0 },
       seconds: (performance.now() - started) / 1000,
     };
   } catch (error) {
