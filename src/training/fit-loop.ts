@@ -2,6 +2,7 @@
 import { NAMES, TERMS } from '../architectures/graphs.js';
 import type { NativeAbortFlag, NativeTrainingSession, RowTransform, TrainResult } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
+import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import type { LatentLayer, LatentStatistics } from '../latent/statistics.js';
@@ -55,8 +56,9 @@ const MOST_BATCHES_PER_REQUEST = 512;
 /** With `skip`, a run that does nothing but skip has diverged. */
 const MOST_SKIPPED_IN_A_ROW = 20;
 
-/** Batches that rows are read for while one is worked on. */
-const BATCHES_AHEAD = 2;
+/** Batches that rows are read for while one is worked on, in no more memory than this. */
+export const MOST_BATCHES_AHEAD = 4;
+const MOST_BYTES_AHEAD = 256 * 2 ** 20;
 
 /** Runs epochs until `options.epochs` are done. The state stays true whatever ends the run. */
 export async function runEpochs(
@@ -78,6 +80,7 @@ class Run {
   readonly #rows: number;
   readonly #feed: RowFeed;
   readonly #orders: EpochOrders;
+  readonly #batchesAhead: number;
   /** What is evaluated after every epoch: the validation data, else some of the training data for its latents. */
   readonly #evaluated: { readonly feed: RowFeed; readonly rows: Uint32Array; readonly heldOut: boolean };
   readonly #flag: NativeAbortFlag | undefined;
@@ -107,6 +110,9 @@ class Run {
     this.#learningRate = scheduleFunction(learningRate ?? optimizer.learningRate);
     this.#klWeight = scheduleFunction(klWeight);
     this.#orders = new EpochOrders(train.length, loop.seed, loop.options.shuffle);
+    const rowBytes = elementCount(train.rowShape) * (train.dtype === 'uint8' ? 1 : 4);
+    const fitting = Math.floor(MOST_BYTES_AHEAD / (rowBytes * loop.options.batchSize));
+    this.#batchesAhead = Math.max(1, Math.min(MOST_BATCHES_AHEAD, fitting));
     this.#feed = feedRows(session, loop.names, train, loop.transform, signal);
     this.#evaluated = {
       feed: feedRows(session, loop.names, validation ?? train, loop.transform, signal),
@@ -199,7 +205,7 @@ class Run {
     const rows = sum(sizes);
     const { epoch, position } = state;
     const wanted = this.#orders.of(epoch).subarray(position, position + rows);
-    const ahead = this.#orders.ahead(epoch, position + rows, options.batchSize, BATCHES_AHEAD, options.epochs);
+    const ahead = this.#orders.ahead(epoch, position + rows, options.batchSize, this.#batchesAhead, options.epochs);
     const indices = await this.#feed.prepare(wanted, ahead);
     const points = Array.from(sizes, (_, batch) => this.#point(batch));
     const learningRates = Float64Array.from(
