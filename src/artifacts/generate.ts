@@ -15,6 +15,7 @@ import { type ArtifactsManifest, writeManifest } from './manifest.js';
 import { writeKernelMarks } from './native-kernels.js';
 import { buildOptimizer } from './optimizer-graph.js';
 import type { OptimizerConfig } from './optimizer-options.js';
+import { orderForRelease } from './release-order.js';
 
 export const ARTIFACT_FILES = {
   training: 'training_model.onnx',
@@ -89,6 +90,7 @@ export function generateArtifacts(options: GenerateOptions): Artifacts {
   builder.graph.outputs = kept.map((name) => builder.value(name));
   for (const name of names) builder.output(`${name}_grad`, gradients.get(name)!);
   removeDeadNodes(trainingModel);
+  orderForRelease(trainingModel.graph);
   writeKernelMarks(trainingModel, kernels);
 
   const noDecay = new Set(options.noDecay ?? names.filter((_, index) => values[index]!.dims.length <= 1));
