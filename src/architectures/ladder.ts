@@ -20,6 +20,12 @@ import { defineHierarchy, headShape } from './architecture.js';
 /** Added to the log-variances that the encoder gives. */
 const FIRST_LOG_VARIANCE = -2;
 
+/**
+ * Log-variances stay, smoothly, within plus and minus this: while the divergence counts for little, nothing
+ * else keeps a layer from becoming so sure that a density overflows.
+ */
+const MOST_LOG_VARIANCE = 10;
+
 /** Where a layer's latents come from on the way down, given its prior (none: standard normal). */
 type Choose = (layer: number, prior: Gaussian | undefined) => Value;
 
@@ -76,10 +82,15 @@ export const ladder = defineHierarchy({
     };
     const block = (scope: Scope, x: Value, inputs: number, outputs: number, normalised: boolean): Value =>
       dense(scope.at(1), dense(scope.at(0), x, inputs, outputs, normalised), outputs, outputs, normalised);
-    const gaussian = (scope: Scope, x: Value, inputs: number, size: number, start: number): Gaussian => ({
-      mean: linear(scope.at('mean'), x, inputs, size),
-      logVariance: scope.g.op('Add', [linear(scope.at('log_variance'), x, inputs, size), scope.g.scalar(start)]),
-    });
+    const gaussian = (scope: Scope, x: Value, inputs: number, size: number, start: number): Gaussian => {
+      const { g } = scope;
+      const most = g.scalar(MOST_LOG_VARIANCE);
+      const raw = g.op('Add', [linear(scope.at('log_variance'), x, inputs, size), g.scalar(start)]);
+      return {
+        mean: linear(scope.at('mean'), x, inputs, size),
+        logVariance: g.op('Mul', [g.op('Tanh', [g.op('Div', [raw, most])]), most]),
+      };
+    };
 
     /** What the encoder says of each layer, [N, ...], from the data upwards. */
     const climb = (scope: Scope, x: Value, condition: Value | undefined): Gaussian[] => {
