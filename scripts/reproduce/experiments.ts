@@ -35,11 +35,11 @@ export const EXPERIMENTS: Readonly<Record<string, Experiment>> = {
       objective: { type: 'iwae', samples: 5 },
       seed: 1,
     },
-    epochs: 200,
+    epochs: 300,
     fit: () => ({
       batchSize: 100,
       optimizer: { type: 'adam', epsilon: 1e-4 },
-      learningRate: { type: 'cosine', from: 2e-3, to: 1e-5 },
+      learningRate: { type: 'cosine', from: 1e-3, to: 1e-5 },
     }),
     figure: { kind: 'nats', importanceSamples: 5000 },
     limit: 88,

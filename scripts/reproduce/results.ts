@@ -15,6 +15,8 @@ export interface Result {
   readonly testImages: number;
   readonly epochs: number;
   readonly trainMinutes: number;
+  /** Of training and scoring, all threads together: what does not depend on who else uses the machine. */
+  readonly processorMinutes?: number;
   readonly parameters: number;
   readonly seed: number;
   readonly machine: string;
@@ -42,6 +44,9 @@ ${results.map(section).join('\n')}`;
 }
 
 function section(result: Result): string {
+  const { processorMinutes } = result;
+  const work =
+    processorMinutes === undefined ? '' : ` (${processorMinutes.toFixed(1)} of processor time, scoring included)`;
   const { title, figure, limit, published, model } = EXPERIMENTS[result.experiment]!;
   const unit = figure.kind === 'nats' ? `nats (${figure.importanceSamples} samples)` : 'bits/dim';
   const digits = figure.kind === 'nats' ? 2 : 3;
@@ -56,7 +61,7 @@ ${title}.
 ${published.map(({ source, figure: value }) => `| ${source} | ${value.toFixed(digits)} |`).join('\n')}
 
 Reconstruction ${result.reconstruction.toFixed(2)} nats, KL divergence ${result.kl.toFixed(2)} nats, mean of ${result.testImages} test images.
-${result.epochs} epochs in ${result.trainMinutes.toFixed(1)} minutes, ${result.parameters} parameters, seed ${result.seed}; ${result.machine}.
+${result.epochs} epochs in ${result.trainMinutes.toFixed(1)} minutes${work}, ${result.parameters} parameters, seed ${result.seed}; ${result.machine}.
 
 \`\`\`json
 ${JSON.stringify(model)}

@@ -85,6 +85,7 @@ async function reproduce(name: string, experiment: Experiment): Promise<void> {
     testImages: scores.kl.length,
     epochs: history.length,
     trainMinutes,
+    processorMinutes: (process.cpuUsage().user + process.cpuUsage().system) / 60e6,
     parameters: vae.info.parameterCount,
     seed: Number(experiment.model.seed ?? 0),
     machine: `${cpus()[0]?.model.trim() ?? 'unknown processor'}, ${values.threads} threads`,
