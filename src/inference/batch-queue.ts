@@ -1,6 +1,9 @@
 /** Gathers concurrent requests into batches. */
 import { VaeError } from '../core/errors.js';
 
+/** Batches are not made smaller than this so that several can run at once. */
+const SMALLEST_SHARE = 8;
+
 export interface BatchQueueOptions<In, Out> {
   /** Rows of a batch at most; a request of more goes by itself. */
   readonly maxBatch: number;
@@ -32,13 +35,15 @@ interface Running<In, Out> {
 /**
  * A batch goes off when it is full, when its first request has waited long enough, or at once when one
  * before it ends: while the machine is busy requests gather by themselves, and when it is not they do
- * not wait for company longer than asked.
+ * not wait for company longer than asked. Where several run at once, each takes its share of the rows, so
+ * that they end one after another and not all together.
  */
 export class BatchQueue<In, Out> {
   readonly #options: BatchQueueOptions<In, Out>;
   #waiting: Waiting<In, Out>[] = [];
   #rows = 0;
   #running = 0;
+  #runningRows = 0;
   #timer: NodeJS.Timeout | NodeJS.Immediate | undefined;
   readonly #room: (() => void)[] = [];
   #idle: (() => void) | undefined;
@@ -117,9 +122,11 @@ export class BatchQueue<In, Out> {
     while (this.#waiting.length > 0 && this.#running < concurrency) {
       let count = 0;
       let rows = 0;
+      const share = Math.max(SMALLEST_SHARE, Math.ceil((this.#rows + this.#runningRows) / concurrency));
+      const most = Math.min(maxBatch, share);
       while (count < this.#waiting.length) {
         const next = this.#waiting[count]!.rows;
-        if (count > 0 && rows + next > maxBatch) break;
+        if (count > 0 && rows + next > most) break;
         rows += next;
         count += 1;
       }
@@ -127,6 +134,7 @@ export class BatchQueue<In, Out> {
       this.#waiting = members === this.#waiting ? [] : this.#waiting.slice(count);
       this.#rows -= rows;
       this.#running += 1;
+      this.#runningRows += rows;
       void this.#run(members, rows);
     }
     if (this.#rows < this.#options.maxQueue) for (const resolve of this.#room.splice(0)) resolve();
@@ -146,6 +154,7 @@ export class BatchQueue<In, Out> {
       await this.#runAlone(running, error);
     }
     this.#running -= 1;
+    this.#runningRows -= rows;
     if (this.#waiting.length > 0) this.#start();
     else if (this.#running === 0) this.#idle?.();
   }

@@ -14,7 +14,7 @@ export const batcherSchema = z.strictObject({
   maxBatch: z.int().positive().max(65_536).default(64),
   maxDelayMs: z.number().min(0).max(60_000).default(0),
   maxQueue: z.int().positive().default(1024),
-  concurrency: z.int().positive().max(64).default(1),
+  concurrency: z.int().positive().max(64).default(2),
 });
 
 export interface BatcherOptions {
@@ -27,7 +27,10 @@ export interface BatcherOptions {
   readonly maxDelayMs?: number;
   /** Rows that may wait; a request beyond is refused with ERR_VAE_BUSY. Default 1024. */
   readonly maxQueue?: number;
-  /** Runs at once. Default 1. */
+  /**
+   * Runs at once. Default 2: while one runs, the JavaScript thread hands out the results of the other and
+   * takes new requests.
+   */
   readonly concurrency?: number;
 }
 

@@ -127,6 +127,29 @@ describe('the queue', () => {
     expect(await Promise.all(results)).toEqual([10, 20, 30, 40, 50, 60]);
   });
 
+  test('shares its rows among the runs that may go on at once, but makes no crumbs of them', async () => {
+    const { queue, runs } = setUp({ maxBatch: 64, maxQueue: 100, concurrency: 2 });
+    const submit = (count: number) => Array.from({ length: count }, (_, at) => queue.submit(at, 1, undefined));
+    const sizes = () => runs.map(({ requests }) => requests.length);
+    const few = submit(8);
+    await turn();
+    expect(sizes()).toEqual([8]);
+    runs[0]!.end();
+    await Promise.all(few);
+    submit(60);
+    await turn();
+    expect(sizes()).toEqual([8, 30, 30]);
+    // Those whose results came ask again while the others' run goes on: neither takes it all.
+    submit(30);
+    runs[1]!.end();
+    await turn();
+    expect(sizes()).toEqual([8, 30, 30, 30]);
+    submit(2);
+    runs[2]!.end();
+    await turn();
+    expect(sizes()).toEqual([8, 30, 30, 30, 2]);
+  });
+
   test('waits for company no longer than asked', async () => {
     const { queue, runs } = setUp({ maxDelayMs: 40 });
     const start = performance.now();
