@@ -100,13 +100,15 @@ export class Dataset {
   /**
    * Copies the rows of these numbers, in this order, repeats allowed: [rows.length, ...rowShape].
    *
+   * @param pass where rows differ from pass to pass, as augmented ones do: which pass is wanted. The same pass gives
+   *   the same rows, in whatever order they are read. Default: for each row the one after that read last.
    * @throws VaeError ERR_VAE_DATA for a number outside the dataset, or for NaN or infinity among the values;
    *   `signal.reason` when aborted.
    */
-  async read(rows: ArrayLike<number>, signal?: AbortSignal): Promise<RowArray> {
+  async read(rows: ArrayLike<number>, signal?: AbortSignal, pass?: number): Promise<RowArray> {
     for (let index = 0; index < rows.length; index += 1) checkRow(rows[index]!, this.length);
     signal?.throwIfAborted();
-    return this.#rows.read(rows, signal);
+    return this.#rows.read(rows, signal, pass);
   }
 
   /** The first `count` rows; all of them where there are fewer. */

@@ -187,7 +187,7 @@ function describeSource(source: DatasetSource): DatasetSource {
     length: source.length,
     rowShape: source.rowShape,
     ...(source.dtype && { dtype: source.dtype }),
-    read: (rows, signal) => source.read(rows, signal),
+    read: (rows, signal, pass) => source.read(rows, signal, pass),
   };
 }
 

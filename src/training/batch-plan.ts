@@ -1,6 +1,7 @@
 /** Which rows make which batch: the order of an epoch and how it is cut. */
 import { loadAddon } from '../binding/index.js';
 import { STREAMS } from '../binding/streams.js';
+import type { PlannedRows } from './row-feed.js';
 
 /** Row numbers of one epoch in the order they are seen; the same for the same seed and epoch. */
 function epochOrder(rows: number, epoch: number, seed: bigint, shuffle: boolean): Uint32Array {
@@ -32,12 +33,12 @@ export class EpochOrders {
   }
 
   /** Rows of the next `count` batches of an epoch from `position` on, going on into the one after it. */
-  *ahead(epoch: number, position: number, batchSize: number, count: number, epochs: number): Generator<Uint32Array> {
+  *ahead(epoch: number, position: number, batchSize: number, count: number, epochs: number): Generator<PlannedRows> {
     let [at, within] = [position, epoch];
     for (let batch = 0; batch < count; batch += 1, at += batchSize) {
       if (at >= this.#rows) [at, within] = [0, within + 1];
       if (within >= epochs) return;
-      yield this.of(within).subarray(at, at + batchSize);
+      yield { rows: this.of(within).subarray(at, at + batchSize), pass: within };
     }
   }
 }

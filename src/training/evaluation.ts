@@ -12,6 +12,8 @@ const EVALUATION_COUNTER = 2 ** 44;
 /** Rows that are evaluated at once. */
 export const EVALUATION_BATCH = 1024;
 const MOST_BATCHES_PER_REQUEST = 8;
+/** Rows that are drawn anew in every pass are evaluated as they were in the first. */
+const EVALUATION_PASS = 0;
 /** Values for each latent dimension that one request may bring back. */
 const MOST_LATENT_VALUES = 1 << 21;
 /** Training rows that latents are measured on where nothing is held out: enough for means, little beside an epoch. */
@@ -61,7 +63,8 @@ export async function evaluateRows(setting: EvaluationSetting): Promise<Evaluate
     const sizes = batchSizes(rows.length, position, EVALUATION_BATCH, perRequest);
     const end = position + sizes.reduce((total, size) => total + size, 0);
     const next = rows.subarray(end, end + EVALUATION_BATCH);
-    const indices = await feed.prepare(rows.subarray(position, end), next.length > 0 ? [next] : []);
+    const planned = (part: Uint32Array) => ({ rows: part, pass: EVALUATION_PASS });
+    const indices = await feed.prepare(planned(rows.subarray(position, end)), next.length > 0 ? [planned(next)] : []);
     const same = (value: number): Float32Array => new Float32Array(sizes.length).fill(value);
     const result = await session.evaluate(
       {

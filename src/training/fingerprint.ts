@@ -32,7 +32,7 @@ export async function fingerprintOf(data: Dataset, signal?: AbortSignal): Promis
   for (let from = 0; from < count; from += perPiece) {
     const piece = Math.min(perPiece, count - from);
     const rows = Uint32Array.from({ length: piece }, (_, index) => Math.floor(((from + index) * length) / count));
-    hash.update(bytesOf(gather(data, rows, rowSize) ?? (await data.read(rows, signal))));
+    hash.update(bytesOf(gather(data, rows, rowSize) ?? (await data.read(rows, signal, 0))));
     await breathe();
     signal?.throwIfAborted();
   }

@@ -206,7 +206,7 @@ class Run {
     const { epoch, position } = state;
     const wanted = this.#orders.of(epoch).subarray(position, position + rows);
     const ahead = this.#orders.ahead(epoch, position + rows, options.batchSize, this.#batchesAhead, options.epochs);
-    const indices = await this.#feed.prepare(wanted, ahead);
+    const indices = await this.#feed.prepare({ rows: wanted, pass: epoch }, ahead);
     const points = Array.from(sizes, (_, batch) => this.#point(batch));
     const learningRates = Float64Array.from(
       points,

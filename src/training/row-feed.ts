@@ -12,6 +12,12 @@ export interface RowNames {
 
 const AS_THEY_ARE: RowTransform = { scale: 1, offset: 0, binarise: 'none' };
 
+/** Rows of one request; the pass over the data decides how those come out that are drawn anew in each. */
+export interface PlannedRows {
+  readonly rows: Uint32Array;
+  readonly pass: number;
+}
+
 export interface RowFeed {
   /** Most batches that one request may hold. */
   readonly batchesPerRequest: number;
@@ -20,7 +26,7 @@ export interface RowFeed {
    * `ahead` names the rows of the requests after it, which are read while this one is worked on; it is
    * only asked where rows have to be read.
    */
-  prepare(rows: Uint32Array, ahead: Iterable<Uint32Array>): Promise<Uint32Array>;
+  prepare(rows: PlannedRows, ahead: Iterable<PlannedRows>): Promise<Uint32Array>;
 }
 
 export function feedRows(
@@ -53,7 +59,7 @@ function lendMemory(
   };
   return {
     batchesPerRequest: Number.POSITIVE_INFINITY,
-    async prepare(rows) {
+    async prepare({ rows }) {
       // Attaching is a pointer's worth of work; training and validation share one session and its name.
       attach();
       return selected === undefined ? rows : rows.map((row) => selected[row]!);
@@ -76,22 +82,23 @@ function readAhead(
   transform: RowTransform,
   signal: AbortSignal | undefined,
 ): RowFeed {
-  interface Reading {
-    readonly rows: Uint32Array;
+  interface Reading extends PlannedRows {
     readonly values: Promise<RowArray>;
   }
   let waiting: readonly Reading[] = [];
-  const read = (rows: Uint32Array): Reading => {
-    const values = data.read(rows, signal);
+  const read = ({ rows, pass }: PlannedRows): Reading => {
+    const values = data.read(rows, signal, pass);
     // An error shows when the batch's turn comes; until then it is not unhandled.
     values.catch(() => {});
-    return { rows, values };
+    return { rows, pass, values };
   };
-  const readingOf = (rows: Uint32Array): Reading => waiting.find((one) => sameRows(one.rows, rows)) ?? read(rows);
+  const readingOf = (wanted: PlannedRows): Reading =>
+    waiting.find((one) => one.pass === wanted.pass && sameRows(one.rows, wanted.rows)) ?? read(wanted);
   return {
     batchesPerRequest: 1,
-    async prepare(rows, ahead) {
-      const current = readingOf(rows);
+    async prepare(wanted, ahead) {
+      const { rows } = wanted;
+      const current = readingOf(wanted);
       // Begun before this batch is waited for, so that reading never stands still.
       waiting = Array.from(ahead, readingOf);
       const values = await current.values;

@@ -325,3 +325,24 @@ test('rows that are read give the bits of rows in memory', async () => {
   await streamed.fit(read, { epochs: 2, batchSize: 50 });
   expect(parametersOf(streamed)).toEqual(parametersOf(lent));
 });
+
+test('rows that differ from pass to pass are those of their epoch, in a run that is resumed too', async () => {
+  const data = (await toDataset(train)).reshape([1, 28, 28]);
+  const asked = new Set<number | undefined>();
+  const source = () =>
+    data.map(
+      (row, index, pass) => {
+        asked.add(pass);
+        return Float32Array.from(row, (value, at) => ((value / 255) * (1 + ((index + at + 7 * pass!) % 5))) / 5);
+      },
+      { dtype: 'float32' },
+    );
+  await using whole = await make();
+  await whole.fit(source(), { epochs: 3, batchSize: 64 });
+  expect([...asked].sort()).toEqual([0, 1, 2]);
+  await using parts = await make();
+  await parts.fit(source(), { epochs: 1, batchSize: 64 });
+  // As in a new process: another source, which has counted nothing.
+  await parts.fit(source(), { epochs: 3, batchSize: 64, resume: true });
+  expect(parametersOf(parts)).toEqual(parametersOf(whole));
+});

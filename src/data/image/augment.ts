@@ -51,9 +51,12 @@ export function augmentImages(dataset: Dataset, options: AugmentOptions): Datase
   const passes = new Passes(dataset.length);
   const shape = { channels: channels!, height: height!, width: width! };
   return dataset
-    .map((row, index) => change(row, shape, resolved, rowDraws(resolved.seed, index, passes.next(index))), {
-      dtype: dataset.dtype,
-    })
+    .map(
+      (row, index, pass) => change(row, shape, resolved, rowDraws(resolved.seed, index, pass ?? passes.next(index))),
+      {
+        dtype: dataset.dtype,
+      },
+    )
     .withRecipe(dataset.recipe);
 }
 

@@ -34,7 +34,7 @@ export class CropSource {
   }
 
   /** Row i is a crop of picture ⌊i / crops⌋. */
-  readonly read = async (rows: ArrayLike<number>, signal?: AbortSignal): Promise<RowArray> => {
+  readonly read = async (rows: ArrayLike<number>, signal?: AbortSignal, pass?: number): Promise<RowArray> => {
     const { crops, random, seed } = this.#options;
     const { height, width, colour, depth } = this.#recipe;
     const rowSize = CHANNELS[colour] * height * width;
@@ -48,7 +48,7 @@ export class CropSource {
       const picture = await this.#picture(number, signal);
       for (const index of wanted) {
         const row = rows[index]!;
-        const draw = random ? rowDraws(seed, row, this.#passes.next(row)) : () => 0.5;
+        const draw = random ? rowDraws(seed, row, pass ?? this.#passes.next(row)) : () => 0.5;
         const top = Math.floor(draw() * (picture.height - height + 1));
         const left = Math.floor(draw() * (picture.width - width + 1));
         cut(picture, top, left, height, width, out.subarray(index * rowSize, (index + 1) * rowSize));

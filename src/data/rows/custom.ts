@@ -16,8 +16,11 @@ export interface DatasetSource {
   readonly labels?: LabelsInput;
   /** A name for each row, such as the file it came from. */
   readonly names?: readonly string[];
-  /** The rows of these numbers, one after another, as an array of `dtype` that nobody else writes to. */
-  read(rows: ArrayLike<number>, signal?: AbortSignal): Promise<RowArray> | RowArray;
+  /**
+   * The rows of these numbers, one after another, as an array of `dtype` that nobody else writes to. Where they
+   * differ from pass to pass, `pass` says which one it is; undefined: the next, whatever that is.
+   */
+  read(rows: ArrayLike<number>, signal?: AbortSignal, pass?: number): Promise<RowArray> | RowArray;
 }
 
 /** Rows that a source reads when asked; what it returns is checked every time. */
@@ -43,8 +46,8 @@ export function customRows(source: DatasetSource, where: string): Rows {
     dtype,
     ...(labels && { labels: toLabels(labels, length, where) }),
     ...(names && { names }),
-    async read(rows, signal) {
-      const data = await source.read(rows, signal);
+    async read(rows, signal, pass) {
+      const data = await source.read(rows, signal, pass);
       const expected = dtype === 'uint8' ? Uint8Array : Float32Array;
       if (!(data instanceof expected) || data.length !== rows.length * rowSize) {
         throw new VaeError(

@@ -21,6 +21,6 @@ export interface Rows {
   readonly memory?: RowArray;
   /** Where the rows lie in memory in another order. */
   readonly indexed?: IndexedMemory;
-  /** Copies rows whose numbers were checked. */
-  read(rows: ArrayLike<number>, signal?: AbortSignal): Promise<RowArray>;
+  /** Copies rows whose numbers were checked; `pass` as in Dataset.read. */
+  read(rows: ArrayLike<number>, signal?: AbortSignal, pass?: number): Promise<RowArray>;
 }

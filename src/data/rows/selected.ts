@@ -20,10 +20,11 @@ export function selectedRows(from: Rows, chosen: Uint32Array): Rows {
     ...description,
     length: chosen.length,
     dtype: from.dtype,
-    read: (rows, signal) =>
+    read: (rows, signal, pass) =>
       from.read(
         Uint32Array.from(rows, (row) => chosen[row]!),
         signal,
+        pass,
       ),
   };
 }
@@ -48,10 +49,11 @@ export function rangeOfRows(from: Rows, start: number, end: number): Rows {
     ...description,
     length: end - start,
     dtype: from.dtype,
-    read: (rows, signal) =>
+    read: (rows, signal, pass) =>
       from.read(
         Uint32Array.from(rows, (row) => row + start),
         signal,
+        pass,
       ),
   };
 }
