@@ -1,4 +1,5 @@
 // Property tests of the coder without Node: push then pop restores both the data and the message.
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -7,6 +8,8 @@
 
 #include "coder/chunk_codec.h"
 #include "coder/distributions.h"
+#include "coder/latent_codec.h"
+#include "coder/symbol_table.h"
 #include "coder/rans.h"
 #include "coder/test/random_model.h"
 
@@ -14,6 +17,9 @@ namespace node_vae::coder {
 namespace {
 
 int checks = 0;
+
+// What TestLatents() codes, frozen: archives depend on it.
+constexpr uint64_t kLatentDigest = 0x3BED0FE349021835u;
 
 #define CHECK(condition)                                                                \
   do {                                                                                  \
@@ -256,6 +262,89 @@ void TestModelRefusesNonsense() {
   }));
 }
 
+// Values from the middle of a table to far beyond it come back, and nothing is left of the message.
+void CheckTable(const SymbolTable& table) {
+  std::vector<int32_t> values;
+  for (int32_t value = -SymbolTable::kMostOwn - 20; value <= SymbolTable::kMostOwn + 20; ++value) values.push_back(value);
+  for (const int32_t far : {-SymbolTable::kMostValue, SymbolTable::kMostValue, 4096, -4095}) values.push_back(far);
+  std::vector<CodedSymbol> symbols;
+  for (const int32_t value : values) table.Append(value, symbols);
+  RansStack message(1);
+  for (size_t i = symbols.size(); i-- > 0;) message.Push(0, symbols[i].interval, symbols[i].precision);
+  for (const int32_t value : values) CHECK(table.Pop(message) == value);
+  CHECK(message.IsEmpty());
+  // Intervals lie side by side from 0 to 2^24, the escape's last.
+  uint64_t next = 0;
+  for (int32_t value = table.low(); value <= table.high() + 1; ++value) {
+    symbols.clear();
+    table.Append(value, symbols);
+    CHECK(symbols[0].interval.start == next && symbols[0].interval.size >= 1);
+    next += symbols[0].interval.size;
+  }
+  CHECK(next == uint64_t{1} << kPrecision);
+}
+
+void TestSymbolTables() {
+  for (int scale = 0; scale < SymbolTable::kScales; ++scale) CheckTable(SymbolTable::Logistic(scale));
+  // Narrow scales give nearly everything to 0, wide ones do not.
+  std::vector<CodedSymbol> zero;
+  SymbolTable::Logistic(0).Append(0, zero);
+  SymbolTable::Logistic(SymbolTable::kScales - 1).Append(0, zero);
+  CHECK(zero[0].interval.size > 0.999 * kUnit && zero[1].interval.size < 0.002 * kUnit);
+  TestRandom random(31);
+  for (int round = 0; round < 40; ++round) {
+    SymbolTable::Component parts[3];
+    const auto share = static_cast<int32_t>(random.Below(1 << 14));
+    for (SymbolTable::Component& part : parts) {
+      part = {0, static_cast<int32_t>(random.Below(1 << 14)) - (1 << 13), static_cast<int32_t>(random.Below(6145)) - 3072};
+    }
+    parts[0].weight = share;
+    parts[2].weight = (1 << 14) - share;
+    CheckTable(SymbolTable::Mixture(parts));
+  }
+  const SymbolTable::Component light[] = {{100, 0, 0}};
+  CHECK(ThrowsFormat([&] { SymbolTable::Mixture(light); }));
+}
+
+// FNV-1a, 64 bits.
+uint64_t Digest(uint64_t hash, std::span<const uint8_t> bytes) {
+  for (const uint8_t byte : bytes) hash = (hash ^ byte) * 0x100000001B3u;
+  return hash;
+}
+
+// Latents of random models come back as they were rounded; the same bytes on every processor.
+void TestLatents() {
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (uint64_t seed = 1; seed <= 24; ++seed) {
+    TestRandom random(1000 + seed);
+    const RandomLatentModel model(seed);
+    const LatentCodec codec(model.spec());
+    const size_t height = 1 + random.Below(9);
+    const size_t width = 1 + random.Below(11);
+    const size_t level = random.Below(codec.levels());
+    const auto draw = [&](double range) {
+      return static_cast<float>((static_cast<double>(random.Below(1 << 20)) / (1 << 20) - 0.5) * range);
+    };
+    std::vector<float> latents(codec.Latents(height, width));
+    for (float& value : latents) value = draw(random.Below(50) == 0 ? 5000 : 30);
+    std::vector<float> hyper(codec.hyper_channels() * codec.HyperSide(height) * codec.HyperSide(width));
+    if (!codec.hyperprior()) hyper.clear();
+    for (float& value : hyper) value = draw(60);
+    const std::vector<uint8_t> bytes = codec.Encode(latents, hyper, height, width, level);
+    hash = Digest(hash, bytes);
+    std::vector<float> decoded(latents.size());
+    codec.Decode(bytes, height, width, level, decoded.data());
+    for (size_t i = 0; i < latents.size(); ++i) CHECK(std::abs(decoded[i] - latents[i]) <= 0.501f);
+    for (size_t cut = 0; cut < bytes.size(); cut += 3) {
+      const std::span<const uint8_t> part(bytes.data(), cut);
+      CHECK(ThrowsFormat([&] { codec.Decode(part, height, width, level, decoded.data()); }));
+    }
+    CHECK(ThrowsFormat([&] { codec.Decode(bytes, height, width, codec.levels(), decoded.data()); }));
+  }
+  if (hash != kLatentDigest) std::fprintf(stderr, "latents: 0x%016llX\n", static_cast<unsigned long long>(hash));
+  CHECK(hash == kLatentDigest);
+}
+
 }  // namespace
 }  // namespace node_vae::coder
 
@@ -270,6 +359,8 @@ int main() {
   TestChunks();
   TestGolden();
   TestModelRefusesNonsense();
+  TestSymbolTables();
+  TestLatents();
   std::printf("%d checks passed\n", checks);
   return 0;
 }

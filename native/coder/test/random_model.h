@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coder/item_model.h"
+#include "coder/latent_codec.h"
 
 // Small models with random numbers, for tests and fuzzing.
 namespace node_vae::coder {
@@ -25,9 +26,40 @@ class TestRandom {
   uint64_t state_;
 };
 
-class RandomModel {
+// Layers with random numbers, which live as long as this does.
+class RandomLayers {
+ protected:
+  explicit RandomLayers(uint64_t seed) : random_(seed) {}
+
+  DenseSpec Layer(size_t inputs, size_t outputs, int16_t low, int16_t high) {
+    auto arrays = std::make_unique<Arrays>();
+    for (size_t i = 0; i < inputs * outputs; ++i) {
+      arrays->weights.push_back(static_cast<int16_t>(static_cast<int64_t>(random_.Below(401)) - 200));
+    }
+    const bool even = random_.Below(2) == 0;
+    for (size_t o = 0; o < outputs; ++o) {
+      arrays->bias.push_back(static_cast<int32_t>(static_cast<int64_t>(random_.Below(200001)) - 100000));
+      arrays->shift.push_back(static_cast<uint8_t>(even ? 8 : 5 + random_.Below(6)));
+    }
+    const DenseSpec spec{inputs, outputs, arrays->weights, arrays->bias, arrays->shift, low, high};
+    arrays_.push_back(std::move(arrays));
+    return spec;
+  }
+
+  TestRandom random_;
+
+ private:
+  struct Arrays {
+    std::vector<int16_t> weights;
+    std::vector<int32_t> bias;
+    std::vector<uint8_t> shift;
+  };
+  std::vector<std::unique_ptr<Arrays>> arrays_;
+};
+
+class RandomModel : private RandomLayers {
  public:
-  explicit RandomModel(uint64_t seed) : random_(seed) {
+  explicit RandomModel(uint64_t seed) : RandomLayers(seed) {
     spec_.height = 1 + random_.Below(9);
     spec_.width = 1 + random_.Below(9);
     spec_.channels = 1 + random_.Below(3);
@@ -51,30 +83,40 @@ class RandomModel {
   const ItemModelSpec& spec() const { return spec_; }
 
  private:
-  struct Arrays {
-    std::vector<int16_t> weights;
-    std::vector<int32_t> bias;
-    std::vector<uint8_t> shift;
-  };
+  ItemModelSpec spec_;
+};
 
-  DenseSpec Layer(size_t inputs, size_t outputs, int16_t low, int16_t high) {
-    auto arrays = std::make_unique<Arrays>();
-    for (size_t i = 0; i < inputs * outputs; ++i) {
-      arrays->weights.push_back(static_cast<int16_t>(static_cast<int64_t>(random_.Below(401)) - 200));
+// With a hyperprior for two seeds of three.
+class RandomLatentModel : private RandomLayers {
+ public:
+  explicit RandomLatentModel(uint64_t seed) : RandomLayers(seed) {
+    spec_.channels = 1 + random_.Below(7);
+    spec_.hyper_channels = seed % 3 == 0 ? 0 : 1 + random_.Below(5);
+    spec_.levels = 1 + random_.Below(3);
+    spec_.components = 1 + random_.Below(3);
+    if (spec_.hyper_channels > 0) {
+      const size_t hidden = 1 + random_.Below(6);
+      spec_.hyper = {{3, true, Layer(9 * spec_.hyper_channels, 4 * hidden, 0, 4095)},
+                     {5, true, Layer(25 * hidden, 4 * hidden, 0, 4095)},
+                     {1, false, Layer(hidden, 2 * spec_.channels, -32767, 32767)}};
     }
-    const bool even = random_.Below(2) == 0;
-    for (size_t o = 0; o < outputs; ++o) {
-      arrays->bias.push_back(static_cast<int32_t>(static_cast<int64_t>(random_.Below(200001)) - 100000));
-      arrays->shift.push_back(static_cast<uint8_t>(even ? 8 : 5 + random_.Below(6)));
+    const size_t coded = spec_.hyper_channels > 0 ? spec_.hyper_channels : spec_.channels;
+    for (size_t i = 0; i < spec_.levels * coded; ++i) {
+      int32_t rest = 1 << SymbolTable::kMixtureWeightBits;
+      for (size_t k = 0; k < spec_.components; ++k) {
+        const bool last = k + 1 == spec_.components;
+        const auto weight = last ? rest : static_cast<int32_t>(random_.Below(static_cast<uint64_t>(rest) + 1));
+        rest -= weight;
+        spec_.prior.push_back({weight, static_cast<int32_t>(random_.Below(2048)) - 1024,
+                               static_cast<int32_t>(random_.Below(2000)) - 1500});
+      }
     }
-    const DenseSpec spec{inputs, outputs, arrays->weights, arrays->bias, arrays->shift, low, high};
-    arrays_.push_back(std::move(arrays));
-    return spec;
   }
 
-  TestRandom random_;
-  ItemModelSpec spec_;
-  std::vector<std::unique_ptr<Arrays>> arrays_;
+  const LatentCodecSpec& spec() const { return spec_; }
+
+ private:
+  LatentCodecSpec spec_;
 };
 
 }  // namespace node_vae::coder
