@@ -30,6 +30,7 @@ export interface CliResult {
 
 export interface CliOptions {
   readonly cwd?: string;
+  readonly onStart?: (child: ChildProcess) => void;
   /** Called with the process and everything it has said on stderr, whenever it says more. */
   readonly onStderr?: (child: ChildProcess, stderr: string) => void;
 }
@@ -39,6 +40,7 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
     cwd: options.cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
   });
+  options.onStart?.(child);
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
