@@ -38,6 +38,7 @@ export const NAMES = {
   epsilons: 'epsilons',
   klWeight: 'kl_weight',
   datasetSize: 'dataset_size',
+  freeBits: 'free_bits',
   logWeight: 'log_weight',
   /** Divergence of each latent dimension of each example. */
   klPerDimension: 'kl_per_dimension',
@@ -96,7 +97,7 @@ export function buildPosterior(vae: VaeNetwork, source: ParameterSource): Model 
 export interface ObjectiveGraph {
   /**
    * Inputs `input`, `epsilon` [N, ...latent] (`epsilons` [N, samples, ...latent] for several draws),
-   * `kl_weight` (scalar), where the model has them `label` [N] and `dataset_size` (scalar). Outputs `loss`,
+   * `kl_weight` (scalar), where the model has them `label` [N], `dataset_size` and `free_bits` (scalars). Outputs `loss`,
    * `reconstruction`, `kl` in nats, and the next values of states.
    */
   readonly model: Model;
@@ -221,6 +222,7 @@ class GraphOf {
     const draws = inference.draw(epsilon, samples);
     const negativeLog = likelihood.negativeLog(scope.at('likelihood'), repeatRows(g, x, samples), draws.heads());
     let datasetSize: Value | undefined;
+    let freeBits: Value | undefined;
     return {
       g,
       samples,
@@ -231,6 +233,10 @@ class GraphOf {
       datasetSize: () => {
         datasetSize ??= g.input(NAMES.datasetSize, 'float32', []);
         return datasetSize;
+      },
+      freeBits: () => {
+        freeBits ??= g.input(NAMES.freeBits, 'float32', []);
+        return freeBits;
       },
     };
   }

@@ -15,13 +15,23 @@ import type { EpochProgress, FitProgress, History } from './progress.js';
 import { feedRows, type RowFeed, type RowNames } from './row-feed.js';
 import { type ScheduleFunction, type SchedulePoint, scheduleFunction } from './schedules.js';
 
-/** What goes into the graphs besides noise and schedules. */
+/** A scalar input of the training graph that follows a schedule. */
+export interface ScheduledInput {
+  readonly name: string;
+  /** The option of fit() that it comes from. */
+  readonly option: string;
+  readonly value: ScheduleFunction;
+}
+
+/** What goes into the graphs besides noise. */
 export interface LoopInputs {
   readonly transform: RowTransform;
   /** The graph's inputs that are fed from the data. */
   readonly names: RowNames;
   /** Scalar inputs that stay the same. */
   readonly constants: Readonly<Record<string, number>>;
+  /** Scalar inputs that change with the steps, β apart. */
+  readonly scheduled: readonly ScheduledInput[];
   /** The stochastic layers. */
   readonly layers: readonly LatentLayer[];
 }
@@ -219,7 +229,7 @@ class Run {
         indices,
         batchSizes: sizes,
         firstMicroBatch: state.microBatch,
-        scalars: { [NAMES.klWeight]: klWeights, ...this.#constants(sizes.length) },
+        scalars: { [NAMES.klWeight]: klWeights, ...this.#scheduled(points), ...this.#constants(sizes.length) },
         learningRates,
         accumulate: options.accumulate,
         measureUpdates: true,
@@ -325,6 +335,15 @@ class Run {
     });
     this.#breakdown.validation += (performance.now() - started) / 1000;
     return evaluated;
+  }
+
+  #scheduled(points: readonly SchedulePoint[]): Record<string, Float32Array> {
+    return Object.fromEntries(
+      this.#loop.scheduled.map(({ name, option, value }) => [
+        name,
+        Float32Array.from(points, (point) => evaluate(value, point, option)),
+      ]),
+    );
   }
 
   #constants(batches: number): Record<string, Float32Array> {

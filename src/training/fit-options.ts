@@ -34,6 +34,8 @@ export const fitOptionsSchema = z.strictObject({
   learningRate: scheduleSchema.optional(),
   /** β, the weight of the KL divergence. Default 1. */
   klWeight: scheduleSchema.default(1),
+  /** λ of the objective `free-bits`, step by step: nats of each dimension that cost nothing. Default: its own. */
+  freeBits: scheduleSchema.optional(),
   /** Clips the global L2 norm of the gradient. Default: no clipping. */
   clipGradientNorm: z.number().positive().optional(),
   /** Batches whose mean gradient makes one optimizer step. Default 1. */
@@ -115,9 +117,13 @@ export const fitOptionsSchema = z.strictObject({
 export type ResolvedFitOptions = z.output<typeof fitOptionsSchema>;
 
 export interface FitOptions<Data>
-  extends Omit<z.input<typeof fitOptionsSchema>, 'validation' | 'optimizer' | 'learningRate' | 'klWeight'> {
+  extends Omit<
+    z.input<typeof fitOptionsSchema>,
+    'validation' | 'optimizer' | 'learningRate' | 'klWeight' | 'freeBits'
+  > {
   readonly learningRate?: Schedule;
   readonly klWeight?: Schedule;
+  readonly freeBits?: Schedule;
   readonly optimizer?: OptimizerInput;
   readonly validation?: Data;
 }

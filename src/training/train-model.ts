@@ -20,12 +20,13 @@ import { type Model, writeModel } from '../graph/index.js';
 import { checkRowShape } from '../inference/rows.js';
 import type { FitControl } from './control.js';
 import { fingerprintOf } from './fingerprint.js';
-import type { LoopInputs } from './fit-loop.js';
+import type { LoopInputs, ScheduledInput } from './fit-loop.js';
 import type { ResolvedFitOptions } from './fit-options.js';
 import { MetricsLog } from './log/metrics-log.js';
 import { freshState } from './loop-state.js';
 import type { FitProgress, History } from './progress.js';
 import { RunDirectory } from './run-directory.js';
+import { scheduleFunction } from './schedules.js';
 import { restoreSnapshot } from './snapshot.js';
 import { TrainingRun } from './training-run.js';
 
@@ -137,7 +138,7 @@ function checkLabels({ labels }: Dataset, classes: number, where: string): void 
 
 /** What goes into the graphs, besides noise and schedules. */
 export function loopInputs(
-  { vae }: ModelParts,
+  { vae, description }: ModelParts,
   artifacts: Artifacts,
   train: Dataset,
   options: ResolvedFitOptions,
@@ -146,8 +147,22 @@ export function loopInputs(
     transform: transformOf(train, options),
     names: { rows: NAMES.input, labels: vae.condition && NAMES.label },
     constants: inputsOf(artifacts).has(NAMES.datasetSize) ? { [NAMES.datasetSize]: train.length } : {},
+    scheduled: scheduledInputs(description, options),
     layers: vae.network.layers,
   };
+}
+
+/** Scalar inputs besides β that follow a schedule. */
+function scheduledInputs({ objective }: ModelParts['description'], { freeBits }: ResolvedFitOptions): ScheduledInput[] {
+  if (objective.type === 'free-bits') {
+    return [{ name: NAMES.freeBits, option: 'freeBits', value: scheduleFunction(freeBits ?? objective.lambda) }];
+  }
+  if (freeBits === undefined) return [];
+  throw new VaeError(
+    'ERR_VAE_OPTION',
+    `fit(): option "freeBits" is for the objective "free-bits", and this model's is "${objective.type}". ` +
+      'Make the model with { objective: "free-bits" }, or leave the option out.',
+  );
 }
 
 function transformOf(data: Dataset, options: ResolvedFitOptions): RowTransform {
@@ -170,6 +185,7 @@ export function openSession(
     { ...noise, name: NAMES.epsilons, dims: [vae.objective.samples, ...latentShape] },
     { kind: 'scalar', name: NAMES.klWeight },
     { kind: 'scalar', name: NAMES.datasetSize },
+    { kind: 'scalar', name: NAMES.freeBits },
   ];
   const wanted = inputsOf(artifacts);
   const feeds = known.filter(({ name }) => wanted.has(name));

@@ -101,6 +101,23 @@ describe('posterior collapse', () => {
   });
 });
 
+test('free bits follow a schedule, and λ of the objective where there is none', async () => {
+  const trained = async (lambda: number, options: Options = {}): Promise<Float32Array[]> => {
+    await using vae = await make({ objective: { type: 'free-bits', lambda } });
+    await vae.fit(train, { epochs: 2, batchSize: 64, ...options });
+    return parametersOf(vae);
+  };
+  const [constant, scheduled] = [await trained(2), await trained(0.1, { freeBits: 2 })];
+  expect(scheduled).toEqual(constant);
+  const rising = await trained(2, { freeBits: { type: 'linear', from: 0, to: 2 } });
+  expect(rising).not.toEqual(constant);
+  const asked: number[] = [];
+  await trained(2, { freeBits: ({ step }) => asked.push(step) && 2 });
+  expect(asked).toEqual(Array.from({ length: 20 }, (_, step) => step));
+  await using plain = await make();
+  await expect(plain.fit(train, { freeBits: 1 })).rejects.toThrow(/"freeBits" is for the objective "free-bits"/);
+});
+
 test('the norm of an update is that of the change of the parameters', async () => {
   await using vae = await make();
   const before = parametersOf(vae);

@@ -17,6 +17,8 @@ export interface ObjectiveContext {
   readonly klWeight: Value;
   /** Examples in the training data, a scalar that the training loop gives. */
   datasetSize(): Value;
+  /** Nats of each dimension that cost nothing, a scalar that the training loop gives by its schedule. */
+  freeBits(): Value;
 }
 
 /** How a VAE is trained: the scalar that training makes small. */
