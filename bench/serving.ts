@@ -3,11 +3,13 @@ import { Tensor } from 'onnxruntime-common';
 
 import type { Vae } from '../src/index.js';
 import { clientRound } from './lib/clients.js';
+import { collectGarbage } from './lib/collect-garbage.js';
 import { eventLoopDelay } from './lib/event-loop.js';
 import { type Latency, measureLatency } from './lib/latency.js';
 import { readDigits } from './lib/mnist.js';
 import { alternate } from './lib/rounds.js';
 import { type ServedModel, servedModels } from './lib/served-models.js';
+import { slopeOf } from './lib/stats.js';
 import type { Bench, BenchCase, BenchContext, BenchResult } from './lib/types.js';
 
 const PEER = 'onnxruntime-node';
@@ -15,7 +17,8 @@ const CLIENTS = 64;
 const ROUND_MS = 1000;
 const LARGE = 1024;
 const INT8_BATCH = 128;
-const MEMORY_ROWS = 1_000_000;
+const MEMORY_ROWS = 3_000_000;
+const MEMORY_SAMPLES = 12;
 
 /**
  * What a server gets: 64 concurrent clients with single images, single calls, large batches, the event
@@ -187,19 +190,31 @@ async function integers(
   }
 }
 
-/** Resident memory over a million encodes and decodes. */
+/**
+ * Resident memory over millions of encodes and decodes, and its slope once a quarter of them has warmed up
+ * allocators and compiled code.
+ */
 async function memory({ vae }: ServedModel, { log }: BenchContext): Promise<BenchResult['sections'][number]> {
   const rows = 100;
   const batch = batchOf({ vae } as ServedModel, rows);
   const table: string[][] = [['rows', 'resident MB']];
+  const millions: number[] = [];
+  const megabytes: number[] = [];
   for (let done = 0; done <= MEMORY_ROWS; done += rows) {
-    if (done % (MEMORY_ROWS / 5) === 0) {
-      globalThis.gc?.();
-      table.push([String(done), (process.memoryUsage.rss() / 1e6).toFixed(1)]);
+    if (done % (MEMORY_ROWS / MEMORY_SAMPLES) === 0) {
+      collectGarbage();
+      const resident = process.memoryUsage.rss() / 1e6;
+      table.push([String(done), resident.toFixed(1)]);
+      if (done >= MEMORY_ROWS / 4) {
+        millions.push(done / 1e6);
+        megabytes.push(resident);
+      }
     }
     const { mean } = await vae.encode(batch);
     await vae.decode(mean);
   }
-  log(`memory: ${table.at(1)![1]} MB before, ${table.at(-1)![1]} MB after ${MEMORY_ROWS} encodes and decodes`);
-  return { title: 'Resident memory over a million encodes and decodes', table };
+  const slope = slopeOf(millions, megabytes).toFixed(2);
+  table.push(['slope, MB per million', slope]);
+  log(`memory: ${table.at(1)![1]} MB before, ${megabytes.at(-1)!.toFixed(1)} MB after, ${slope} MB per million rows`);
+  return { title: `Resident memory over ${MEMORY_ROWS / 1e6} million encodes and decodes`, table };
 }

@@ -11,3 +11,16 @@ export function quantile(values: readonly number[], q: number): number {
   const high = sorted[Math.ceil(at)]!;
   return low + (high - low) * (at - Math.floor(at));
 }
+
+/** Slope of the straight line that is nearest to the points (least squares). */
+export function slopeOf(x: readonly number[], y: readonly number[]): number {
+  const mean = (values: readonly number[]): number => values.reduce((sum, value) => sum + value, 0) / values.length;
+  const [centreX, centreY] = [mean(x), mean(y)];
+  let above = 0;
+  let below = 0;
+  x.forEach((value, index) => {
+    above += (value - centreX) * (y[index]! - centreY);
+    below += (value - centreX) ** 2;
+  });
+  return above / below;
+}
