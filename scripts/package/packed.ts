@@ -1,5 +1,5 @@
 /** Packs the package from what is built here and installs it into empty projects, as strangers do. */
-import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { execute, type Finished } from './execute.js';
@@ -21,7 +21,9 @@ export interface PackOptions {
 export async function packInto(folder: string, options: PackOptions = {}): Promise<Packed> {
   const stage = join(folder, 'stage');
   await mkdir(stage, { recursive: true });
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'dist', 'models']) {
+  const { files } = JSON.parse(await readFile(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { files: string[] };
+  const folders = files.filter((name) => !name.startsWith('!') && name !== 'prebuilds');
+  for (const name of ['package.json', 'README.md', 'LICENSE', ...folders]) {
     await cp(join(PACKAGE_ROOT, name), join(stage, name), { recursive: true });
   }
   if (options.prebuilds === 'all') {

@@ -32,7 +32,15 @@ describe('a packed install', () => {
     const total = packed.files.reduce((sum, { size }) => sum + size, 0);
     expect(total).toBeLessThan(15e6);
     const folders = new Set(packed.files.map(({ path }) => path.split('/')[0]));
-    expect([...folders].sort()).toEqual(['LICENSE', 'README.md', 'dist', 'models', 'package.json', 'prebuilds']);
+    expect([...folders].sort()).toEqual([
+      'LICENSE',
+      'README.md',
+      'dist',
+      'models',
+      'package.json',
+      'prebuilds',
+      'schemas',
+    ]);
     expect(packed.files.some(({ path }) => /\.test\.|\.onnx_data|\.env/.test(path))).toBe(false);
   });
 
