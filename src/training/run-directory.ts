@@ -59,7 +59,7 @@ export class RunDirectory {
     const name = `checkpoint-${String(checkpoint.progress.microBatch).padStart(10, '0')}.safetensors`;
     await writeFilesAtomically([{ path: join(this.path, name), chunks: encodeCheckpoint(checkpoint) }]);
     const old = (await this.#names()).slice(this.#keep);
-    await Promise.all(old.map((file) => rm(join(this.path, file), { force: true })));
+    await this.#remove(old);
   }
 
   async saveBest(checkpoint: Checkpoint): Promise<void> {
@@ -87,7 +87,7 @@ export class RunDirectory {
   }
 
   async best(manifest: ArtifactsManifest): Promise<Checkpoint | undefined> {
-    const names = await readdir(this.path);
+    const names = await this.#list();
     return names.includes(BEST) ? this.#read(BEST, manifest) : undefined;
   }
 
@@ -96,12 +96,13 @@ export class RunDirectory {
     this.#lock = undefined;
     if (lock === undefined) return;
     await lock.close();
-    await rm(join(this.path, LOCK), { force: true });
+    // What ended the run matters more than a lock that went away with its folder.
+    await rm(join(this.path, LOCK), { force: true }).catch(() => {});
   }
 
   /** Sees that no checkpoint of another run lies here: it would be taken for one of this run. */
   async #begin(replace: boolean): Promise<void> {
-    const names = (await readdir(this.path)).filter((name) => NAME.test(name) || name === BEST);
+    const names = (await this.#list()).filter((name) => NAME.test(name) || name === BEST);
     if (names.length > 0 && !replace) {
       throw new VaeError(
         'ERR_VAE_OPTION',
@@ -109,7 +110,7 @@ export class RunDirectory {
           'let go of them by checkpoint: { replace: true }, or choose another directory.',
       );
     }
-    await Promise.all(names.map((name) => rm(join(this.path, name), { force: true })));
+    await this.#remove(names);
   }
 
   async #read(name: string, manifest: ArtifactsManifest): Promise<Checkpoint> {
@@ -120,9 +121,23 @@ export class RunDirectory {
     return decodeCheckpoint(bytes, manifest, path);
   }
 
+  async #list(): Promise<string[]> {
+    return readdir(this.path).catch((error: unknown) => {
+      throw ioError(error, `listing ${this.path}`);
+    });
+  }
+
+  async #remove(names: readonly string[]): Promise<void> {
+    try {
+      await Promise.all(names.map((name) => rm(join(this.path, name), { force: true })));
+    } catch (error) {
+      throw ioError(error, `removing old checkpoints from ${this.path}`);
+    }
+  }
+
   /** Newest first. */
   async #names(): Promise<string[]> {
-    const names = await readdir(this.path);
+    const names = await this.#list();
     return names
       .filter((name) => NAME.test(name))
       .sort()

@@ -47,6 +47,12 @@ export async function trainModel(parts: ModelParts, request: TrainModelOptions):
   const fingerprint = await fingerprintOf(train, options.signal);
   const artifacts = artifactsOf(parts, options.optimizer, options.clipGradientNorm);
   const { checkpoint: policy } = options;
+  if (options.resume && policy?.replace) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      'fit(): { resume: true } goes on from the checkpoints in the directory, checkpoint: { replace: true } lets go of them; they exclude each other.',
+    );
+  }
   const directory = policy && (await RunDirectory.open(policy.directory, { ...policy, resume: options.resume }));
   try {
     const resumed = options.resume ? await resumable(parts, artifacts, options, directory) : undefined;
@@ -192,7 +198,7 @@ export function openSession(
   return loadAddon()
     .createTrainingSession({
       ...session,
-      trainingModel: writeModel(options.nativeKernels ? kernelGraph(artifacts, session) : artifacts.trainingModel),
+      trainingModel: writeModel(graphToRun(artifacts, options, session)),
       evalModel: writeModel(artifacts.evalModel),
       parameters: artifacts.manifest.parameters.map(({ name, dims, gradient, decay }) => ({
         name,
@@ -217,10 +223,14 @@ export function openSession(
     });
 }
 
-/** The training graph with native kernels, which are there for the CPU. */
-function kernelGraph({ trainingModel }: Artifacts, { providers = [] }: SessionOptions): Model {
+/** The training graph with native kernels where they are wanted; they are there for the CPU. */
+export function graphToRun(
+  { trainingModel }: Pick<Artifacts, 'trainingModel'>,
+  { nativeKernels }: Pick<ResolvedFitOptions, 'nativeKernels'>,
+  { providers = [] }: SessionOptions,
+): Model {
   const first = providers[0]?.name ?? 'cpu';
-  return first === 'cpu' ? withNativeKernels(trainingModel) : trainingModel;
+  return nativeKernels && first === 'cpu' ? withNativeKernels(trainingModel) : trainingModel;
 }
 
 /** Names of what the training graph or the evaluated one takes. */
