@@ -26,3 +26,25 @@ export function orderForRelease(graph: Graph): void {
   }
   graph.nodes = [...graph.nodes.filter((node) => !moved.has(node)), ...moved];
 }
+
+/** The nodes in the order in which ONNX Runtime runs them one after another. */
+export function runOrder(graph: Graph): Node[] {
+  const makers = new Map(graph.nodes.flatMap((node, index) => node.outputs.map((name) => [name, index] as const)));
+  const sources = graph.nodes.map((node) => {
+    const indices = [...readsOf(node)].flatMap((name) => makers.get(name) ?? []);
+    return [...new Set(indices)].sort((a, b) => a - b);
+  });
+  const read = new Set(sources.flat());
+  const order: Node[] = [];
+  const seen = new Set<number>();
+  const stack = graph.nodes.flatMap((_, index) => (read.has(index) ? [] : [{ index, done: false }]));
+  for (let top = stack.pop(); top !== undefined; top = stack.pop()) {
+    const { index, done } = top;
+    if (done) order.push(graph.nodes[index]!);
+    if (done || seen.has(index)) continue;
+    seen.add(index);
+    stack.push({ index, done: true });
+    for (const source of sources[index]!) if (!seen.has(source)) stack.push({ index: source, done: false });
+  }
+  return order;
+}

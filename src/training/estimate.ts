@@ -13,7 +13,7 @@ import { peakActivationBytes } from './graph-memory.js';
 import { freshState } from './loop-state.js';
 import type { FitProgress } from './progress.js';
 import { feedRows } from './row-feed.js';
-import { checkFitData, loopInputs, openSession } from './train-model.js';
+import { checkFitData, graphToRun, loopInputs, openSession } from './train-model.js';
 
 export interface TrainingEstimate {
   readonly parameterCount: number;
@@ -96,7 +96,7 @@ export async function estimateTraining(parts: ModelParts, request: EstimateReque
 function memoryOf(
   { manifest, trainingModel, evalModel }: Artifacts,
   { vae, parameters }: ModelParts,
-  { options, train, validation }: EstimateRequest,
+  { options, train, validation, session }: EstimateRequest,
   batch: number,
 ): TrainingEstimate['memory'] {
   const { optimizer } = options;
@@ -109,7 +109,7 @@ function memoryOf(
     ...manifest.states.map(({ output }) => output),
   ]);
   const activations = Math.max(
-    peakActivationBytes(withRows(trainingModel, batch), outputs),
+    peakActivationBytes(graphToRun({ trainingModel: withRows(trainingModel, batch) }, options, session), outputs),
     peakActivationBytes(withRows(evalModel, evaluated), new Set()),
   );
   const perRow = elementCount(vae.dataShape) + elementCount(vae.network.latentShape) * vae.objective.samples;
