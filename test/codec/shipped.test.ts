@@ -5,9 +5,18 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { Codec, compress, openArchive, shippedCodecs } from '../../src/codec/index.js';
+import {
+  Codec,
+  compress,
+  compressPictures,
+  LossyCodec,
+  openArchive,
+  openPictures,
+  shippedCodecs,
+} from '../../src/codec/index.js';
 import { readIdx } from '../../src/data/index.js';
 import { digits } from '../support/digits.js';
+import { drawing } from './drawing.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const FASHION = process.env['NODE_VAE_FASHION_MNIST'] ?? '/usr/share/datasets/fashion-mnist';
@@ -71,4 +80,25 @@ it('codes what the model was not made for, at worse rates', async () => {
   expect(bitsPerDim).toBeLessThan(8.08);
   await using opened = await openArchive(archive!, { model: codec });
   expect(Buffer.compare((await opened.read(0, 200)).data, noise)).toBe(0);
+});
+
+describe('photo-lossy', () => {
+  it('is the file its card describes, and small', async () => {
+    const card = JSON.parse(await readFile(join(root, 'models', 'photo-lossy', 'card.json'), 'utf8'));
+    await using codec = await LossyCodec.load(join(root, 'models', 'photo-lossy'));
+    const { sha256, byteLength } = card.files['lossy.safetensors'];
+    expect(codec.identity).toBe(sha256);
+    expect(codec.file.length).toBe(byteLength);
+    expect(codec.config.lambdas).toEqual(card.lambdas);
+  });
+
+  it('is what compresses pictures where no model is named', async () => {
+    const picture = drawing(4, 192, 176);
+    const { archive, psnr } = await compressPictures([picture], { quality: 50 });
+    expect(archive!.length).toBeLessThan(picture.data.length / 8);
+    expect(psnr).toBeGreaterThan(20);
+    await using opened = await openPictures(archive!);
+    expect(opened.codec.identity).toBe(opened.header.model);
+    expect(await opened.read(0)).toMatchObject({ width: 192, height: 176, channels: 3 });
+  });
 });

@@ -7,7 +7,7 @@ export const lossyConfigSchema = z.strictObject({
   /** Channels of the three inner layers of the transforms. */
   widths: z.tuple([width, width, width]).default([32, 48, 64]),
   /** Channels of the latents, which have a sixteenth of the picture's height and width. */
-  latents: width.default(96),
+  latents: width.default(192),
   /**
    * How the latents are coded: 'hyperprior', under a mean and a scale that further latents describe
    * (Minnen, Ballé, Toderici 2018), or 'factorised', one distribution for each channel (Ballé,

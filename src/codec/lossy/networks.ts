@@ -89,8 +89,8 @@ function keepingSize(fanIn: number): Initializer {
   return { kind: 'uniform', bound: Math.sqrt(3 / fanIn) };
 }
 
-/** Weights that count squared, so that they never become negative. */
-const ROOTS: Initializer = { kind: 'uniform', bound: 0.05 };
+/** Weights that count squared, so that they never become negative; small, so that normalisation begins as none. */
+const ROOTS: Initializer = { kind: 'uniform', bound: 0.03 };
 
 /**
  * Divisive normalisation over channels, y = x / (β + γ·|x|), and its approximate inverse, which
@@ -101,10 +101,7 @@ function normalise(scope: Scope, x: Value, how: 'divide' | 'multiply'): Value {
   const channels = channelsOf(x);
   const root = scope.parameter('gamma', [channels, channels, 1, 1], ROOTS, { decay: false });
   const shift = scope.parameter('beta', [channels], ONES, { decay: false });
-  const own = new Float32Array(channels * channels);
-  for (let c = 0; c < channels; c += 1) own[c * channels + c] = 0.1;
-  const identity = g.constant(own, 'float32', [channels, channels, 1, 1]);
-  const gamma = g.op('Add', [g.op('Mul', [root, root]), identity]);
+  const gamma = g.op('Mul', [root, root]);
   const beta = g.op('Add', [g.op('Mul', [shift, shift]), g.scalar(1e-3)]);
   const norm = g.op('Conv', [g.op('Abs', [x]), gamma, beta], { kernel_shape: [1, 1] });
   return g.op(how === 'divide' ? 'Div' : 'Mul', [x, norm]);

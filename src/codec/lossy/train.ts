@@ -19,6 +19,7 @@ import { PIXEL_CHANNELS } from './networks.js';
 import { buildLossyObjective, gainName, INPUTS } from './objective.js';
 import { checkPicture, type Picture } from './picture.js';
 import { quantiseLatentCoder, type Weights, type WeightsOf } from './quantise-hyper.js';
+import { startFromWavelets } from './wavelet-start.js';
 
 const CROP_STEP = DOWNSAMPLING * HYPER_DOWNSAMPLING;
 /** Numbers that keep the draws of this training apart. */
@@ -101,6 +102,7 @@ export async function trainLossy(pictures: readonly Picture[], options: TrainLos
   const specs: ParameterSpec[] = [];
   buildLossyObjective(config, cropSize, relaxation, collectParameters(specs));
   const store = parsed.from ? storeFrom(specs, parsed.from) : initialiseParameters(specs, seed);
+  if (!parsed.from) startFromWavelets(store, config);
   const { model, stopped } = buildLossyObjective(config, cropSize, relaxation, store.asInitializers);
   const artifacts = generateArtifacts({
     ...{ model, stopped, scalars: ['bits_per_pixel', 'squared_error'], trainable: specs.map(({ name }) => name) },
