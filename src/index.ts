@@ -73,6 +73,7 @@ export {
   type ExportReport,
   exportModel,
 } from './vae-export.js';
+export { FIGURE_NAMES, type FigureName, type PlotOptions, plotModel, tableDeviations } from './vae-figures.js';
 export type { ResizeOptions } from './vae-files.js';
 export type {
   CallOptions,

@@ -4,9 +4,8 @@ import { type RebuildRows, type RebuiltSound, rebuildSound } from './data/audio/
 import { audioRowShape } from './data/audio/recipe.js';
 import { psnrOf, readPicture } from './data/image/rebuild.js';
 import type { ImageRecipe } from './data/image/recipe.js';
-import { readTable } from './data/table/read.js';
-import { decodeRows, type TableRow } from './data/table/rows.js';
-import { writeTable } from './data/table/write.js';
+import { fillTable } from './data/table/fill.js';
+import { layoutOf } from './data/table/recipe.js';
 import { type RebuiltVideo, rebuildVideo } from './data/video/rebuild.js';
 import { videoRowShape } from './data/video/recipe.js';
 import { writeImages } from './report/images/write.js';
@@ -53,13 +52,9 @@ export async function reconstructFile(
     case 'video':
       return { kind: 'video', ...(await rebuildVideo(file, output, recipe, passRows(videoRowShape(recipe)), signal)) };
     case 'table': {
-      const data = await readTable(input, { recipe, ...call });
-      const rebuilt = await vae.reconstruct(data, call);
-      const encoded = data.memory!;
-      const before = decodeRows(encoded, recipe, { encoded: true });
-      const rows = decodeRows(rebuilt.data as Float32Array, recipe, { keep: encoded });
-      await writeTable(output, rows);
-      return { kind: 'table', rows: rows.length, filled: countNulls(before) };
+      const { width } = layoutOf(recipe);
+      const filled = await fillTable(input, output, recipe, passRows([width]), { signal });
+      return { kind: 'table', ...filled };
     }
     case undefined:
       throw new VaeError(
@@ -109,8 +104,4 @@ async function writePicture(path: string, data: Float32Array, shape: readonly nu
     );
   }
   await writeImages(path, { data, shape: [1, ...shape] });
-}
-
-function countNulls(rows: readonly TableRow[]): number {
-  return rows.reduce((sum, row) => sum + Object.values(row).filter((value) => value === null).length, 0);
 }

@@ -1,10 +1,6 @@
-/** The report of a training run: its curves, and pictures where the data are pictures. */
+/** The report of a training run: its curves, and every figure that the data allow. */
 import type { Dataset, Figure, History, Vae, WrittenReport } from '../index.js';
 import { count } from './output.js';
-
-/** Rows that are encoded for the latent space. */
-const SCATTER_ROWS = 3000;
-const PICTURES = 60;
 
 export interface TrainingReport {
   readonly vae: Vae;
@@ -19,26 +15,12 @@ export interface TrainingReport {
 }
 
 export async function writeTrainingReport(directory: string, run: TrainingReport): Promise<WrittenReport> {
-  const { latentScatter, priorSamples, reconstructions, trainingCurves, writeReport } = await import('../index.js');
+  const { plotModel, trainingCurves, writeReport } = await import('../index.js');
   const { vae, history, examples, heldOut, signal } = run;
-  const figures: Figure[] = [trainingCurves(history.epochs, { unit: 'row' })];
-  if (isPicture(vae.dataShape)) {
-    const originals = await examples.take(PICTURES).toMemory(signal);
-    const rebuilt = await vae.reconstruct(originals, { signal });
-    const { condition } = vae.info;
-    const classes = condition && Array.from({ length: 2 * PICTURES }, (_, index) => index % condition.classes);
-    const samples = await vae.sample(2 * PICTURES, { seed: 0, ...(classes && { labels: classes }), signal });
-    figures.push(
-      reconstructions({ data: originals.memory!, shape: [originals.length, ...vae.dataShape] }, asArray(rebuilt), {
-        seenInTraining: !heldOut,
-      }),
-      priorSamples(asArray(samples)),
-    );
-  }
-  const shown = examples.take(SCATTER_ROWS);
-  const { mean } = await vae.encode(shown, { signal });
-  const flat = { data: mean.data as Float32Array, shape: [shown.length, mean.size / shown.length] };
-  if (shown.length > 1) figures.push(latentScatter(flat, shown.labels ? { labels: shown.labels } : {}));
+  const figures: Figure[] = [
+    trainingCurves(history.epochs, { unit: 'row' }),
+    ...(await plotModel(vae, examples, { seenInTraining: !heldOut, signal })),
+  ];
   const last = history.epochs[history.epochs.length - 1];
   const final = last?.validation ?? last?.train;
   return writeReport(directory, {
@@ -60,12 +42,4 @@ export async function writeTrainingReport(directory: string, run: TrainingReport
     details: run.details,
     data: run.data,
   });
-}
-
-function asArray(tensor: { data: unknown; dims: readonly number[] }): { data: Float32Array; shape: readonly number[] } {
-  return { data: tensor.data as Float32Array, shape: tensor.dims };
-}
-
-function isPicture([channels, ...rest]: readonly number[]): boolean {
-  return rest.length === 2 && (channels === 1 || channels === 3 || channels === 4);
 }

@@ -14,23 +14,13 @@ export async function writeDecoded(
   tensor: Tensor,
   options: WriteRowsOptions & { readonly seed?: number },
 ): Promise<{ files: string[]; summary: string }> {
-  const { writeRows } = await import('../index.js');
+  const { tableDeviations, writeRows } = await import('../index.js');
   const { recipe } = vae;
   const { seed, ...rest } = options;
-  const draw = seed !== undefined && recipe?.kind === 'table' ? { seed, deviations: deviationsOf(vae) } : undefined;
+  const draw =
+    seed !== undefined && recipe?.kind === 'table' ? { seed, deviations: tableDeviations(vae, recipe) } : undefined;
   const files = await writeRows(path, tensor, recipe, { ...rest, ...(draw && { draw }) });
   if (files.length > 1 || files[0] !== path) return { files, summary: `${count(files.length)} files in ${path}` };
   const shape = /\.npy$/i.test(path) ? `, float32 [${tensor.dims.join(', ')}]` : '';
   return { files, summary: `${path}${shape}` };
-}
-
-/** Standard deviations that a model of a table has learned for its numeric columns. */
-function deviationsOf(vae: Vae): Record<string, number> {
-  const { recipe } = vae;
-  if (recipe?.kind !== 'table') return {};
-  const numbers = recipe.columns.filter((column) => column.type === 'number');
-  const order = [...numbers.filter(({ mayMiss }) => mayMiss), ...numbers.filter(({ mayMiss }) => !mayMiss)];
-  if (order.length === 0 || !vae.info.parameters.some(({ name }) => name === 'likelihood.log_variance')) return {};
-  const logVariance = vae.parameter('likelihood.log_variance');
-  return Object.fromEntries(order.map(({ name }, index) => [name, Math.sqrt(Math.exp(logVariance[index]!) + 1e-3)]));
 }

@@ -27,12 +27,16 @@ describe('train', () => {
     await using vae = await Vae.load(inside('model'));
     expect(vae.info).toMatchObject({ latentDim: 4, architecture: { type: 'mlp', hidden: [32] }, trainedEpochs: 2 });
     expect((await readdir(inside('model/report'))).sort()).toEqual([
+      'interpolations.png',
       'latent-space.png',
+      'latent-use.png',
       'reconstructions.png',
       'report.html',
       'report.json',
+      'residuals.png',
       'samples.png',
       'training-curves.png',
+      'traversals.png',
     ]);
     const report = JSON.parse(await readFile(inside('model/report/report.json'), 'utf8'));
     expect(report.history).toHaveLength(2);
@@ -113,6 +117,7 @@ describe('train', () => {
     expect(info).toMatchObject({ input: { kind: 'vector', length: 6 }, likelihood: { type: 'gaussian' } });
     expect((await readdir(inside('table/report'))).sort()).toEqual([
       'latent-space.png',
+      'latent-use.png',
       'report.html',
       'report.json',
       'training-curves.png',

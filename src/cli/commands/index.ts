@@ -8,6 +8,7 @@ import { registerDecompress } from './decompress.js';
 import { registerEncode } from './encode.js';
 import { registerExport } from './export.js';
 import { registerInfo } from './info.js';
+import { registerPlot } from './plot.js';
 import { registerReconstruct } from './reconstruct.js';
 import { registerReproduce } from './reproduce.js';
 import { registerRuns } from './runs.js';
@@ -23,6 +24,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerEncode,
   registerDecode,
   registerReconstruct,
+  registerPlot,
   registerSample,
   registerScore,
   registerInfo,
