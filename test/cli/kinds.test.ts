@@ -161,7 +161,7 @@ it('sound', { timeout: 180_000 }, async () => {
   const { stderr } = await good('train', 'hum.wav', '-o', 's', '--epochs', '1', '--frame', '512');
   expect(stderr).toMatch(/sound, 8000 Hz, mono, waveform, rows of 512 samples that share 64/);
   const { data } = await good('reconstruct', 's', 'hum.wav', '-o', 'again.wav');
-  expect(data['files'][0]).toMatchObject({ kind: 'audio', seconds: 0.75 });
+  expect(data['files']).toMatchObject([{ kind: 'audio', seconds: 0.75 }]);
   const wav = await WavFile.open(at('again.wav'));
   await wav.close();
   expect(wav.info).toMatchObject({ length: 6000, sampleRate: 8000 });

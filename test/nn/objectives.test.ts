@@ -133,7 +133,12 @@ describe('away from it', () => {
         const term = { name: 'z', z: z!, kl: () => z!, logRatio: () => zeros };
         const context = { g, samples: 1, reconstruction: zeros, terms: [term], penalty: undefined };
         return {
-          loss: objective.loss({ ...context, klWeight: g.scalar(1), datasetSize: () => g.scalar(rows) }),
+          loss: objective.loss({
+            ...context,
+            klWeight: g.scalar(1),
+            freeBits: () => g.scalar(0),
+            datasetSize: () => g.scalar(rows),
+          }),
         };
       });
       return loss!.data[0]!;
