@@ -21,34 +21,38 @@ export async function trainAndReport({
   extra,
 }) {
   const [held, train] = data.split(0.1, seed);
-  await using vae = await Vae.create({ ...(await modelOptionsFor(data)), ...(latentDim && { latentDim }), seed });
-  console.log(`${title}: ${train.length} rows of ${data.rowShape.join('×')}, ${vae.info.architecture.type}.`);
-  const run = vae.fit(train, { epochs, batchSize, validation: held, optimizer: { type: 'adam', learningRate } });
-  for await (const event of run) {
-    if (event.kind === 'epoch') {
-      console.log(
-        `epoch ${event.epoch}/${event.epochs}  loss ${event.train.loss.toFixed(2)}  held out ${event.validation.loss.toFixed(2)}`,
-      );
+  const vae = await Vae.create({ ...(await modelOptionsFor(data)), ...(latentDim && { latentDim }), seed });
+  try {
+    console.log(`${title}: ${train.length} rows of ${data.rowShape.join('×')}, ${vae.info.architecture.type}.`);
+    const run = vae.fit(train, { epochs, batchSize, validation: held, optimizer: { type: 'adam', learningRate } });
+    for await (const event of run) {
+      if (event.kind === 'epoch') {
+        console.log(
+          `epoch ${event.epoch}/${event.epochs}  loss ${event.train.loss.toFixed(2)}  held out ${event.validation.loss.toFixed(2)}`,
+        );
+      }
     }
+    const history = await run;
+    await vae.save(join(out, 'model'));
+    const found = (await extra?.(vae)) ?? [];
+    for (const [name, value] of found) console.log(`${name}  ${value}`);
+    const last = history.epochs.at(-1);
+    const { page } = await writeReport(out, {
+      title,
+      subtitle: `${vae.info.architecture.type}, ${vae.info.latentDim} latent dimensions`,
+      highlights: [
+        { label: 'Held-out loss', value: last.validation.loss.toFixed(2), unit: 'nats per row' },
+        { label: 'KL divergence', value: last.validation.kl.toFixed(2), unit: 'nats per row' },
+      ],
+      figures: [
+        trainingCurves(history.epochs, { unit: 'row' }),
+        ...(await plotModel(vae, held.length > 30 ? held : data)),
+      ],
+      details: [['Rows', String(data.length)], ...found],
+      data: { title, loss: last.validation.loss, ...Object.fromEntries(found) },
+    });
+    console.log(`Report: ${page}`);
+  } finally {
+    await vae.close();
   }
-  const history = await run;
-  await vae.save(join(out, 'model'));
-  const found = (await extra?.(vae)) ?? [];
-  for (const [name, value] of found) console.log(`${name}  ${value}`);
-  const last = history.epochs.at(-1);
-  const { page } = await writeReport(out, {
-    title,
-    subtitle: `${vae.info.architecture.type}, ${vae.info.latentDim} latent dimensions`,
-    highlights: [
-      { label: 'Held-out loss', value: last.validation.loss.toFixed(2), unit: 'nats per row' },
-      { label: 'KL divergence', value: last.validation.kl.toFixed(2), unit: 'nats per row' },
-    ],
-    figures: [
-      trainingCurves(history.epochs, { unit: 'row' }),
-      ...(await plotModel(vae, held.length > 30 ? held : data)),
-    ],
-    details: [['Rows', String(data.length)], ...found],
-    data: { title, loss: last.validation.loss, ...Object.fromEntries(found) },
-  });
-  console.log(`Report: ${page}`);
 }

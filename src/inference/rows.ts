@@ -165,6 +165,10 @@ export function checkRowShape(
   } else if (received.length === 1 && !expected.includes(-1) && received[0] === elementCount(expected)) {
     return expected;
   }
+  // A single channel may be left out, as files of grey pictures do.
+  if (expected[0] === 1 && received.length === expected.length - 1) {
+    return checkRowShape([1, ...received], expected, where);
+  }
   const names = expected.map((dim) => (dim === -1 ? 'any' : dim)).join(', ');
   throw new VaeError(
     'ERR_VAE_SHAPE',

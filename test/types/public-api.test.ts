@@ -64,7 +64,7 @@ test('mistakes do not compile', () => {
 test('options are read-only, errors have their codes', () => {
   const image = { kind: 'image', height: 28, width: 28 } as const;
   expectTypeOf({ input: image, likelihood: 'bernoulli', seed: 7 } as const).toExtend<VaeOptions>();
-  expectTypeOf({ epochs: 3, validation: rows } as const).toExtend<FitOptions<typeof rows>>();
+  expectTypeOf<{ readonly epochs: 3; readonly validation: typeof rows }>().toExtend<FitOptions<typeof rows>>();
   expectTypeOf<VaeError['code']>().toEqualTypeOf<VaeErrorCode>();
   expectTypeOf<'ERR_VAE_SHAPE'>().toExtend<VaeErrorCode>();
   expectTypeOf<'ERR_VAE_SHAPES'>().not.toExtend<VaeErrorCode>();
