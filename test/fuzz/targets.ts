@@ -8,8 +8,10 @@ import { decodeSafeTensors } from '../../src/artifacts/safetensors.js';
 import { Codec } from '../../src/codec/codec.js';
 import { compress, decompress, openArchive } from '../../src/codec/index.js';
 import type { VaeErrorCode } from '../../src/core/errors.js';
+import { WavFile } from '../../src/data/audio/wav.js';
 import { parseIdx } from '../../src/data/idx/format.js';
 import { formatNpy, parseNpy, readImages, readTable } from '../../src/data/index.js';
+import { Y4mFile } from '../../src/data/video/y4m.js';
 import { readModel, simplifyModel, writeModel } from '../../src/graph/index.js';
 import { Vae } from '../../src/vae.js';
 import { randomItems, randomSpec } from '../codec/random-spec.js';
@@ -103,6 +105,8 @@ export async function makeTargets(folder: string): Promise<FuzzTarget[]> {
     },
     ...(await tables(folder)),
     await pictures(folder),
+    sound(folder),
+    film(folder),
     ...(await archives(folder)),
   ];
 }
@@ -225,6 +229,79 @@ async function pictures(folder: string): Promise<FuzzTarget> {
       await writeFile(path, bytes);
       const dataset = await readImages(path, { size: 8 });
       sameLength([dataset.length, ...dataset.rowShape], dataset.length * 64 * dataset.rowShape[0]!);
+    },
+  };
+}
+
+function sound(folder: string): FuzzTarget {
+  const path = join(folder, 'sound.wav');
+  return {
+    name: 'WAV',
+    layout: 'binary',
+    head: 44,
+    rounds: 2000,
+    seeds: [wav(1, 8, 40), wav(2, 16, 50), wav(1, 24, 30)],
+    errors: FORMAT,
+    parse: async (bytes) => {
+      await writeFile(path, bytes);
+      const file = await WavFile.open(path);
+      try {
+        const { channels, length } = file.info;
+        const count = Math.min(length, 1000);
+        sameLength([channels, count], (await file.read(Math.max(0, length - count), count)).length);
+      } finally {
+        await file.close();
+      }
+    },
+  };
+}
+
+/** A file of so many channels, bits and samples, made by hand: what is tested does not make its own input. */
+function wav(channels: number, bits: number, samples: number): Uint8Array {
+  const width = (channels * bits) / 8;
+  const bytes = Buffer.alloc(44 + samples * width, 0x5a);
+  bytes.write('RIFF', 0);
+  bytes.writeUInt32LE(bytes.length - 8, 4);
+  bytes.write('WAVEfmt ', 8);
+  bytes.writeUInt32LE(16, 16);
+  bytes.writeUInt16LE(1, 20);
+  bytes.writeUInt16LE(channels, 22);
+  bytes.writeUInt32LE(8000, 24);
+  bytes.writeUInt32LE(8000 * width, 28);
+  bytes.writeUInt16LE(width, 32);
+  bytes.writeUInt16LE(bits, 34);
+  bytes.write('data', 36);
+  bytes.writeUInt32LE(samples * width, 40);
+  return bytes;
+}
+
+function film(folder: string): FuzzTarget {
+  const path = join(folder, 'film.y4m');
+  const frames = (header: string, size: number): Uint8Array =>
+    Buffer.concat([Buffer.from(`${header}\n`), ...[1, 2, 3].map((level) => frame(level, size))]);
+  const frame = (level: number, size: number): Uint8Array =>
+    Buffer.concat([Buffer.from('FRAME\n'), Buffer.alloc(size, 60 * level)]);
+  return {
+    name: 'y4m',
+    layout: 'binary',
+    head: 60,
+    rounds: 2000,
+    seeds: [
+      frames('YUV4MPEG2 W8 H6 F25:1 Ip A1:1 C420jpeg', 72),
+      frames('YUV4MPEG2 W6 H4 F30:1 C444', 72),
+      frames('YUV4MPEG2 W5 H3 F10:1 Cmono', 15),
+    ],
+    errors: FORMAT,
+    parse: async (bytes) => {
+      await writeFile(path, bytes);
+      const file = await Y4mFile.open(path);
+      try {
+        const { width, height, grey } = file.info;
+        if (file.info.frames > 0)
+          sameLength([grey ? 1 : 3, height, width], (await file.read(file.info.frames - 1)).length);
+      } finally {
+        await file.close();
+      }
     },
   };
 }
