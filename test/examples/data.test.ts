@@ -1,10 +1,9 @@
 /** The examples with files of one kind, each in a small form. */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WavWriter } from '../../src/data/index.js';
 import { execute, PACKAGE_ROOT } from '../support/project.js';
@@ -36,35 +35,6 @@ it('fills in a table better than its means', { timeout: 120_000 }, async () => {
   expect(error('model')).toBeLessThan(0.75 * error('mean'));
   for (const figure of ['Real and synthetic rows', 'Latent space', 'Use of latent dimensions'])
     expect(page).toContain(figure);
-});
-
-it('learns a texture by crops and passes whole pictures', { timeout: 120_000 }, async () => {
-  const pictures = join(out, 'pictures');
-  await mkdir(pictures);
-  const stripes = Uint8Array.from(
-    { length: 120 * 90 },
-    (_, i) => 128 + 90 * Math.sin((i % 120) / 3 + Math.floor(i / 120) / 5),
-  );
-  const stripesPath = join(pictures, 'stripes.png');
-  await sharp(stripes, { raw: { width: 120, height: 90, channels: 1 } })
-    .toColourspace('b-w')
-    .png()
-    .toFile(stripesPath);
-  const { folder, report, page } = await run('textures', [
-    '--pictures',
-    pictures,
-    '--size',
-    '16',
-    '--crops',
-    '300',
-    '--epochs',
-    '8',
-  ]);
-  expect(report['Its own texture']).toMatch(/^120×90, PSNR/);
-  // The mean of the picture alone comes to about 12 dB.
-  expect(Number(/PSNR ([\d.]+)/.exec(String(report['Its own texture']))![1])).toBeGreaterThan(18);
-  expect(await sharp(join(folder, 'its-own-texture.png')).metadata()).toMatchObject({ width: 120, height: 90 });
-  expect(page).toContain('What the model cannot explain');
 });
 
 it('learns sounds and says how close it comes', { timeout: 120_000 }, async () => {
