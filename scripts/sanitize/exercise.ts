@@ -3,7 +3,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Codec } from '../../src/codec/codec.js';
+import { trainLossy } from '../../src/codec/lossy/train.js';
 import { Vae } from '../../src/vae.js';
+import { drawing } from '../../test/codec/drawing.js';
 import { randomItems, randomSpec } from '../../test/codec/random-spec.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'node-vae-exercise-'));
@@ -48,6 +50,27 @@ for (let round = 0; round < 2; round += 1) {
   await codec.decode(chunk, 20);
   await fails(() => codec.decode(chunk.subarray(0, chunk.length >> 1), 20));
   await codec.close();
+
+  // The kernels of convolutions and of group normalisation.
+  const residual = await Vae.create({
+    input: { kind: 'image', height: 8, width: 8 },
+    architecture: { type: 'resnet' },
+    latentDim: 2,
+    seed: round,
+  });
+  await residual.fit({ data: new Uint8Array(20 * 64), shape: [20, 1, 8, 8] }, { epochs: 1, batchSize: 10 });
+  await residual.close();
+
+  const picture = drawing(round, 70, 65);
+  const config = { widths: [4, 4, 4] as [number, number, number], latents: 4, hyperWidth: 4, hyperLatents: 2 };
+  const { codec: lossy } = await trainLossy([picture], {
+    config: { ...config, lambdas: [0.002, 0.02] },
+    ...{ steps: 4, batchSize: 2, cropSize: 64, learningRate: 1e-3, seed: 1 },
+  });
+  const encoded = await lossy.encode(picture, { quality: 50 });
+  await lossy.decode(encoded);
+  await fails(() => lossy.decode(encoded.subarray(0, encoded.length >> 1)));
+  await lossy.close();
 
   // One that nobody closes: the garbage collector has to.
   await (async () => {

@@ -8,7 +8,7 @@
  * Without a name, all of them. Linux with GCC only. The first run builds the addon anew for each.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -18,19 +18,30 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const here = fileURLToPath(new URL('.', import.meta.url));
 const reports = mkdtempSync(join(tmpdir(), 'node-vae-sanitize-'));
 
-/** Everything that runs native code; not what measures memory, which sanitizers change. */
+/** Everything that runs native code in this process, as vitest's filters: the addon is used all over these folders. */
 const NATIVE_TESTS = [
-  'test/binding/inference-session.test.ts',
-  'test/binding/item-codec.test.ts',
-  'test/binding/lifecycle.test.ts',
-  'test/binding/random.test.ts',
-  'test/binding/training-session.test.ts',
-  'test/codec/archive.test.ts',
-  'test/inference/batcher.test.ts',
-  'test/inference/workers.test.ts',
-  'test/training/fused-optimizers.test.ts',
+  'test/binding/',
+  'test/codec/',
+  'test/inference/',
+  'test/training/',
+  'test/latent/',
+  'test/artifacts/native-kernels',
+  'test/artifacts/parity',
+  'test/vae.test',
 ];
-const THREADED_TESTS = NATIVE_TESTS.filter((path) => !/random|archive|batcher|fused/.test(path));
+/** Those in which threads meet: the rest runs the same native code once more on one thread. */
+const THREADED_TESTS = [
+  'test/binding/',
+  'test/codec/codec',
+  'test/codec/lossy',
+  'test/inference/batcher',
+  'test/inference/dense-network',
+  'test/inference/workers',
+  'test/training/training-session',
+  'test/artifacts/native-kernels',
+];
+/** Not those: a sanitizer changes what memory they measure, builds of other libraries, and ends by SIGKILL. */
+const LEFT_OUT = ['**/memory.test.ts', 'test/binding/loader.test.ts', 'test/training/kill.test.ts'];
 
 const library = (name: string) => execFileSync('gcc', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
 
@@ -44,7 +55,8 @@ interface Check {
 const vitest = (tests: readonly string[]) => [
   join(root, 'node_modules/vitest/vitest.mjs'),
   'run',
-  ...tests.filter((path) => existsSync(join(root, path))),
+  ...tests,
+  ...LEFT_OUT.map((pattern) => `--exclude=${pattern}`),
   // Counts turns of the event loop against the clock, which a sanitizer stretches.
   '--testNamePattern=^(?!.*event loop turns)',
   '--maxWorkers=1',
