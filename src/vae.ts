@@ -1,59 +1,50 @@
 /** The Vae class: ties network, parameters, training and inference together. */
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
-import { describeParameters } from './architectures/graphs.js';
-import { latentDimOf, makeVaeNetwork } from './architectures/vae-network.js';
-import { importOnnx } from './artifacts/import-onnx.js';
-import { initialiseParameters } from './artifacts/initialize.js';
-import { locateModel } from './artifacts/locate.js';
-import { loadModel, saveModel } from './artifacts/model-io.js';
-import { STREAMS } from './binding/streams.js';
+import { saveModel } from './artifacts/model-io.js';
 import type { Codec } from './codec/codec.js';
 import { codecFromModel } from './codec/from-vae.js';
 import { Lifetime } from './core/disposal.js';
 import { elementCount } from './core/dtype.js';
 import { VaeError } from './core/errors.js';
 import { parseOptions } from './core/options.js';
-import type { Seed } from './core/seed.js';
 import { floatTensor, type TensorLike } from './core/tensor.js';
 import type { Dataset } from './data/dataset.js';
 import { type ReadDatasetOptions, readDataset } from './data/read-dataset.js';
-import { type DataRecipe, parseRecipe } from './data/recipe.js';
+import type { DataRecipe } from './data/recipe.js';
 import { type DatasetInput, toDataset } from './data/to-dataset.js';
 import { Batcher, type BatcherOptions } from './inference/batcher.js';
-import { Engine } from './inference/engine.js';
-import { ownLabels, rowLabels, withBatchLabels } from './inference/labels.js';
-import { normalRows } from './inference/noise.js';
-import { type OnnxPair, openDiffusion, openPair } from './inference/open-imported.js';
+import type { Engine } from './inference/engine.js';
+import { rowLabels } from './inference/labels.js';
+import type { OnnxPair } from './inference/open-imported.js';
 import { profileEngine } from './inference/profile.js';
 import { compareScores, type QuantizationReport } from './inference/quantization-report.js';
-import { loadQuantized, saveQuantized } from './inference/quantized-model.js';
+import { saveQuantized } from './inference/quantized-model.js';
 import { recipeNetworks } from './inference/recipe.js';
 import type { BatchInput } from './inference/rows.js';
 import { saveNetworks } from './inference/save-networks.js';
-import { type StreamItem, type StreamOptions, VaeStream } from './inference/streams.js';
+import type { StreamOptions, VaeStream } from './inference/streams.js';
 import { warmUp } from './inference/warm-up.js';
 import { type LatentStatistics, LatentStatisticsSum } from './latent/statistics.js';
 import { estimateTraining, type TrainingEstimate } from './training/estimate.js';
 import { openFitData } from './training/fit-data.js';
 import { type EstimateOptions, estimateSchema, type FitOptions, fitOptionsSchema } from './training/fit-options.js';
 import { FitRun } from './training/fit-run.js';
-import { trainModel } from './training/train-model.js';
-import { type ResizeOptions, resizedParts, withRecipe } from './vae-files.js';
+import { Draws, reconstructRows, sampleRows } from './vae-draws.js';
+import { type ResizeOptions, resizedParts } from './vae-files.js';
+import { fitModel } from './vae-fit.js';
+import { createModel, importModel, type OpenedModel, openModel } from './vae-open.js';
 import {
-  createSchema,
   type DecodeOptions,
   decodeSchema,
   type EncodeOptions,
   type Encoding,
   encodeSchema,
   type FromOnnxOptions,
-  fromOnnxSchema,
   type LabelledOptions,
   type LatentStatisticsOptions,
   type LoadOptions,
   latentStatisticsSchema,
-  loadSchema,
   NO_OPTIONS,
   operationSchema,
   parseCall,
@@ -67,7 +58,6 @@ import {
   sampleSchema,
   saveSchema,
   scoreSchema,
-  sourceSchema,
   type VaeInfo,
   type VaeOptions,
   type WarmUpOptions,
@@ -75,6 +65,7 @@ import {
 } from './vae-options.js';
 import { describeOrigin, descriptionOf, type Origin, quantizedOrigin, recipeOf, seedOf } from './vae-origin.js';
 import { type RebuiltFile, type ReconstructFileOptions, reconstructFile } from './vae-rebuild.js';
+import { streamOf } from './vae-stream.js';
 
 /**
  * A variational autoencoder (Kingma and Welling 2014; Rezende et al. 2014): trains, encodes, decodes,
@@ -85,11 +76,15 @@ export class Vae {
   #engine: Engine;
   readonly #lifetime = new Lifetime('Vae');
   #fitting = false;
-  #draws = 0;
+  readonly #draws = new Draws(() => seedOf(this.#origin));
 
   private constructor(origin: Origin, engine: Engine) {
     this.#origin = origin;
     this.#engine = engine;
+  }
+
+  static #of({ origin, engine }: OpenedModel): Vae {
+    return new Vae(origin, engine);
   }
 
   /**
@@ -99,13 +94,7 @@ export class Vae {
    *   ERR_VAE_BINDING where the addon, ONNX Runtime or the provider cannot be loaded.
    */
   static async create(options: VaeOptions): Promise<Vae> {
-    const { threads, provider, tiling, seed, ...model } = parseOptions(createSchema, options, 'Vae.create()');
-    const vae = makeVaeNetwork(model);
-    const parameters = initialiseParameters(describeParameters(vae), BigInt(seed));
-    const latentDim = latentDimOf(model);
-    const description = { ...model, latentDim, seed: String(seed), parameterCount: parameters.count };
-    const engine = await Engine.open(recipeNetworks(vae, parameters), { threads, provider, tiling });
-    return new Vae({ parts: { description, vae, parameters, training: undefined } }, engine);
+    return Vae.#of(await createModel(options));
   }
 
   /**
@@ -120,26 +109,7 @@ export class Vae {
    *   VAE, ERR_VAE_BINDING where the provider is not there.
    */
   static async load(source: string | OnnxPair, options: LoadOptions = {}): Promise<Vae> {
-    const { build, ...setting } = parseOptions(loadSchema, options, 'Vae.load()');
-    const from = parseOptions(sourceSchema, source, 'Vae.load(), source');
-    if (typeof from !== 'string') {
-      const { encoder, decoder } = from;
-      const engine = await openPair(from, setting);
-      return new Vae({ imported: { type: 'imported', encoder, decoder } }, engine);
-    }
-    const found = await locateModel(from);
-    if (found.kind === 'diffusion') {
-      const { encoder, decoder } = found;
-      return new Vae({ imported: { type: 'imported', encoder, decoder } }, await openDiffusion(found, setting));
-    }
-    const quantized = await loadQuantized(found.directory);
-    if (quantized !== undefined) {
-      const { description, networks } = quantized;
-      return new Vae({ frozen: description }, await Engine.open(networks, setting));
-    }
-    const parts = await loadModel(found.directory, build);
-    if (parts.description.data !== undefined) parseRecipe(parts.description.data, `${found.directory}, "data"`);
-    return new Vae({ parts }, await Engine.open(recipeNetworks(parts.vae, parts.parameters), setting));
+    return Vae.#of(await openModel(source, options));
   }
 
   /**
@@ -152,10 +122,7 @@ export class Vae {
    *   cannot be read or are not the halves of a VAE; ERR_VAE_OPTION.
    */
   static async fromOnnx(options: FromOnnxOptions): Promise<Vae> {
-    const { threads, provider, tiling, ...source } = parseOptions(fromOnnxSchema, options, 'Vae.fromOnnx()');
-    const parts = await importOnnx(source);
-    const engine = await Engine.open(recipeNetworks(parts.vae, parts.parameters), { threads, provider, tiling });
-    return new Vae({ parts }, engine);
+    return Vae.#of(await importModel(options));
   }
 
   get info(): VaeInfo {
@@ -207,31 +174,17 @@ export class Vae {
     return new FitRun((emit) =>
       this.#lifetime.run(async () => {
         const resolved = parseOptions(fitOptionsSchema, options, 'fit()');
-        let parts = recipeOf(this.#origin, 'fit()');
+        const before = recipeOf(this.#origin, 'fit()');
         if (this.#fitting) {
-          throw new VaeError(
-            'ERR_VAE_BUSY',
-            'fit(): this model is being trained already; wait for that run or abort it.',
-          );
+          const message = 'fit(): this model is being trained already; wait for that run or abort it.';
+          throw new VaeError('ERR_VAE_BUSY', message);
         }
         this.#fitting = true;
         try {
-          const { train, validation } = await openFitData(data, options.validation, this.dataShape, resolved.signal);
-          parts = withRecipe(parts, train.recipe);
-          this.#origin = { ...this.#origin, parts };
-          return await trainModel(parts, {
-            options: resolved,
-            train,
-            validation,
-            session: this.#engine.sessionOptions,
-            emit: (progress, control) => {
-              resolved.onProgress?.(progress, control);
-              emit(progress);
-            },
-            keep: (training) => {
-              const { parameters: last, slots, states } = training.checkpoint;
-              const parameters = parts.parameters.with(slots.ema ?? last, states);
-              this.#origin = { parts: { ...parts, parameters, training } };
+          return await fitModel(before, {
+            ...{ data, validation: options.validation, options: resolved, session: this.#engine.sessionOptions, emit },
+            keep: (parts) => {
+              this.#origin = { parts };
             },
           });
         } finally {
@@ -293,33 +246,8 @@ export class Vae {
   /** Encodes and decodes: from the posterior's mean, or from a draw with `{ sample: true }`. */
   reconstruct(batch: BatchInput, options: ReconstructOptions = NO_OPTIONS): Promise<Tensor> {
     return this.#lifetime.run(async () => {
-      const { sample, seed, into, ...call } = parseCall(reconstructSchema, options, 'reconstruct()');
-      if (sample && this.#engine.networks.posteriorGraph) {
-        const [key, stream, counter] = this.#draw(seed, STREAMS.reconstruction);
-        const source = { seed: key, stream, counter };
-        const { data, dims } = await this.#engine.drawPosterior(batch, source, call, 'reconstruct()');
-        const decoded = await this.#engine.decode(
-          { data, shape: dims },
-          withBatchLabels(this.#engine.networks, call, batch),
-          'reconstruct()',
-          into,
-        );
-        return floatTensor(decoded.data, decoded.dims);
-      }
-      const { mean, logVariance, dims } = await this.#engine.encode(batch, call, 'reconstruct()');
-      if (sample) {
-        const noise = normalRows(dims[0]!, dims.slice(1), ...this.#draw(seed, STREAMS.reconstruction));
-        for (let index = 0; index < mean.length; index += 1) {
-          mean[index] = mean[index]! + Math.exp(0.5 * logVariance[index]!) * (noise.data as Float32Array)[index]!;
-        }
-      }
-      const decoded = await this.#engine.decode(
-        { data: mean, shape: dims },
-        withBatchLabels(this.#engine.networks, call, batch),
-        'reconstruct()',
-        into,
-      );
-      return floatTensor(decoded.data, decoded.dims);
+      const call = parseCall(reconstructSchema, options, 'reconstruct()');
+      return this.#withEngine((engine) => reconstructRows(engine, batch, call, this.#draws));
     });
   }
 
@@ -327,26 +255,8 @@ export class Vae {
   sample(count: number, options: SampleOptions = {}): Promise<Tensor> {
     return this.#lifetime.run(async () => {
       parseOptions(z.int().positive(), count, 'sample(), count');
-      const { seed, temperature, ...call } = parseOptions(sampleSchema, options, 'sample()');
-      const shape = this.latentShape;
-      if (shape.includes(-1)) {
-        throw new VaeError(
-          'ERR_VAE_OPTION',
-          `sample(): this model's latents [${shape.join(', ')}] may have any size; draw one of the size you want and decode() it.`,
-        );
-      }
-      if (this.#engine.networks.priorNoise !== undefined) {
-        const [key, stream, counter] = this.#draw(seed, STREAMS.sampling);
-        const source = { seed: key, stream, counter };
-        const { data, dims } = await this.#engine.drawPrior(count, source, temperature, call, 'sample()');
-        const decoded = await this.#engine.decode({ data, shape: dims }, call, 'sample()');
-        return floatTensor(decoded.data, decoded.dims);
-      }
-      const noise = normalRows(count, shape, ...this.#draw(seed, STREAMS.sampling));
-      const values = noise.data as Float32Array;
-      if (temperature !== 1) for (let index = 0; index < values.length; index += 1) values[index]! *= temperature;
-      const decoded = await this.#engine.decode({ data: values, shape: noise.dims }, call, 'sample()');
-      return floatTensor(decoded.data, decoded.dims);
+      const call = parseOptions(sampleSchema, options, 'sample()');
+      return this.#withEngine((engine) => sampleRows(engine, count, call, this.#draws));
     });
   }
 
@@ -492,16 +402,8 @@ export class Vae {
   stream(operation: 'encode' | 'decode' | 'reconstruct', options: StreamOptions = {}): VaeStream<Encoding | Tensor> {
     this.#lifetime.check();
     parseOptions(operationSchema, operation, 'stream(), operation');
-    const { label } = options;
-    if (label !== undefined) rowLabels(this.#engine.networks, label, undefined, 1, 'stream(), label');
-    return new VaeStream<Encoding | Tensor>(options, ({ maxBatch }) => {
-      const batcher = this.batcher({ maxBatch, maxQueue: Number.MAX_SAFE_INTEGER });
-      const run = (item: StreamItem) => {
-        const labels = ownLabels(item) === undefined ? label : undefined;
-        return batcher[operation](item, labels === undefined ? {} : { labels });
-      };
-      return { run, close: () => batcher.close() };
-    });
+    if (options.label !== undefined) rowLabels(this.#engine.networks, options.label, undefined, 1, 'stream(), label');
+    return streamOf(operation, options, (setting) => this.batcher(setting));
   }
 
   /**
@@ -571,10 +473,13 @@ export class Vae {
     await old.close();
   }
 
-  /** Seed, stream and counter of one draw: the caller's seed, or the next of the model's own sequence. */
-  #draw(seed: Seed | undefined, stream: number): [seed: bigint, stream: number, counter: number] {
-    if (seed !== undefined) return [BigInt(seed), stream, 0];
-    this.#draws += 1;
-    return [seedOf(this.#origin), stream, this.#draws];
+  /** Runs what needs more than one network with those of one moment, even where a fit() ends meanwhile. */
+  async #withEngine<T>(work: (engine: Engine) => Promise<T>): Promise<T> {
+    const engine = this.#engine.share();
+    try {
+      return await work(engine);
+    } finally {
+      await engine.close();
+    }
   }
 }
