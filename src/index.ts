@@ -1,24 +1,36 @@
 /// <reference types="node" preserve="true" />
 /** node-vae: variational autoencoders for Node. */
+
+export type { ConditionConfig, ConditionInput } from './architectures/condition.js';
 export type { BuildNetwork } from './architectures/custom.js';
+export type { Term } from './architectures/graphs.js';
 export {
   ARCHITECTURE_NAMES,
+  type ArchitectureConfig,
   type ArchitectureInput,
   type Network,
   type NetworkContext,
 } from './architectures/index.js';
 export type { InputOptions, InputSpec } from './architectures/input.js';
 export * as layers from './architectures/layers.js';
+export type { ImportedGraphs } from './architectures/onnx.js';
+export type { Checkpoint } from './artifacts/checkpoint.js';
 export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts } from './artifacts/generate.js';
 export { shippedModels } from './artifacts/model-source.js';
-export type { OptimizerInput } from './artifacts/optimizer-options.js';
+export type { OptimizerConfig, OptimizerInput } from './artifacts/optimizer-options.js';
 export * from './codec/index.js';
-export { VaeError, type VaeErrorCode } from './core/errors.js';
+export { VaeError, type VaeErrorCode, type VaeErrorOptions } from './core/errors.js';
 export type { Seed } from './core/seed.js';
 export type { ArrayWithShape, TensorLike } from './core/tensor.js';
+export type { RebuiltSound } from './data/audio/rebuild.js';
+export type { OpenWavOptions } from './data/audio/wav.js';
 export * from './data/index.js';
+export type { Rows } from './data/rows/rows.js';
+export type { NestedRows } from './data/stack.js';
+export type { BatchInput as DatasetBatch } from './data/to-dataset.js';
+export type { RebuiltVideo } from './data/video/rebuild.js';
 export type { Batcher, BatcherOptions, RequestOptions } from './inference/batcher.js';
-export type { LabelledArray } from './inference/labels.js';
+export type { LabelledArray, LabelRows } from './inference/labels.js';
 export type { OnnxPair } from './inference/open-imported.js';
 export type { ProviderInput, ProviderName } from './inference/providers.js';
 export type { QuantizationReport } from './inference/quantization-report.js';
@@ -26,10 +38,11 @@ export type { BatchInput } from './inference/rows.js';
 export type { StreamItem, StreamOptions, VaeStream } from './inference/streams.js';
 export type { TilingInput } from './inference/tiling.js';
 export * from './latent/index.js';
-export { LIKELIHOOD_NAMES, type LikelihoodInput } from './nn/likelihoods/index.js';
-export { OBJECTIVE_NAMES, type ObjectiveInput } from './nn/objectives/index.js';
-export { POSTERIOR_NAMES, type PosteriorInput } from './nn/posteriors/index.js';
-export { PRIOR_NAMES, type PriorInput } from './nn/priors/index.js';
+export { LIKELIHOOD_NAMES, type LikelihoodConfig, type LikelihoodInput } from './nn/likelihoods/index.js';
+export type { LikelihoodHead } from './nn/likelihoods/likelihood.js';
+export { OBJECTIVE_NAMES, type ObjectiveConfig, type ObjectiveInput } from './nn/objectives/index.js';
+export { POSTERIOR_NAMES, type PosteriorConfig, type PosteriorInput } from './nn/posteriors/index.js';
+export { PRIOR_NAMES, type PriorConfig, type PriorInput } from './nn/priors/index.js';
 export * from './report/index.js';
 export type { FitControl } from './training/control.js';
 export type { TrainingEstimate } from './training/estimate.js';
@@ -58,7 +71,7 @@ export {
   readRunRecord,
   writeRunRecord,
 } from './training/run-record.js';
-export type { Schedule, ScheduleFunction, SchedulePoint } from './training/schedules.js';
+export type { Schedule, ScheduleFunction, ScheduleName, SchedulePoint } from './training/schedules.js';
 export {
   type OptimizerStepResult,
   type StepOptions,
@@ -81,6 +94,7 @@ export type {
   DrawOptions,
   EncodeOptions,
   Encoding,
+  FromOnnxOptions,
   ImportedArchitecture,
   ImportedInput,
   LabelledOptions,

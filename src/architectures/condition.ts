@@ -1,5 +1,6 @@
 /** Labels that a conditional VAE is told (Sohn, Lee and Yan 2015). */
 import { z } from 'zod';
+import type { InputOf } from '../core/options.js';
 import type { Value } from '../graph/builder.js';
 import type { Scope } from '../nn/scope.js';
 
@@ -10,8 +11,8 @@ export const conditionSchema = z.strictObject({
   embedding: z.int().positive().max(65536).optional(),
 });
 
-export type ConditionConfig = z.output<typeof conditionSchema>;
-export type ConditionInput = z.input<typeof conditionSchema>;
+export interface ConditionConfig extends z.output<typeof conditionSchema> {}
+export interface ConditionInput extends InputOf<typeof conditionSchema> {}
 
 /** Length of the vector that stands for a label. */
 export function conditionDim(config: ConditionConfig | undefined): number {

@@ -1,5 +1,6 @@
 /** What one example is: the shape of the data, and the recipe that turns stored values into it. */
 import { z } from 'zod';
+import type { InputOf } from '../core/options.js';
 
 const size = z
   .int()
@@ -22,7 +23,7 @@ export const inputSchema = z.discriminatedUnion('kind', INPUT_KINDS, {
 });
 
 export type InputSpec = z.output<typeof inputSchema>;
-export type InputOptions = z.input<typeof inputSchema>;
+export type InputOptions = InputOf<typeof inputSchema>;
 
 /** Shape of one example, channels first. */
 export function dataShapeOf(input: InputSpec): number[] {

@@ -12,4 +12,4 @@ export {
 export { fanInUniform, type Initializer, ONES, ZEROS } from '../nn/initializers.js';
 export { layerNorm, linear } from '../nn/layers.js';
 export { flattenRows, meanOverBatch, repeatRows, sumPerExample } from '../nn/reduce.js';
-export { Scope } from '../nn/scope.js';
+export { type ParameterSource, type ParameterSpec, Scope, type ScopeParts } from '../nn/scope.js';

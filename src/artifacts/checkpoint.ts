@@ -76,7 +76,7 @@ const progressSchema = z.object({
   loop: loopSchema.optional(),
 });
 
-export type CheckpointProgress = z.output<typeof progressSchema>;
+export interface CheckpointProgress extends z.output<typeof progressSchema> {}
 
 /** One flat buffer for each kind of state, in the order of the manifest's parameters. */
 export interface Checkpoint {

@@ -1,5 +1,6 @@
 /** Optimizers by name, with the defaults of PyTorch. */
 import { z } from 'zod';
+import type { InputOf } from '../core/options.js';
 
 const rate = z.number().positive().max(10);
 const decay = z.number().min(0).max(1);
@@ -41,4 +42,4 @@ export const optimizerSchema = z.preprocess(
 ) as unknown as z.ZodType<OptimizerConfig, OptimizerInput>;
 
 export type OptimizerConfig = z.output<typeof configSchema>;
-export type OptimizerInput = OptimizerConfig['type'] | z.input<typeof configSchema>;
+export type OptimizerInput = OptimizerConfig['type'] | InputOf<typeof configSchema>;

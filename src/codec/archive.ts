@@ -52,7 +52,7 @@ export class Archive implements AsyncDisposable {
   readonly #lifetime = new Lifetime('Archive');
   #cache: { chunk: number; items: Promise<ChunkItems> } | undefined;
 
-  /** Inside use: takes over the source, and the codec when it is owned. */
+  /** @internal Inside use: takes over the source, and the codec when it is owned. */
   constructor(source: ByteSource, layout: ArchiveLayout<ArchiveHeader>, codec: Codec | undefined, owned: boolean) {
     this.#source = source;
     this.#layout = layout;
@@ -108,7 +108,7 @@ export class Archive implements AsyncDisposable {
     return this.#lifetime.run(async () => this.#asItems(await this.#load(index, signal)));
   }
 
-  /** Inside use: whether what `items` gives, told the names, are the items of a chunk, by its checksum. */
+  /** @internal Inside use: whether what `items` gives, told the names, are the items of a chunk, by its checksum. */
   matches(
     index: number,
     items: (names: readonly string[] | undefined) => Promise<Uint8Array | undefined>,

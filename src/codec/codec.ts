@@ -41,7 +41,7 @@ export class Codec implements AsyncDisposable {
     this.#native = native;
   }
 
-  /** Inside use: a codec of these integers. */
+  /** @internal Inside use: a codec of these integers. */
   static async make(itemShape: readonly number[], spec: ItemCodecSpec): Promise<Codec> {
     const native = await createItemCodec(spec);
     const model = { itemShape, spec, fingerprint: await fingerprintOf(native) };

@@ -24,7 +24,7 @@ export {
   decompress,
 } from './decompress.js';
 export { type CodecInput, type LossyCodecInput, shippedCodecs } from './find-codec.js';
-export { codecObstacle } from './from-vae.js';
+export { type CodecCandidate, codecObstacle } from './from-vae.js';
 export {
   type CompressPicturesOptions,
   type CompressPicturesResult,
@@ -34,7 +34,12 @@ export {
   type PicturesProgress,
 } from './lossy/compress-pictures.js';
 export type { LossyConfig } from './lossy/config.js';
-export { LossyCodec, type LossyCodecOptions, type LossyEncodeOptions } from './lossy/lossy-codec.js';
+export {
+  type DecodedLatents,
+  LossyCodec,
+  type LossyCodecOptions,
+  type LossyEncodeOptions,
+} from './lossy/lossy-codec.js';
 export { PictureMetrics, type PictureQuality } from './lossy/metrics.js';
 export type { Picture } from './lossy/picture.js';
 export {

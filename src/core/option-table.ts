@@ -1,6 +1,6 @@
 /** Tables of things chosen by name: one schema for `'name'` and `{ type: 'name', ...options }` alike. */
 import { z } from 'zod';
-import { nearest } from './options.js';
+import { type InputOf, nearest } from './options.js';
 
 /** What every entry of a table has: its options, `type` first. */
 export interface TableEntry {
@@ -15,7 +15,7 @@ export type TableConfig<T extends Readonly<Record<string, TableEntry>>> = {
 /** What users write: a name, or `type` with options. */
 export type TableInput<T extends Readonly<Record<string, TableEntry>>> =
   | (keyof T & string)
-  | { [K in keyof T]: z.input<T[K]['schema']> }[keyof T];
+  | { [K in keyof T]: InputOf<T[K]['schema']> }[keyof T];
 
 /**
  * @param plural what the entries are, for the message that lists them: `likelihoods`.

@@ -2,6 +2,15 @@
 import { z } from 'zod';
 import { VaeError } from './errors.js';
 
+/** Values that are taken as they are. */
+type Opaque = ((...args: never[]) => unknown) | AbortSignal | ArrayBufferView | RegExp;
+
+/** The same, all of it read-only: what `as const` makes of an object. */
+export type Immutable<T> = T extends Opaque ? T : { readonly [K in keyof T]: Immutable<T[K]> };
+
+/** What users may write where a schema checks it. */
+export type InputOf<S extends z.ZodType> = Immutable<z.input<S>>;
+
 /**
  * Checks `value` against `schema` and returns it with defaults filled in.
  *

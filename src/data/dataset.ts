@@ -47,7 +47,7 @@ const COPY_ROWS = 1024;
 export class Dataset {
   readonly #rows: Rows;
 
-  /** Inside use: the rows must have been checked. */
+  /** @internal Inside use: the rows must have been checked. */
   constructor(rows: Rows) {
     this.#rows = rows;
   }

@@ -28,6 +28,7 @@ export class GradientContext {
   readonly #gradients: (Value | undefined)[];
   readonly #full: (Value | undefined)[] = [];
 
+  /** @internal Inside use: differentiate() makes one for each node. */
   constructor(state: DifferentiationState, node: Node, gradients: readonly (Value | undefined)[] = []) {
     this.builder = state.builder;
     this.opset = state.builder.opset;

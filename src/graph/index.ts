@@ -1,5 +1,5 @@
 /** ONNX graphs: build, read, check and write them. Needs neither the addon nor ONNX Runtime. */
-export type { DataType } from '../core/dtype.js';
+export type { DataType, TypedArray } from '../core/dtype.js';
 export { type BuilderOptions, GraphBuilder, type NodeOptions, type Value } from './builder.js';
 export { type ConstantData, constantOf, numbersOf, readConstant } from './constants.js';
 export type {

@@ -17,7 +17,7 @@ export interface ParameterSpec {
 export type ParameterSource = (spec: ParameterSpec, builder: GraphBuilder) => Value;
 
 /** What all scopes of one graph have in common. */
-interface Shared {
+export interface ScopeParts {
   readonly parameters: Map<string, Value>;
   readonly updates: Map<string, Value>;
   readonly stopped: string[];
@@ -31,13 +31,13 @@ export class Scope {
   readonly g: GraphBuilder;
   readonly #source: ParameterSource;
   readonly #path: string;
-  readonly #shared: Shared;
+  readonly #shared: ScopeParts;
 
   constructor(
     g: GraphBuilder,
     source: ParameterSource,
     path = '',
-    shared: Shared = { parameters: new Map(), updates: new Map(), stopped: [] },
+    shared: ScopeParts = { parameters: new Map(), updates: new Map(), stopped: [] },
   ) {
     this.g = g;
     this.#source = source;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { type OptimizerInput, optimizerSchema } from '../artifacts/optimizer-options.js';
+import type { InputOf } from '../core/options.js';
 import { seedSchema } from '../core/seed.js';
 import type { FitControl } from './control.js';
 import type { FitProgress, History } from './progress.js';
@@ -118,7 +119,7 @@ export type ResolvedFitOptions = z.output<typeof fitOptionsSchema>;
 
 export interface FitOptions<Data>
   extends Omit<
-    z.input<typeof fitOptionsSchema>,
+    InputOf<typeof fitOptionsSchema>,
     'validation' | 'optimizer' | 'learningRate' | 'klWeight' | 'freeBits'
   > {
   readonly learningRate?: Schedule;

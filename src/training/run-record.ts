@@ -80,10 +80,10 @@ const recordSchema = z.object({
   result: resultSchema.optional(),
 });
 
-export type RunEnvironment = z.output<typeof environmentSchema>;
-export type RunPart = z.output<typeof partSchema>;
-export type RunResult = z.output<typeof resultSchema>;
-export type RunRecord = z.output<typeof recordSchema>;
+export interface RunEnvironment extends z.output<typeof environmentSchema> {}
+export interface RunPart extends z.output<typeof partSchema> {}
+export interface RunResult extends z.output<typeof resultSchema> {}
+export interface RunRecord extends z.output<typeof recordSchema> {}
 
 export function newRunRecord(record: Omit<RunRecord, 'format' | 'version'>): RunRecord {
   return { format: FORMAT, version: VERSION, ...record };

@@ -1,5 +1,6 @@
 /** Values that change while training runs: the learning rate, β, free bits. One table for all of them. */
 import { z } from 'zod';
+import type { InputOf } from '../core/options.js';
 
 /** Where training stands when a schedule is asked. */
 export interface SchedulePoint {
@@ -152,7 +153,7 @@ type Table = typeof SCHEDULES;
 export type ScheduleName = keyof Table;
 export type ScheduleConfig = { [K in ScheduleName]: z.output<Table[K]['schema']> }[ScheduleName];
 /** A fixed value, a schedule by `type` with its options, or a function of where training stands. */
-export type Schedule = number | ScheduleFunction | { [K in ScheduleName]: z.input<Table[K]['schema']> }[ScheduleName];
+export type Schedule = number | ScheduleFunction | { [K in ScheduleName]: InputOf<Table[K]['schema']> }[ScheduleName];
 
 export const SCHEDULE_NAMES = Object.keys(SCHEDULES) as ScheduleName[];
 

@@ -16,7 +16,7 @@ import { Lifetime } from '../core/disposal.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, writeFilesAtomically } from '../core/files.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import { seedSchema } from '../core/seed.js';
 import { asDense, type TensorLike } from '../core/tensor.js';
 import { constantOf, GraphBuilder, type Model, readModel, writeModel } from '../graph/index.js';
@@ -35,7 +35,7 @@ const optionsSchema = z.strictObject({
   nativeKernels: z.boolean().default(true),
 });
 
-export type TrainingSessionOptions = z.input<typeof optionsSchema>;
+export interface TrainingSessionOptions extends InputOf<typeof optionsSchema> {}
 export type TrainingFeeds = Readonly<Record<string, TensorLike>>;
 
 export interface StepOptions {

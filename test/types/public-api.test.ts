@@ -3,7 +3,9 @@ import type { Tensor } from 'onnxruntime-common';
 import { expectTypeOf, test } from 'vitest';
 import {
   type FitOptions,
+  type FromOnnxOptions,
   type History,
+  type OptimizerInput,
   type TensorLike,
   Vae,
   type VaeError,
@@ -61,10 +63,36 @@ test('mistakes do not compile', () => {
   });
 });
 
+/** Options of every kind with arrays and objects inside, as a settings file in TypeScript has them. */
+const WHOLE = {
+  input: { kind: 'image', height: 28, width: 28 },
+  architecture: { type: 'mlp', hidden: [400, 200] },
+  likelihood: { type: 'gaussian', variance: 0.1 },
+  posterior: { type: 'gaussian' },
+  prior: { type: 'standard' },
+  objective: { type: 'elbo' },
+  condition: { classes: 10 },
+} as const;
+const TRAINING = {
+  epochs: 3,
+  learningRate: { type: 'cosine', from: 1e-3, to: 1e-5 },
+  checkpoint: { directory: 'run', keep: 2 },
+  earlyStopping: { patience: 3 },
+  log: { jsonLines: 'metrics.jsonl' },
+} as const;
+
 test('options are read-only, errors have their codes', () => {
   const image = { kind: 'image', height: 28, width: 28 } as const;
   expectTypeOf({ input: image, likelihood: 'bernoulli', seed: 7 } as const).toExtend<VaeOptions>();
   expectTypeOf<{ readonly epochs: 3; readonly validation: typeof rows }>().toExtend<FitOptions<typeof rows>>();
+  expectTypeOf(WHOLE).toExtend<VaeOptions>();
+  expectTypeOf(TRAINING).toExtend<FitOptions<typeof rows>>();
+  expectTypeOf({
+    encoder: 'e.onnx',
+    decoder: 'd.onnx',
+    freeze: ['*.bias', /^norm/],
+  } as const).toExtend<FromOnnxOptions>();
+  expectTypeOf({ type: 'adam', learningRate: 1e-3 } as const).toExtend<OptimizerInput>();
   expectTypeOf<VaeError['code']>().toEqualTypeOf<VaeErrorCode>();
   expectTypeOf<'ERR_VAE_SHAPE'>().toExtend<VaeErrorCode>();
   expectTypeOf<'ERR_VAE_SHAPES'>().not.toExtend<VaeErrorCode>();

@@ -58,7 +58,7 @@ const headerSchema = z.strictObject({
     .optional(),
 });
 
-export type ArchiveHeader = z.output<typeof headerSchema>;
+export interface ArchiveHeader extends z.output<typeof headerSchema> {}
 
 /** Pictures of any size, compressed with loss. Everything else about them stands with each picture. */
 const pictureHeaderSchema = z.strictObject({
@@ -67,7 +67,7 @@ const pictureHeaderSchema = z.strictObject({
   kind: z.literal('pictures'),
 });
 
-export type PictureArchiveHeader = z.output<typeof pictureHeaderSchema>;
+export interface PictureArchiveHeader extends z.output<typeof pictureHeaderSchema> {}
 export type AnyHeader = ArchiveHeader | PictureArchiveHeader;
 
 export const RECORD_KINDS = { chunk: 1, index: 2, model: 3 } as const;

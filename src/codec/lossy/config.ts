@@ -33,7 +33,7 @@ export const lossyConfigSchema = z.strictObject({
     }),
 });
 
-export type LossyConfig = z.output<typeof lossyConfigSchema>;
+export interface LossyConfig extends z.output<typeof lossyConfigSchema> {}
 
 /** Latents have this fraction of the picture's height and width. */
 export const DOWNSAMPLING = 16;

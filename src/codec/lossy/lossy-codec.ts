@@ -66,7 +66,7 @@ export class LossyCodec implements AsyncDisposable {
     this.#transforms = transforms;
   }
 
-  /** Inside use: a codec of these numbers, rounded as its file has them. */
+  /** @internal Inside use: a codec of these numbers, rounded as its file has them. */
   static async make(model: Omit<LossyModel, 'fingerprint'>, options: LossyCodecOptions = {}): Promise<LossyCodec> {
     const native = await createLatentCodec(model.coder);
     const fingerprint = await fingerprintOf(native, model);
@@ -141,7 +141,7 @@ export class LossyCodec implements AsyncDisposable {
     });
   }
 
-  /** Inside use: the first half of decode(), the half that is the same on every machine. */
+  /** @internal Inside use: the first half of decode(), the half that is the same on every machine. */
   decodeLatents(bytes: Uint8Array): Promise<DecodedLatents> {
     return this.#lifetime.run(async () => {
       const { header, length } = decodePictureHeader(bytes);
@@ -151,7 +151,7 @@ export class LossyCodec implements AsyncDisposable {
     });
   }
 
-  /** Inside use: the second half. `latents` are written to. */
+  /** @internal Inside use: the second half. `latents` are written to. */
   synthesise({ header, latents }: DecodedLatents): Promise<Picture> {
     const { width, height, channels, quality } = header;
     return this.#lifetime.run(() => this.#transforms.synthesise(latents, { width, height, channels }, quality));

@@ -37,7 +37,7 @@ export class PictureArchive implements AsyncDisposable {
   readonly #lifetime = new Lifetime('PictureArchive');
   #cache: { chunk: number; decoded: Promise<DecodedPictureChunk> } | undefined;
 
-  /** Inside use: takes over the source, and the codec when it is owned. */
+  /** @internal Inside use: takes over the source, and the codec when it is owned. */
   constructor(source: ByteSource, layout: ArchiveLayout<PictureArchiveHeader>, codec: LossyCodec, owned: boolean) {
     this.header = layout.header;
     this.complete = layout.complete;
@@ -91,7 +91,7 @@ export class PictureArchive implements AsyncDisposable {
     });
   }
 
-  /** Inside use: a chunk's latents and names, compared with its checksum. */
+  /** @internal Inside use: a chunk's latents and names, compared with its checksum. */
   readLatents(chunk: number): Promise<DecodedPictureChunk> {
     return this.#lifetime.run(() => this.#load(chunk));
   }

@@ -73,7 +73,7 @@ export interface TrainLossyOptions {
   readonly relaxation?: 'noise' | 'straight-through' | 'mixed';
   readonly seed?: number | bigint;
   readonly threads?: number;
-  /** Inside use: weights of a model of the same configuration to go on from. */
+  /** @internal Inside use: weights of a model of the same configuration to go on from. */
   readonly from?: WeightsOf;
   readonly signal?: AbortSignal;
   /** Told every 50 steps. */
@@ -82,7 +82,7 @@ export interface TrainLossyOptions {
 
 export interface TrainedLossy {
   readonly codec: LossyCodec;
-  /** Inside use: the weights as they were trained, to go on from. */
+  /** @internal Inside use: the weights as they were trained, to go on from. */
   readonly weights: WeightsOf;
 }
 

@@ -31,7 +31,7 @@ export const audioRecipeSchema = z
   .refine(({ frame, hop }) => hop <= frame && 2 * hop >= frame, 'expected a hop from half of the frame to all of it')
   .refine(({ form, mel }) => (form === 'mel') === (mel !== undefined), 'expected `mel` with the form "mel" alone');
 
-export type AudioRecipe = z.output<typeof audioRecipeSchema>;
+export interface AudioRecipe extends z.output<typeof audioRecipeSchema> {}
 
 /** [channels, frame], or [channels, bands, steps]. */
 export function audioRowShape({ channels, frame, mel }: AudioRecipe): number[] {

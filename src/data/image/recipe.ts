@@ -24,7 +24,7 @@ export const imageRecipeSchema = z.strictObject({
   anySize: z.boolean(),
 });
 
-export type ImageRecipe = z.output<typeof imageRecipeSchema>;
+export interface ImageRecipe extends z.output<typeof imageRecipeSchema> {}
 export type Colour = ImageRecipe['colour'];
 
 export const CHANNELS: Readonly<Record<Colour, 1 | 3 | 4>> = { grey: 1, rgb: 3, rgba: 4 };

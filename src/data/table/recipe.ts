@@ -29,7 +29,7 @@ export const tableRecipeSchema = z.strictObject({
   missing: z.array(z.string()),
 });
 
-export type TableRecipe = z.output<typeof tableRecipeSchema>;
+export interface TableRecipe extends z.output<typeof tableRecipeSchema> {}
 export type TableColumn = TableRecipe['columns'][number];
 export type NumericColumn = z.output<typeof numericColumn>;
 export type CategoryColumn = z.output<typeof categoryColumn>;

@@ -18,7 +18,7 @@ export const videoRecipeSchema = z
   })
   .refine(({ frames, hop }) => hop <= frames && 2 * hop >= frames, 'expected a hop from half of the frames to all');
 
-export type VideoRecipe = z.output<typeof videoRecipeSchema>;
+export interface VideoRecipe extends z.output<typeof videoRecipeSchema> {}
 
 /** [channels, frames, height, width], or [channels, height, width] for single frames. */
 export function videoRowShape({ colour, frames, height, width }: VideoRecipe): number[] {
