@@ -11,6 +11,7 @@ export function describeFailure(error: unknown, verbose: boolean): Failure {
   const stack = verbose && error instanceof Error && error.stack ? { stack: error.stack } : {};
   if (hasCode(error)) return { code: error.code, message: error.message, ...stack };
   const message = error instanceof Error ? error.message : String(error);
+  if (isSystemError(error)) return { code: 'ERR_VAE_IO', message: `${message}.`, ...stack };
   const hint = verbose ? '' : ' This is a fault of node-vae itself; --verbose shows where.';
   return { code: 'ERR_INTERNAL', message: `${message}${hint}`, ...stack };
 }
@@ -28,6 +29,11 @@ export class CliError extends Error {
     super(message);
     this.code = code;
   }
+}
+
+/** What Node says of files and pipes: the machine's fault rather than this package's. */
+function isSystemError(error: unknown): boolean {
+  return error instanceof Error && 'syscall' in error && 'errno' in error;
 }
 
 function hasCode(error: unknown): error is Error & { readonly code: string } {

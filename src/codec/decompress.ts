@@ -1,10 +1,10 @@
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
-import { ioError, writeFilesAtomically } from '../core/files.js';
+import { ioError, makeFolder, writeFilesAtomically } from '../core/files.js';
 import { parseOptions } from '../core/options.js';
 import { openSource } from './archive/open-source.js';
 import { readHeader } from './archive/reader.js';
@@ -105,7 +105,7 @@ export async function decompress(input: string | Uint8Array, options: Decompress
   }
   const damaged: DamagedChunk[] = [];
   try {
-    await mkdir(parsed.output, { recursive: true });
+    await makeFolder(parsed.output);
     const unpack = archive.header.kind === 'images' ? unpackImages : unpackArray;
     const { path, resumedChunks } = await unpack(archive, parsed, damaged);
     return {

@@ -20,7 +20,7 @@ export async function writeFilesAtomically(files: readonly PendingFile[]): Promi
   const written: { temporary: string; path: string }[] = [];
   try {
     for (const { path, chunks } of files) {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
       written.push({ temporary, path });
       await writeAndFlush(temporary, chunks);
@@ -30,6 +30,24 @@ export async function writeFilesAtomically(files: readonly PendingFile[]): Promi
   } catch (error) {
     await Promise.all(written.map(({ temporary }) => rm(temporary, { force: true }).catch(() => {})));
     throw ioError(error, `writing ${files.map(({ path }) => path).join(', ')}`);
+  }
+}
+
+/**
+ * Makes a folder and those above it.
+ *
+ * @throws the file system's own error: Node's recursive mkdir() says ENOENT of a read-only one.
+ */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    const above = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path) throw error;
+    await makeFolder(above);
+    await mkdir(path).catch((reason: NodeJS.ErrnoException) => {
+      if (reason.code !== 'EEXIST') throw reason;
+    });
   }
 }
 

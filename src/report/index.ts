@@ -17,5 +17,13 @@ export { contactSheet, interpolations, manifold, type TraversalsOptions, travers
 export { type GridOptions, imageGrid, imageToPng } from './images/png.js';
 export { writeImages } from './images/write.js';
 export type { Highlight } from './page.js';
-export { figureToPng, figureToSvg, type Report, type WrittenReport, writeReport } from './write-report.js';
+export {
+  figureToPng,
+  figureToSvg,
+  type Report,
+  type WriteFiguresOptions,
+  type WrittenReport,
+  writeFigures,
+  writeReport,
+} from './write-report.js';
 export { type WriteRowsOptions, writeRows } from './write-rows.js';

@@ -51,6 +51,32 @@ export async function writeReport(directory: string, report: Report): Promise<Wr
   return { ...paths, pictures: pictures.map(({ path }) => path) };
 }
 
+export interface WriteFiguresOptions {
+  /** Default `png`. */
+  readonly format?: 'png' | 'svg' | 'both';
+}
+
+/**
+ * Writes each figure into a folder as a file named by its id. All of them appear together, when all are complete.
+ *
+ * @returns the files, in the order of the figures, the PNG file first where there are two.
+ * @throws VaeError ERR_VAE_IO where the folder cannot be written, and what a figure's drawing throws.
+ */
+export async function writeFigures(
+  directory: string,
+  figures: readonly Figure[],
+  { format = 'png' }: WriteFiguresOptions = {},
+): Promise<string[]> {
+  const files: PendingFile[] = [];
+  for (const figure of figures) {
+    const at = join(directory, figure.id);
+    if (format !== 'svg') files.push({ path: `${at}.png`, chunks: [await figureToPng(figure)] });
+    if (format !== 'png') files.push({ path: `${at}.svg`, chunks: [Buffer.from(await figureToSvg(figure))] });
+  }
+  await writeFilesAtomically(files);
+  return files.map(({ path }) => path);
+}
+
 /** One figure as a PNG file, as wide as on a page. */
 export async function figureToPng(figure: Figure): Promise<Uint8Array> {
   return svgToPng(withMargin(await figure.draw(WIDE)));

@@ -1,10 +1,10 @@
 /** The checkpoints of a run on disk: written whole, the last few kept, found again after a crash. */
-import { type FileHandle, mkdir, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../artifacts/checkpoint.js';
 import type { ArtifactsManifest } from '../artifacts/manifest.js';
 import { VaeError } from '../core/errors.js';
-import { ioError, writeFilesAtomically } from '../core/files.js';
+import { ioError, makeFolder, writeFilesAtomically } from '../core/files.js';
 
 const NAME = /^checkpoint-(\d{10})\.safetensors$/;
 const BEST = 'best.safetensors';
@@ -40,7 +40,7 @@ export class RunDirectory {
   static async open(path: string, { keep, resume, replace }: RunDirectoryOptions): Promise<RunDirectory> {
     let directory: RunDirectory;
     try {
-      await mkdir(path, { recursive: true });
+      await makeFolder(path);
       directory = new RunDirectory(path, keep, await takeLock(join(path, LOCK), path));
     } catch (error) {
       throw ioError(error, `opening the run directory ${path}`);

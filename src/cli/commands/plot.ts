@@ -1,5 +1,3 @@
-import { mkdir, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { FigureName } from '../../index.js';
 import { CliError } from '../errors.js';
 import {
@@ -17,11 +15,12 @@ import type { RegisterCommand } from './index.js';
 interface PlotFlags extends DataFlags, SessionFlags {
   readonly out?: string;
   readonly only?: string;
-  readonly format: string;
+  readonly format: Format;
   readonly report?: boolean;
 }
 
-const FORMATS = ['png', 'svg', 'both'];
+const FORMATS = ['png', 'svg', 'both'] as const;
+type Format = (typeof FORMATS)[number];
 
 export const registerPlot: RegisterCommand = (program, run) => {
   const command = program
@@ -54,23 +53,12 @@ latent dimensions), latent-space, latent-use, residuals.`,
       if (!FORMATS.includes(flags.format)) {
         throw new CliError('ERR_VAE_OPTION', `--format: expected ${FORMATS.join(', ')}, received "${flags.format}".`);
       }
-      const { figureToPng, figureToSvg, plotModel, Vae, writeReport } = await import('../../index.js');
+      const { plotModel, Vae, writeFigures, writeReport } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const data = await loadData(path, flags, signal, vae.recipe);
       const only = flags.only?.split(',').map((name) => name.trim()) as FigureName[] | undefined;
       const figures = await plotModel(vae, data, { ...(only && { only }), signal });
-      const files: string[] = [];
-      await mkdir(out, { recursive: true });
-      for (const figure of figures) {
-        if (flags.format !== 'svg') {
-          files.push(join(out, `${figure.id}.png`));
-          await writeFile(files.at(-1)!, await figureToPng(figure));
-        }
-        if (flags.format !== 'png') {
-          files.push(join(out, `${figure.id}.svg`));
-          await writeFile(files.at(-1)!, await figureToSvg(figure));
-        }
-      }
+      const files = await writeFigures(out, figures, { format: flags.format });
       const { architecture, latentDim } = vae.info;
       const report = flags.report
         ? await writeReport(out, {

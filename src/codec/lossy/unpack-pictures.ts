@@ -1,6 +1,5 @@
-import { mkdir } from 'node:fs/promises';
 import { VaeError } from '../../core/errors.js';
-import { ioError, writeFilesAtomically } from '../../core/files.js';
+import { ioError, makeFolder, writeFilesAtomically } from '../../core/files.js';
 import type { DamagedChunk } from '../archive.js';
 import { refuseDamage } from '../damage.js';
 import type { DecompressResult } from '../decompress.js';
@@ -34,7 +33,7 @@ export async function unpackPictures(input: string | Uint8Array, options: Unpack
   }
   const damaged: DamagedChunk[] = [];
   try {
-    await mkdir(output, { recursive: true });
+    await makeFolder(output);
     const bytesOut = await unpackAll(archive, options, damaged);
     refuseDamage(damaged, options);
     return {

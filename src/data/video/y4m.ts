@@ -2,10 +2,10 @@
  * YUV4MPEG2, the uncompressed video of MJPEG Tools (yuv4mpeg manual page): a line of parameters, then for each frame
  * a line that begins with FRAME and its planes. 8 bits; grey, 4:2:0, 4:2:2 and 4:4:4.
  */
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VaeError } from '../../core/errors.js';
-import { ioError } from '../../core/files.js';
+import { ioError, makeFolder } from '../../core/files.js';
 
 export interface Y4mInfo {
   readonly width: number;
@@ -205,7 +205,7 @@ export class Y4mWriter {
 
   static async create(path: string, info: Omit<Y4mInfo, 'frames'>): Promise<Y4mWriter> {
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       const file = await open(temporary(path), 'w');
       const { width, height, rate, grey } = info;
       await file.write(`YUV4MPEG2 W${width} H${height} F${rate[0]}:${rate[1]} Ip A1:1 C${grey ? 'mono' : '444'}\n`);

@@ -1,8 +1,8 @@
 /** A file that only grows: bytes are handed over at once and written in order, off the run's way. */
-import { type FileHandle, mkdir, open } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { VaeError } from '../../core/errors.js';
-import { ioError } from '../../core/files.js';
+import { ioError, makeFolder } from '../../core/files.js';
 
 export class AppendFile {
   readonly path: string;
@@ -19,7 +19,7 @@ export class AppendFile {
   /** @throws VaeError ERR_VAE_IO where it cannot be opened. */
   static async open(path: string): Promise<AppendFile> {
     try {
-      await mkdir(dirname(path), { recursive: true });
+      await makeFolder(dirname(path));
       return new AppendFile(path, await open(path, 'a+'));
     } catch (error) {
       throw ioError(error, `opening ${path}`);
