@@ -26,7 +26,14 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   } catch (error) {
     if (error instanceof CommanderError) return handleUsage(error, json);
     if (interruption?.signal.aborted && error === interruption.signal.reason) {
-      printError({ code: 'INTERRUPTED', message: 'Stopped before it was done; nothing was written.' }, json);
+      printError(
+        {
+          code: 'INTERRUPTED',
+          message:
+            'Stopped before it was done; nothing bears the name asked for. The same command starts again, or goes on.',
+        },
+        json,
+      );
       return EXIT.interrupted;
     }
     printError(describeFailure(error, verbose), json);

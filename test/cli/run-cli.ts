@@ -33,6 +33,8 @@ export interface CliResult {
 
 export interface CliOptions {
   readonly cwd?: string;
+  /** Beside this process's own. */
+  readonly env?: Readonly<Record<string, string>>;
   readonly onStart?: (child: ChildProcess) => void;
   /** Called with the process and everything it has said on stderr, whenever it says more. */
   readonly onStderr?: (child: ChildProcess, stderr: string) => void;
@@ -41,6 +43,7 @@ export interface CliOptions {
 export function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliResult> {
   const child = spawn(process.execPath, [...PROGRAM, ...args], {
     cwd: options.cwd,
+    env: { ...process.env, ...options.env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   options.onStart?.(child);
