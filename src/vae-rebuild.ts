@@ -2,7 +2,7 @@
 import { VaeError } from './core/errors.js';
 import { type RebuildRows, type RebuiltSound, rebuildSound } from './data/audio/rebuild.js';
 import { audioRowShape } from './data/audio/recipe.js';
-import { psnrOf, readPicture } from './data/image/rebuild.js';
+import { cutTo, mirroredTo, psnrOf, readPicture } from './data/image/rebuild.js';
 import type { ImageRecipe } from './data/image/recipe.js';
 import { fillTable } from './data/table/fill.js';
 import { layoutOf } from './data/table/recipe.js';
@@ -80,20 +80,21 @@ async function rebuildImage(
     const psnr = psnrOf(original, rebuilt.data as Float32Array, recipe.depth === 16 ? 1 : 255, 1);
     return { kind: 'image', width: recipe.width, height: recipe.height, psnr };
   }
-  const { data, channels, height, width } = await readPicture(input, recipe, signal);
-  const tiled = height * width > MOST_PIXELS;
-  await using sized = vae.resized(tiled ? { height: TILE, width: TILE } : { height, width });
+  const picture = await readPicture(input, recipe, signal);
+  const { channels, height, width } = picture;
+  // A map of latents has a place for so many pixels of each side.
+  const padded = mirroredTo(Math.max(1, Math.round(recipe.height / (vae.latentShape[1] ?? recipe.height))), picture);
+  const tiled = padded.height * padded.width > MOST_PIXELS;
+  await using sized = vae.resized(
+    tiled ? { height: TILE, width: TILE } : { height: padded.height, width: padded.width },
+  );
   const rebuilt = await sized.reconstruct(
-    { data, shape: [1, channels, height, width] },
+    { data: padded.data, shape: [1, channels, padded.height, padded.width] },
     { ...call, ...(tiled && { tiling: true }) },
   );
-  await writePicture(output, rebuilt.data as Float32Array, [channels, height, width]);
-  return {
-    kind: 'image',
-    width,
-    height,
-    psnr: psnrOf(data, rebuilt.data as Float32Array, recipe.depth === 16 ? 1 : 255, 1),
-  };
+  const values = cutTo(picture, rebuilt.data as Float32Array, padded);
+  await writePicture(output, values, [channels, height, width]);
+  return { kind: 'image', width, height, psnr: psnrOf(picture.data, values, recipe.depth === 16 ? 1 : 255, 1) };
 }
 
 async function writePicture(path: string, data: Float32Array, shape: readonly number[]): Promise<void> {

@@ -213,6 +213,35 @@ describe('training', () => {
     expect(again.parameter('likelihood.log_variance')).toEqual(vae.parameter('likelihood.log_variance'));
   });
 
+  test('the optimal variance is the mean squared error, after few steps', async () => {
+    const noise = new Float32Array(400 * 8);
+    // A sum of uniform draws, of deviation 0.1 around 0.5.
+    let state = 1;
+    const uniform = () => {
+      state = (state * 48271) % 2147483647;
+      return state / 2147483647 - 0.5;
+    };
+    for (let at = 0; at < noise.length; at += 1) noise[at] = 0.5 + 0.1 * (uniform() + uniform() + uniform()) * 2;
+    const input = { kind: 'vector', length: 8 } as const;
+    const made = async (variance: 'optimal' | 'learned') => {
+      await using vae = await Vae.create({ input, latentDim: 1, seed: 3, likelihood: { type: 'gaussian', variance } });
+      await vae.fit({ data: noise, shape: [400, 8] }, { epochs: 20, batchSize: 40, learningRate: 5e-3 });
+      const rebuilt = (await vae.reconstruct({ data: noise, shape: [400, 8] })).data as Float32Array;
+      const error = noise.reduce((sum, value, at) => sum + (value - rebuilt[at]!) ** 2, 0) / noise.length;
+      const scores = await vae.score({ data: noise, shape: [400, 8] });
+      const elbo = scores.elbo.reduce((sum, value) => sum + value, 0) / 400;
+      return { variance: Math.exp(vae.parameter('likelihood.log_variance')[0]!), error, elbo };
+    };
+    const optimal = await made('optimal');
+    expect(optimal.variance / optimal.error).toBeGreaterThan(0.85);
+    expect(optimal.variance / optimal.error).toBeLessThan(1.2);
+    // The noise itself is 0.01; a model of nothing but zeros has an error of 0.26.
+    expect(optimal.error).toBeLessThan(0.013);
+    const learned = await made('learned');
+    expect(learned.variance).toBeGreaterThan(20 * learned.error);
+    expect(optimal.elbo).toBeGreaterThan(learned.elbo + 4);
+  });
+
   test('a rate far too high is reported with the step and what to try', async () => {
     await using vae = await Vae.create(OPTIONS);
     const run = vae.fit(train, { epochs: 30, batchSize: 50, optimizer: { type: 'sgd', learningRate: 10 } });

@@ -16,6 +16,8 @@ export interface ModelOptions {
   readonly latentDim?: number;
 }
 
+/** Of values whose noise nobody knows: in closed form, as short runs do not get far by gradient. */
+const GAUSSIAN = { type: 'gaussian', variance: 'optimal' } as const;
 /** Smaller pictures do as well without convolutions. */
 const LEAST_FOR_CONV = 16;
 const CHANNELS = [32, 64, 128, 128];
@@ -40,7 +42,7 @@ export async function modelOptionsFor(data: Dataset, signal?: AbortSignal): Prom
   switch (recipe.kind) {
     case 'image': {
       // Grey pictures are mostly near black or white; colours lie between.
-      const likelihood = recipe.colour === 'grey' && !recipe.anySize ? 'bernoulli' : 'gaussian';
+      const likelihood = recipe.colour === 'grey' && !recipe.anySize ? 'bernoulli' : GAUSSIAN;
       if (recipe.anySize) {
         return { input, architecture: { type: 'conv', channels: [32, 64], latent: 'map' }, likelihood, latentDim: 8 };
       }
@@ -50,17 +52,17 @@ export async function modelOptionsFor(data: Dataset, signal?: AbortSignal): Prom
     }
     case 'audio':
       return recipe.mel
-        ? { input, architecture: { type: 'conv', channels: channelsFor(recipe.mel.bands) }, likelihood: 'gaussian' }
+        ? { input, architecture: { type: 'conv', channels: channelsFor(recipe.mel.bands) }, likelihood: GAUSSIAN }
         : {
             input,
             architecture: 'conv1d',
-            likelihood: 'gaussian',
+            likelihood: GAUSSIAN,
             latentDim: Math.max(8, Math.round(recipe.frame / 16)),
           };
     case 'video':
       return recipe.frames === 1
-        ? { input, architecture: { type: 'conv', channels: [32, 64] }, likelihood: 'gaussian' }
-        : { input, architecture: 'conv3d', likelihood: 'gaussian', latentDim: 64 };
+        ? { input, architecture: { type: 'conv', channels: [32, 64] }, likelihood: GAUSSIAN }
+        : { input, architecture: 'conv3d', likelihood: GAUSSIAN, latentDim: 64 };
     case 'table': {
       const { width, numeric, masked, categories } = layoutOf(recipe);
       return {
@@ -99,10 +101,10 @@ function inputOfRows(rowShape: readonly number[]): InputOptions {
 }
 
 /** Values from 0 to 1 (8-bit ones stand for fractions) are Bernoulli, others Gaussian. */
-async function likelihoodOfValues(data: Dataset, signal?: AbortSignal): Promise<'bernoulli' | 'gaussian'> {
+async function likelihoodOfValues(data: Dataset, signal?: AbortSignal): Promise<LikelihoodInput> {
   if (data.dtype === 'uint8') return 'bernoulli';
   for await (const { data: values } of data.batch(4096, signal ? { signal } : {})) {
-    for (const value of values) if (value < 0 || value > 1) return 'gaussian';
+    for (const value of values) if (value < 0 || value > 1) return GAUSSIAN;
   }
   return 'bernoulli';
 }

@@ -33,6 +33,7 @@ const CASES: readonly Case[] = [
   { likelihood: 'continuous-bernoulli', support: { from: 0, to: 1, points: 10_001 }, spread: 0.5 },
   { likelihood: { type: 'gaussian', variance: 0.3 }, support: line, spread: 4 },
   { likelihood: { type: 'gaussian', variance: 'learned' }, support: line, spread: 4 },
+  { likelihood: { type: 'gaussian', variance: 'optimal' }, support: line, spread: 4 },
   { likelihood: { type: 'gaussian', variance: 'perDimension' }, support: line, spread: 4 },
   { likelihood: { type: 'gaussian', variance: 'perValue' }, support: line, spread: 2 },
   { likelihood: { type: 'laplace', scale: 0.7 }, support: line, spread: 4 },
