@@ -1,5 +1,6 @@
 /** Where an archive's bytes lie: in memory or in a file. */
 import { type FileHandle, open } from 'node:fs/promises';
+import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { damaged } from './format.js';
 
@@ -40,7 +41,12 @@ export function handleSource(file: FileHandle, length: number, path: string): By
       try {
         for (let done = 0; done < count; ) {
           const { bytesRead } = await file.read(bytes, done, count - done, offset + done);
-          if (bytesRead === 0) throw damaged(`it ends before byte ${offset + count}`);
+          if (bytesRead === 0) {
+            throw new VaeError(
+              'ERR_VAE_IO',
+              `Failed reading ${path}: it became shorter than the ${length} bytes it had.`,
+            );
+          }
           done += bytesRead;
         }
       } catch (error) {
