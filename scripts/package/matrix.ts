@@ -5,6 +5,7 @@
  * types:    a strict TypeScript program, with this compiler and with 5.9
  * isolated: node_modules as pnpm lays it out, where a package sees only what it asked for
  * versions: beside an older onnxruntime-node that npm can share, and beside one that it cannot
+ * arm64:    the programs on linux-arm64 under qemu, with the addon that is cross-compiled here
  *
  * Installs from the registry into folders of its own and removes them. Without --tarball it packs what is built here.
  */
@@ -13,6 +14,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
+import { arm64Obstacle, packForArm64, projectOnArm64 } from './arm64.js';
 import { execute } from './execute.js';
 import { npm, PACKAGE_ROOT, packInto, projectWith, succeed } from './packed.js';
 import { BESIDE, BUNDLES, PROGRAMS, TYPED_PROGRAM, TYPED_SETTINGS } from './programs.js';
@@ -140,7 +142,21 @@ async function versions(): Promise<void> {
   }
 }
 
-const PARTS = { nodes, types, isolated, versions };
+async function arm64(): Promise<void> {
+  const obstacle = arm64Obstacle();
+  if (obstacle !== undefined) return console.log(`left out  linux-arm64 under qemu: ${obstacle}`);
+  const fitting = values.tarball === undefined ? await packForArm64(folder) : tarball;
+  const run = await projectOnArm64(folder, fitting);
+  for (const { name, files, main, stdout } of PROGRAMS) {
+    await check(`linux-arm64 under qemu: ${name}`, async () => {
+      await writeFile(join(folder, 'arm64-project', main), files[main]!);
+      const finished = await succeed(run(main));
+      if (finished.stdout !== stdout) throw new Error(`printed ${finished.stdout}, expected ${stdout}`);
+    });
+  }
+}
+
+const PARTS = { nodes, types, isolated, versions, arm64 };
 const chosen = positionals.length > 0 ? positionals : Object.keys(PARTS);
 for (const part of chosen) {
   const work = PARTS[part as keyof typeof PARTS];
