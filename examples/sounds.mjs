@@ -1,9 +1,10 @@
 // Learns recorded sounds from WAV files (others through ffmpeg), passes one of them through the model, and says how
 // close it comes: by samples, and by spectrum, which is what ears mind.
 //
-//   node examples/sounds.mjs --sounds FOLDER [--form waveform|mel] [--out sounds-output] [--epochs 20]
+//   node examples/sounds.mjs [--sounds FOLDER] [--form waveform|mel] [--out sounds-output] [--epochs 20]
 //
 // Real recordings: /usr/share/sounds/alsa (Debian: alsa-utils).
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { readAudio } from 'node-vae';
@@ -11,13 +12,17 @@ import { trainAndReport } from './lib/data-example.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    sounds: { type: 'string' },
+    sounds: { type: 'string', default: '/usr/share/sounds/alsa' },
     form: { type: 'string', default: 'waveform' },
     out: { type: 'string', default: 'sounds-output' },
     epochs: { type: 'string', default: '20' },
   },
 });
-if (!options.sounds) throw new Error('Say where the sounds are with --sounds FOLDER.');
+if (!existsSync(options.sounds)) {
+  throw new Error(
+    `${options.sounds} is not there: install alsa-utils (Debian), or say where sounds are with --sounds.`,
+  );
+}
 
 const data = await readAudio(options.sounds, { form: options.form, sampleRate: 8000 });
 await trainAndReport({

@@ -155,7 +155,10 @@ const MAKERS: Readonly<Record<FigureName, (subject: Subject) => Promise<Figure |
   },
   'latent-use': async ({ vae, data, options }) => {
     const { klPerDimension } = await vae.latentStatistics(data.take(SCORED_ROWS), callOf(options));
-    return klPerDimension === undefined ? undefined : latentUse(klPerDimension);
+    if (klPerDimension === undefined) return undefined;
+    // Of a map [D, ...places], every dimension is there at every place.
+    const places = vae.latentShape.slice(1).reduce((product, side) => product * side, 1);
+    return latentUse(klPerDimension, undefined, places);
   },
   residuals: async (subject) => {
     const { vae, data, options } = subject;

@@ -7,7 +7,9 @@ import { trainingCurves, writeReport } from 'node-vae/report';
  * Trains a model that suits the data and writes OUT/model and OUT/report.html.
  *
  * @param {{ title: string, data: import('node-vae').Dataset, out: string, epochs: number, batchSize: number,
- *   learningRate?: number, seed?: number, latentDim?: number, extra?: (vae: Vae) => Promise<[string, string][]> }} options
+ *   learningRate?: number, seed?: number, latentDim?: number, extra?: (vae: Vae) => Promise<[string, string][]>,
+ *   figures?: (vae: Vae) => Promise<import('node-vae/report').Figure[]> }} options `extra` gives what is worth telling,
+ *   `figures` what is worth showing beside what every model shows
  */
 export async function trainAndReport({
   title,
@@ -19,6 +21,7 @@ export async function trainAndReport({
   seed = 1,
   latentDim,
   extra,
+  figures,
 }) {
   const [held, train] = data.split(0.1, seed);
   const vae = await Vae.create({ ...(await modelOptionsFor(data)), ...(latentDim && { latentDim }), seed });
@@ -39,13 +42,14 @@ export async function trainAndReport({
     const last = history.epochs.at(-1);
     const { page } = await writeReport(out, {
       title,
-      subtitle: `${vae.info.architecture.type}, ${vae.info.latentDim} latent dimensions`,
+      subtitle: `${vae.info.architecture.type}, ${vae.info.latentDim} latent dimensions${vae.latentShape.length > 1 ? ' at each place' : ''}`,
       highlights: [
         { label: 'Held-out loss', value: last.validation.loss.toFixed(2), unit: 'nats per row' },
         { label: 'KL divergence', value: last.validation.kl.toFixed(2), unit: 'nats per row' },
       ],
       figures: [
         trainingCurves(history.epochs, { unit: 'row' }),
+        ...((await figures?.(vae)) ?? []),
         ...(await plotModel(vae, held.length > 30 ? held : data)),
       ],
       details: [['Rows', String(data.length)], ...found],

@@ -14,6 +14,7 @@ export {
   trainingCurves,
 } from './figures/training-curves.js';
 export { contactSheet, interpolations, manifold, type TraversalsOptions, traversals } from './figures/walks.js';
+export { pictureDetails, pictureSpectra, type WholePicture } from './figures/whole-pictures.js';
 export { type GridOptions, imageGrid, imageToPng } from './images/png.js';
 export { writeImages } from './images/write.js';
 export type { Highlight } from './page.js';

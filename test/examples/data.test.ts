@@ -4,6 +4,8 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { WavWriter } from '../../src/data/index.js';
 import { execute, PACKAGE_ROOT } from '../support/project.js';
@@ -34,6 +36,35 @@ it('fills in a table better than its means', { timeout: 120_000 }, async () => {
   expect(error('mean')).toBeGreaterThan(0.8);
   expect(error('model')).toBeLessThan(0.75 * error('mean'));
   for (const figure of ['Real and synthetic rows', 'Latent space', 'Use of latent dimensions'])
+    expect(page).toContain(figure);
+});
+
+it('learns textures by crops and passes whole pictures as well', { timeout: 180_000 }, async () => {
+  // Drawn by the example itself, as in a clone without photographs.
+  const lib = pathToFileURL(join(PACKAGE_ROOT, 'examples/lib/textures.mjs')).href;
+  const { drawTextures } = (await import(lib)) as {
+    drawTextures(folder: string): Promise<{ pictures: string; other: string }>;
+  };
+  const { pictures, other } = await drawTextures(await mkdtemp(join(out, 'drawn-')));
+  const { folder, report, page } = await run('textures', [
+    '--pictures',
+    pictures,
+    '--other',
+    other,
+    '--size',
+    '32',
+    '--crops',
+    '200',
+    '--epochs',
+    '16',
+  ]);
+  const decibels = (name: string) => Number.parseFloat(/([\d.]+) dB/.exec(String(report[name]))![1]!);
+  // The means alone come to 13.8 dB.
+  expect(decibels('PSNR of crops')).toBeGreaterThan(16);
+  expect(Math.abs(decibels('PSNR of whole pictures') - decibels('PSNR of crops'))).toBeLessThan(1);
+  expect(report['Another picture, other']).toMatch(/^384×384, PSNR/);
+  expect(await sharp(join(folder, 'bricks-rebuilt.png')).metadata()).toMatchObject({ width: 384, height: 384 });
+  for (const figure of ['Where it fails', 'What is lost, by fineness', 'Whole pictures, in detail'])
     expect(page).toContain(figure);
 });
 

@@ -23,6 +23,15 @@ export async function drawChart(option: EChartsOption, width: number, height: nu
   }
 }
 
+/** A legend of lines, wide enough to tell solid from dashed. */
+export const LINE_LEGEND = {
+  top: 0,
+  left: 'center',
+  itemWidth: 32,
+  itemGap: 24,
+  textStyle: { color: LIGHT.ink, fontSize: 13 },
+};
+
 /** What every axis has in common: a name, thin lines, a quiet grid. */
 export function axis(name: string, options: object = {}): object {
   return {

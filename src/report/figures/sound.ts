@@ -1,6 +1,6 @@
 import type { ArrayWithShape } from '../../core/tensor.js';
 import { heatColours } from '../colour-map.js';
-import { axis, drawChart } from '../drawing/chart.js';
+import { axis, drawChart, LINE_LEGEND } from '../drawing/chart.js';
 import { escapeXml } from '../drawing/xml.js';
 import type { Figure, Layout } from '../figure.js';
 import { toPictures } from '../images/pixels.js';
@@ -27,7 +27,7 @@ export function waveforms(originals: ArrayWithShape, reconstructed: ArrayWithSha
     draw: (layout) =>
       drawChart(
         {
-          legend: { top: 0, left: 'center', data: ['original', 'reconstruction'], textStyle: { color: LIGHT.ink } },
+          legend: { ...LINE_LEGEND, data: ['original', 'reconstruction'] },
           grid: Array.from({ length: count }, (_, row) => ({
             left: 60,
             right: 12,
