@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { loadAddon, type NativeInferenceSession, type NativeTensor } from '../src/binding/index.js';
+import type { NativeTensor } from '../src/binding/index.js';
+import { GraphSession } from '../src/inference/session.js';
 import { Vae } from '../src/vae.js';
 import { measureLatency } from './lib/latency.js';
 import { readDigits } from './lib/mnist.js';
@@ -78,18 +79,18 @@ async function directions(vae: Vae): Promise<Direction[]> {
 }
 
 async function measure(vae: Vae, direction: Direction, { rounds, log }: BenchContext): Promise<BenchCase[]> {
-  const native = await loadAddon().createInferenceSession(direction.model, {});
+  const session = await GraphSession.open(direction.model, direction.name);
   const peer = await InferenceSession.create(direction.model);
   const cases: BenchCase[] = [];
   try {
     for (const batch of BATCHES) {
-      for (const entry of await measureBatch(vae, native, peer, direction, batch, rounds)) {
+      for (const entry of await measureBatch(vae, session, peer, direction, batch, rounds)) {
         cases.push(entry);
         log(`${entry.name}: ${figure(entry.ours['p50Us'] as number)} µs, ${figure(entry.ratios[PEER]!)} times ${PEER}`);
       }
     }
   } finally {
-    await native.close();
+    await session.close();
     await peer.release();
   }
   return cases;
@@ -97,7 +98,7 @@ async function measure(vae: Vae, direction: Direction, { rounds, log }: BenchCon
 
 async function measureBatch(
   vae: Vae,
-  native: NativeInferenceSession,
+  session: GraphSession,
   peer: InferenceSession,
   direction: Direction,
   batch: number,
@@ -114,12 +115,12 @@ async function measureBatch(
   const wanted = outputs.map((name) => ({ name }));
   const peerFeeds = { [input]: tensor };
 
-  checkAlike(await native.run(feeds, wanted), await peer.run(peerFeeds), outputs);
+  checkAlike(await session.run(feeds, wanted), await peer.run(peerFeeds), outputs);
   const latency = await measureLatency(
     [
       { name: 'api', call: () => direction.call(vae, tensor) },
       { name: PEER, call: () => peer.run(peerFeeds) },
-      { name: 'session', call: () => native.run(feeds, wanted) },
+      { name: 'session', call: () => session.run(feeds, wanted) },
     ],
     rounds,
   );

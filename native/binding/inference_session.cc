@@ -7,7 +7,7 @@
 #include "binding/abort_flag.h"
 #include "binding/convert.h"
 #include "binding/kept.h"
-#include "binding/row_network.h"
+#include "binding/dense_network.h"
 #include "ort/runtime.h"
 
 namespace node_vae {
@@ -37,8 +37,8 @@ class InferenceSessionWrap::LoadJob : public Job {
   LoadJob(Napi::Value model, Napi::Object options)
       : config_(ToSessionConfig(model.Env(), options)), model_(ToModelSource(model, "createInferenceSession(model)")) {
     const Napi::Env env = model.Env();
-    napi_value row_network;
-    if (GetOptional(env, options, "rowNetwork", &row_network)) row_network_ = ToRowNetworkSpec(env, row_network);
+    napi_value dense_network;
+    if (GetOptional(env, options, "denseNetwork", &dense_network)) dense_network_ = ToDenseNetworkSpec(env, dense_network);
     auto holder = Napi::Array::New(env);
     holder.Set(0u, model);
     holder.Set(1u, options);
@@ -47,11 +47,11 @@ class InferenceSessionWrap::LoadJob : public Job {
 
   void Work(WorkerSlot&) override {
     bytes_ = ModelSize(model_);
-    std::unique_ptr<RowNetwork> row_network;
-    if (row_network_.inputs > 0) {
-      row_network = std::make_unique<RowNetwork>(row_network_.inputs, row_network_.layers, config_.intra_op_threads);
+    std::unique_ptr<DenseNetwork> dense_network;
+    if (dense_network_.inputs > 0) {
+      dense_network = std::make_unique<DenseNetwork>(dense_network_.inputs, dense_network_.layers, config_.intra_op_threads);
     }
-    session_ = std::make_shared<InferenceSession>(model_, config_, std::move(row_network));
+    session_ = std::make_shared<InferenceSession>(model_, config_, std::move(dense_network));
   }
   void Release(napi_env env) noexcept override { kept_.Drop(env); }
   napi_value Result(napi_env env) override {
@@ -63,7 +63,7 @@ class InferenceSessionWrap::LoadJob : public Job {
  private:
   SessionConfig config_;
   ModelSource model_;
-  RowNetworkSpec row_network_;
+  DenseNetworkSpec dense_network_;
   Kept kept_;
   int64_t bytes_ = 0;
   std::shared_ptr<InferenceSession> session_;
@@ -94,10 +94,14 @@ class InferenceSessionWrap::RunJob : public Job {
   // Checks and borrows the arguments of run().
   void Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort, bool check_finite);
 
-  void Work(WorkerSlot& slot) override { native_->Run(request_, slot.run_options, abort_.get()); }
+  void Work(WorkerSlot& slot) override {
+    request_.busy_threads = busy_threads;
+    native_->Run(request_, slot.run_options, abort_.get());
+  }
   napi_value Result(napi_env env) override;
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);
+    request_.dense.reset();  // borrows from the session
     native_.reset();
     wrap_.handle_.End(wrap_, env);
   }
@@ -248,13 +252,20 @@ class InferenceSessionWrap::PreparedJob : public Job {
   PreparedJob(InferenceSessionWrap& wrap, std::shared_ptr<Plan> plan)
       : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap), plan_(std::move(plan)) {}
 
+  bool Help() noexcept override { return request_.dense != nullptr && request_.dense->Help(); }
+  bool helpable() const noexcept override { return request_.dense != nullptr && request_.dense->helpable(); }
+
   // False when the arrays do not fit; nothing is held then.
   bool Prepare(napi_env env, napi_value holder, uint32_t caller_owned, napi_value abort, bool check_finite);
 
-  void Work(WorkerSlot& slot) override { native_->Run(request_, slot.run_options, abort_.get()); }
+  void Work(WorkerSlot& slot) override {
+    request_.busy_threads = busy_threads;
+    native_->Run(request_, slot.run_options, abort_.get());
+  }
   napi_value Result(napi_env env) override;
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);
+    request_.dense.reset();  // borrows from the session
     native_.reset();
     wrap_.handle_.End(wrap_, env);
   }
@@ -314,6 +325,7 @@ bool InferenceSessionWrap::PreparedJob::Prepare(napi_env env, napi_value holder,
     output.bind = true;
     output.replaceable = (caller_owned >> i & 1u) == 0;
   }
+  native_->PlanDense(request_);
   kept_.Hold(env, holder);
   return true;
 }

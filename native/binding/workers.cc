@@ -8,6 +8,7 @@
 #include "binding/errors.h"
 #include "core/error.h"
 #include "core/pause.h"
+#include "core/processor.h"
 #include "core/thread_name.h"
 
 namespace node_vae {
@@ -18,8 +19,10 @@ constexpr auto kSpin = std::chrono::microseconds(100);
 
 // The JavaScript thread does not poll for runs that take longer, however much faster that is.
 constexpr double kLongestPoll = 1e-3;
+constexpr double kLongestHelp = 20e-3;
 // How long Poll() may hold up the event loop at a time, and how long it may be kept from its next turn.
 constexpr auto kPollSlice = std::chrono::microseconds(20);
+constexpr auto kHelpSlice = std::chrono::microseconds(100);
 constexpr auto kLongestTurn = std::chrono::microseconds(250);
 
 // One turn of waiting. Gives way to a thread that waits for this processor: it may be the very one
@@ -41,15 +44,19 @@ Completions::Completions(napi_env env) : env_(env) {
 napi_value Completions::Expect(Job& job) {
   napi_value promise;
   Check(env_, napi_create_promise(env_, &job.deferred, &promise));
+  job.busy_threads = static_cast<int>(expected_);
   if (expected_++ == 0) Check(env_, napi_ref_threadsafe_function(env_, wake_));
+  sole_ = expected_ == 1 ? &job : nullptr;
   if (WaitTuner* tuner = expected_ == 1 ? job.tuner() : nullptr) {
     job.submitted = std::chrono::steady_clock::now();
     job.wait = tuner->Choose();
     job.tuned = true;
     const double seconds = tuner->Expected(job.wait);
-    if (job.wait == Wait::kSpinBoth && seconds < kLongestPoll && poll_request_ != nullptr) {
-      const double budget = seconds == 0 ? kLongestPoll : 2 * seconds + 30e-6;
+    const double longest = job.helpable() ? kLongestHelp : kLongestPoll;
+    if (job.wait == Wait::kSpinBoth && seconds < longest && poll_request_ != nullptr) {
+      const double budget = seconds == 0 ? longest : 2 * seconds + 30e-6;
       poll_until_ = job.submitted + std::chrono::nanoseconds(static_cast<int64_t>(1e9 * budget));
+      job.busy_threads += 1;
       if (!polling_.exchange(true)) *poll_request_ = job.submitted - last_turn_ < kLongestTurn ? 2 : 1;
     }
   }
@@ -59,9 +66,10 @@ napi_value Completions::Expect(Job& job) {
 bool Completions::Poll(bool turn) {
   const auto now = std::chrono::steady_clock::now();
   if (turn) last_turn_ = now;
-  const auto slice_end = std::min(now + kPollSlice, poll_until_);
+  Job* const helped = sole_ != nullptr && sole_->helpable() ? sole_ : nullptr;
+  const auto slice_end = std::min(now + (helped == nullptr ? kPollSlice : kHelpSlice), poll_until_);
   while (!ready_.load(std::memory_order_acquire) && std::chrono::steady_clock::now() < slice_end) {
-    Relax();
+    if (helped == nullptr || !helped->Help()) Relax();
   }
   if (ready_.load(std::memory_order_acquire)) Drain();
   if (expected_ > 0 && !stopped_ && now < poll_until_) return true;
@@ -94,6 +102,7 @@ void Completions::Drain() {
     done.swap(done_);
     ready_.store(false);
   }
+  sole_ = nullptr;
   for (const auto& job : done) {
     if (stopped_) return;
     Settle(*job);
@@ -146,6 +155,7 @@ void Workers::Grow() {
 napi_value Workers::Submit(std::unique_ptr<Job> job) {
   Grow();
   napi_value promise = completions_.Expect(*job);
+  submitter_.store(job->helpable() ? CurrentProcessor() : -1, std::memory_order_relaxed);
   bool wake;
   {
     std::lock_guard lock(mutex_);
@@ -157,6 +167,11 @@ napi_value Workers::Submit(std::unique_ptr<Job> job) {
   return promise;
 }
 
+void Workers::LeaveSubmitter() const noexcept {
+  const int processor = CurrentProcessor();
+  if (processor >= 0 && processor == submitter_.load(std::memory_order_relaxed)) LeaveProcessor(processor);
+}
+
 std::unique_ptr<Job> Workers::Take(bool spin) {
   std::unique_lock lock(mutex_);
   if (queue_.empty() && spin && !stop_ && spinning_ == 0) {
@@ -164,6 +179,7 @@ std::unique_ptr<Job> Workers::Take(bool spin) {
     lock.unlock();
     const auto until = std::chrono::steady_clock::now() + kSpin;
     while (waiting_.load(std::memory_order_acquire) == 0) {
+      LeaveSubmitter();
       Relax();
       if (std::chrono::steady_clock::now() > until) break;
     }
@@ -185,6 +201,7 @@ void Workers::Loop(WorkerSlot& slot) {
   bool spin = false;
   while (std::unique_ptr<Job> job = Take(spin)) {
     spin = job->wait != Wait::kSleep;
+    LeaveSubmitter();
     try {
       job->Work(slot);
     } catch (...) {

@@ -35,6 +35,10 @@ class Job {
   virtual napi_value Result(napi_env env) = 0;
   // On the JavaScript thread, last, whatever happened before: lets go of what the job held.
   virtual void Release(napi_env) noexcept {}
+  // On the JavaScript thread while Work() may be under way: does a few microseconds of it; false when there is
+  // nothing to do.
+  virtual bool Help() noexcept { return false; }
+  virtual bool helpable() const noexcept { return false; }
   // Decides how to wait for this job when it is the only one; null: sleep.
   virtual WaitTuner* tuner() noexcept { return nullptr; }
 
@@ -42,6 +46,7 @@ class Job {
   std::exception_ptr error;
   Wait wait = Wait::kSleep;
   bool tuned = false;  // `wait` was the tuner's choice
+  int busy_threads = 0;  // those of the jobs before it, and the JavaScript thread where that polls
   std::chrono::steady_clock::time_point submitted;
 };
 
@@ -49,6 +54,7 @@ class Job {
 // is woken for them. For a job to be waited for by spinning, the thread is asked to poll:
 // src/binding/poll.ts calls Poll() once in every turn of the event loop, which meanwhile goes on
 // serving everything else; the first time even before the next turn, where the last was a moment ago.
+// While it polls, the thread helps with the job where it can.
 class Completions {
  public:
   explicit Completions(napi_env env);
@@ -76,6 +82,7 @@ class Completions {
   napi_env env_;
   napi_threadsafe_function wake_ = nullptr;
   size_t expected_ = 0;  // JavaScript thread
+  Job* sole_ = nullptr;  // JavaScript thread: the job in flight when there is just one
   bool stopped_ = false;  // JavaScript thread
   int32_t* poll_request_ = nullptr;  // JavaScript thread
   std::chrono::steady_clock::time_point poll_until_;  // JavaScript thread
@@ -102,6 +109,8 @@ class Workers {
  private:
   void Grow();
   void Loop(WorkerSlot& slot);
+  // Lets the JavaScript thread have its processor for itself.
+  void LeaveSubmitter() const noexcept;
   std::unique_ptr<Job> Take(bool spin);
 
   Completions& completions_;
@@ -112,6 +121,7 @@ class Workers {
   bool stop_ = false;                       // guarded by mutex_
   size_t idle_ = 0;                         // guarded by mutex_: asleep on wake_
   size_t spinning_ = 0;                     // guarded by mutex_
+  std::atomic<int> submitter_{-1};          // the processor of the JavaScript thread, where that helps
   std::atomic<size_t> waiting_{0};          // queue_.size(), for threads that spin
   std::vector<std::unique_ptr<WorkerSlot>> slots_;
   std::vector<std::thread> threads_;

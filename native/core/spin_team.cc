@@ -1,9 +1,11 @@
 #include "core/spin_team.h"
 
+#include <algorithm>
 #include <chrono>
 #include <system_error>
 
 #include "core/pause.h"
+#include "core/processor.h"
 #include "core/thread_name.h"
 
 namespace node_vae {
@@ -40,23 +42,22 @@ SpinTeam::~SpinTeam() {
   for (auto& helper : helpers_) helper->thread.join();
 }
 
-void SpinTeam::Run(Invoke invoke, const void* context) {
+void SpinTeam::Run(int helpers, Invoke invoke, const void* context) {
   invoke_ = invoke;
   context_ = context;
+  caller_.store(CurrentProcessor(), std::memory_order_relaxed);
+  const size_t count = std::min(helpers_.size(), static_cast<size_t>(helpers));
   const uint64_t offered = ++round_ * kStates + kOffered;
-  for (auto& helper : helpers_) helper->state.store(offered);
+  for (size_t i = 0; i < count; ++i) helpers_[i]->state.store(offered);
   if (asleep_.load() > 0) {
     { std::lock_guard lock(mutex_); }  // one that is about to sleep either saw the offer or is woken
     wake_.notify_all();
   }
   invoke(context, 0);
-  for (size_t i = 0; i < helpers_.size(); ++i) {
+  for (size_t i = 0; i < count; ++i) {
     std::atomic<uint64_t>& state = helpers_[i]->state;
     uint64_t expected = offered;
-    if (state.compare_exchange_strong(expected, offered + kTakenBack)) {
-      invoke(context, static_cast<int>(i) + 1);
-      continue;
-    }
+    if (state.compare_exchange_strong(expected, offered + kTakenBack)) continue;
     for (int turns = 0; state.load(std::memory_order_acquire) != offered + kDone; ++turns) {
       SpinPause();
       if (turns % 256 == 255) std::this_thread::yield();
@@ -69,6 +70,8 @@ void SpinTeam::Help(Helper& helper, int part) {
   auto until = std::chrono::steady_clock::now() + kSpin;
   while (!stop_.load(std::memory_order_relaxed)) {
     uint64_t seen = helper.state.load(std::memory_order_acquire);
+    const int processor = CurrentProcessor();
+    if (processor >= 0 && processor == caller_.load(std::memory_order_relaxed)) LeaveProcessor(processor);
     if (seen % kStates == kOffered) {
       if (helper.state.compare_exchange_strong(seen, seen + kBegun)) {
         invoke_(context_, part);

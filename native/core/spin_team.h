@@ -10,9 +10,7 @@
 
 namespace node_vae {
 
-// Threads for loops that take microseconds: helpers spin for the next loop, and sleep when none comes
-// for a while. Which part a thread takes is fixed, so that what it reads stays in its cache; the caller
-// takes over the part of a helper that did not begin in time.
+// Threads for work that takes microseconds: helpers spin for the next, and sleep when none comes for a while.
 class SpinTeam {
  public:
   // `size` counts the caller.
@@ -20,8 +18,6 @@ class SpinTeam {
   ~SpinTeam();
   SpinTeam(const SpinTeam&) = delete;
   SpinTeam& operator=(const SpinTeam&) = delete;
-
-  int size() const noexcept { return static_cast<int>(helpers_.size()) + 1; }
 
   // One caller at a time: holds the team for some loops, or finds that another thread has it.
   class Turn {
@@ -35,14 +31,14 @@ class SpinTeam {
     Turn(const Turn&) = delete;
     Turn& operator=(const Turn&) = delete;
 
-    int size() const noexcept { return team_ == nullptr ? 1 : team_->size(); }
-    // Calls body(part) for each part below size(), part 0 on this thread. `body` must not throw.
+    // Calls body(0) on this thread and body(part) on up to `helpers` others, if they come in time: what they
+    // have not begun when this thread's part is done, they do not begin. `body` must not throw.
     template <typename Body>
-    void Run(const Body& body) {
+    void Run(int helpers, const Body& body) {
       if (team_ == nullptr) {
         body(0);
       } else {
-        team_->Run([](const void* context, int part) { (*static_cast<const Body*>(context))(part); }, &body);
+        team_->Run(helpers, [](const void* context, int part) { (*static_cast<const Body*>(context))(part); }, &body);
       }
     }
 
@@ -61,7 +57,7 @@ class SpinTeam {
     std::thread thread;
   };
 
-  void Run(Invoke invoke, const void* context);
+  void Run(int helpers, Invoke invoke, const void* context);
   void Help(Helper& helper, int part);
 
   std::vector<std::unique_ptr<Helper>> helpers_;
@@ -69,6 +65,7 @@ class SpinTeam {
   uint64_t round_ = 0;               // the caller's
   Invoke invoke_ = nullptr;          // set before a part is offered
   const void* context_ = nullptr;    // likewise
+  std::atomic<int> caller_{-1};  // the caller's processor
   std::atomic<int> asleep_{0};
   std::mutex mutex_;
   std::condition_variable wake_;

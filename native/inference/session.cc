@@ -2,9 +2,10 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "core/error.h"
-#include "inference/row_kernels.h"
+#include "inference/activations.h"
 #include "ort/memory.h"
 
 namespace node_vae {
@@ -24,13 +25,18 @@ class SmallArray {
   std::vector<T> heap_;
 };
 
+[[noreturn]] void RefuseNotFinite(const ValueInfo& info) {
+  throw Error(code::kData, "The input '" + info.name + "' holds NaN or infinity; every value must be finite.");
+}
+
 }  // namespace
 
 void InferenceSession::Run(InferenceRequest& request, Ort::RunOptions& options, AbortState* abort) {
   const AbortState::Running running(abort, options);
   if (abort != nullptr && abort->aborted()) throw Error(code::kAborted, "The run was aborted.");
+  if (!request.planned) PlanDense(request);
+  if (request.dense != nullptr) return RunDense(request, abort);
   if (request.check_finite) CheckFinite(request);
-  if (row_network_ != nullptr && RunRow(request)) return;
   bool bound = false;
   for (const InferenceOutput& output : request.outputs) bound = bound || output.bind;
   try {
@@ -57,23 +63,35 @@ void InferenceSession::CheckFinite(const InferenceRequest& request) const {
     const ValueInfo& info = session_.inputs()[static_cast<size_t>(input.index)];
     if (info.type->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) continue;
     if (!AllFinite(static_cast<const float*>(input.data), input.bytes / sizeof(float))) {
-      throw Error(code::kData, "The input '" + info.name + "' holds NaN or infinity; every value must be finite.");
+      RefuseNotFinite(info);
     }
   }
 }
 
-// Whether the request was one row with its outputs bound, and is done.
-bool InferenceSession::RunRow(InferenceRequest& request) {
-  if (request.inputs.size() != 1 || request.inputs[0].bytes != row_network_->inputs() * sizeof(float)) return false;
-  SmallArray<float*> outputs(session_.outputs().size());
-  for (InferenceOutput& output : request.outputs) {
-    const size_t size = row_network_->OutputSize(output.index);
-    if (!output.bind || size == 0 || output.into_bytes != size * sizeof(float)) return false;
-    outputs[static_cast<size_t>(output.index)] = static_cast<float*>(output.into);
+void InferenceSession::PlanDense(InferenceRequest& request) {
+  request.planned = true;
+  if (dense_network_ == nullptr || request.inputs.size() != 1) return;
+  const InferenceInput& input = request.inputs[0];
+  const size_t row_bytes = dense_network_->inputs() * sizeof(float);
+  const size_t rows = input.bytes / row_bytes;
+  if (rows == 0 || input.bytes != rows * row_bytes) return;
+  std::vector<float*> outputs(session_.outputs().size());
+  for (const InferenceOutput& output : request.outputs) {
+    const size_t size = dense_network_->OutputSize(output.index);
+    float*& into = outputs[static_cast<size_t>(output.index)];
+    const bool known = output.bind && size > 0 && output.into_bytes == rows * size * sizeof(float);
+    if (!known || into != nullptr) return;
+    into = static_cast<float*>(output.into);
   }
-  row_network_->Run(static_cast<const float*>(request.inputs[0].data), {outputs.data(), session_.outputs().size()});
+  request.dense = std::make_unique<DenseRun>(*dense_network_, static_cast<const float*>(input.data), rows,
+                                             std::move(outputs), request.check_finite);
+}
+
+void InferenceSession::RunDense(InferenceRequest& request, AbortState* abort) {
+  const bool finite = request.dense->Finish(request.busy_threads, abort == nullptr ? nullptr : &abort->flag());
+  if (abort != nullptr && abort->aborted()) throw Error(code::kAborted, "The run was aborted.");
+  if (!finite) RefuseNotFinite(session_.inputs()[static_cast<size_t>(request.inputs[0].index)]);
   for (InferenceOutput& output : request.outputs) output.actual_dims = output.dims;
-  return true;
 }
 
 void InferenceSession::RunOnce(InferenceRequest& request, Ort::RunOptions& options, bool bind) {

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "inference/row_network.h"
+#include "inference/dense_network.h"
 #include "ort/abort.h"
 #include "ort/session.h"
 
@@ -44,6 +44,11 @@ struct InferenceRequest {
   bool check_finite = false;
   std::vector<InferenceInput> inputs;
   std::vector<InferenceOutput> outputs;
+  // How the session's dense network computes it, where that can; see InferenceSession::PlanDense.
+  std::unique_ptr<DenseRun> dense;
+  bool planned = false;
+  // Threads that have other work, or help of themselves: so many fewer are told to.
+  int busy_threads = 0;
   // Set when a bound output came out with another shape.
   bool mispredicted = false;
 };
@@ -51,11 +56,14 @@ struct InferenceRequest {
 // A loaded model. Run() may be called by several threads at once.
 class InferenceSession {
  public:
-  // `row_network`, if any, computes what the model does for a batch of one.
-  InferenceSession(const ModelSource& model, const SessionConfig& config, std::unique_ptr<RowNetwork> row_network)
-      : session_(model, config), row_network_(std::move(row_network)) {}
+  // `dense_network`, if any, computes what the model does.
+  InferenceSession(const ModelSource& model, const SessionConfig& config, std::unique_ptr<DenseNetwork> dense_network)
+      : session_(model, config), dense_network_(std::move(dense_network)) {}
 
   Session& session() noexcept { return session_; }
+
+  // Sets `dense` where all of the request is known beforehand. From then on any thread may help.
+  void PlanDense(InferenceRequest& request);
 
   // Throws Error: ERR_VAE_RUNTIME, ERR_VAE_SHAPE when a caller's array is of the wrong size,
   // ERR_VAE_ABORTED, ERR_VAE_DATA for an input that is not finite.
@@ -63,12 +71,12 @@ class InferenceSession {
 
  private:
   void CheckFinite(const InferenceRequest& request) const;
-  bool RunRow(InferenceRequest& request);
+  void RunDense(InferenceRequest& request, AbortState* abort);
   void RunOnce(InferenceRequest& request, Ort::RunOptions& options, bool bind);
   void Collect(InferenceOutput& output) const;
 
   Session session_;
-  std::unique_ptr<RowNetwork> row_network_;
+  std::unique_ptr<DenseNetwork> dense_network_;
 };
 
 }  // namespace node_vae

@@ -3,7 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 
-// The inner loops of training, compiled once for each instruction set and chosen when they run. They add
+// The inner loops of training and of fully connected networks, compiled once for each instruction set and chosen when they run. They add
 // in an order that depends on the instruction set, but neither on threads nor on chance.
 namespace node_vae {
 
@@ -40,6 +40,24 @@ struct TileKernels {
                      size_t vectors, float* sums);
 };
 
+// Outputs of a fully connected layer that lie together in its packed weights: [strip][input][kStrip].
+inline constexpr size_t kStrip = 16;
+// Strips that are computed together.
+inline constexpr size_t kDenseStrips = 4;
+
+// out = bias + x · w for some rows, and some strips one after another.
+struct DenseProduct {
+  const float* x = nullptr;  // [rows, inputs], rows at x_stride
+  size_t x_stride = 0;
+  size_t rows = 0;
+  size_t inputs = 0;
+  const float* weights = nullptr;
+  const float* bias = nullptr;  // [strips * kStrip]
+  size_t strips = 0;
+  float* out = nullptr;  // [rows, strips * kStrip], rows at out_stride
+  size_t out_stride = 0;
+};
+
 struct SimdKernels {
   const char* name;
   TileKernels wide;
@@ -47,6 +65,10 @@ struct SimdKernels {
   TileKernels narrow;
 
   float (*sum)(const float* values, size_t count);
+
+  void (*dense)(const DenseProduct& product);
+  // Rows that it computes together.
+  size_t dense_rows;
 
   // Wu and He 2018, equations 1 to 3, then the activation; writes the statistics that backward needs.
   void (*norm_forward)(const NormGroup& group, float epsilon, const float* x, float* y, float* mean, float* inverse);

@@ -12,6 +12,7 @@ namespace node_vae {
 class AbortState {
  public:
   void Abort() noexcept;
+  const std::atomic<bool>& flag() const noexcept { return aborted_; }
   bool aborted() const noexcept { return aborted_.load(std::memory_order_acquire); }
 
   // Registers a call in progress for as long as it lives. A fresh RunOptions per call would cost

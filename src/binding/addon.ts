@@ -39,8 +39,8 @@ export interface NativeAbortFlag {
   readonly aborted: boolean;
 }
 
-/** One fully connected layer of a network that native code runs by itself for a single row. */
-export interface RowLayer {
+/** One fully connected layer of a network that native code runs by itself. */
+export interface DenseLayer {
   /** 0: the network's input; i: layer i − 1. */
   readonly from: number;
   readonly inputs: number;
@@ -55,10 +55,10 @@ export interface RowLayer {
 }
 
 /** A model of fully connected layers only, in the order in which they are computed. */
-export interface RowNetworkSpec {
+export interface DenseNetworkSpec {
   /** Elements of one row of the model's one input. */
   readonly inputs: number;
-  readonly layers: readonly RowLayer[];
+  readonly layers: readonly DenseLayer[];
 }
 
 export interface SessionOptions {
@@ -74,8 +74,8 @@ export interface SessionOptions {
   readonly profilePrefix?: string;
   /** Writes the graph as ONNX Runtime optimised it. */
   readonly optimizedModelPath?: string;
-  /** What the model computes, for runs of one row: they then do without ONNX Runtime, and are faster. */
-  readonly rowNetwork?: RowNetworkSpec | undefined;
+  /** What the model computes: its runs then do without ONNX Runtime, and are faster. */
+  readonly denseNetwork?: DenseNetworkSpec | undefined;
 }
 
 export interface NativeInferenceSession {

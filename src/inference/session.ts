@@ -9,7 +9,7 @@ import type {
 import { loadAddon } from '../binding/index.js';
 import { Lifetime } from '../core/disposal.js';
 import type { TypedArray } from '../core/dtype.js';
-import { readRowNetwork } from './row-network.js';
+import { readDenseNetwork } from './dense-network.js';
 
 export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
@@ -40,8 +40,8 @@ export class GraphSession {
   static async open(model: Uint8Array | string, what: string, options: SessionOptions = {}): Promise<GraphSession> {
     const { providers = [], profilePrefix } = options;
     const plain = providers.length === 0 && profilePrefix === undefined;
-    const rowNetwork = plain ? await readRowNetwork(model) : undefined;
-    return new GraphSession(await loadAddon().createInferenceSession(model, { ...options, rowNetwork }), what);
+    const denseNetwork = plain ? await readDenseNetwork(model) : undefined;
+    return new GraphSession(await loadAddon().createInferenceSession(model, { ...options, denseNetwork }), what);
   }
 
   /** One run; what is fed and what is written into stays untouched until it settles. See NativeInferenceSession.run. */

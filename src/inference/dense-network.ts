@@ -1,6 +1,6 @@
-/** Finds out whether a graph is a chain of fully connected layers, which native code runs faster for a single row. */
+/** Finds out whether a graph is a chain of fully connected layers, which native code runs faster by itself. */
 import { stat } from 'node:fs/promises';
-import type { RowLayer, RowNetworkSpec } from '../binding/addon.js';
+import type { DenseLayer, DenseNetworkSpec } from '../binding/addon.js';
 import { type Constant, type Graph, type Node, readConstant, readModel } from '../graph/index.js';
 
 /** Beyond, weights come from memory, and how they are multiplied makes no difference. */
@@ -10,13 +10,13 @@ const MOST_BYTES = 8 * 2 ** 20;
 const SAME_ELEMENTS = new Set(['Flatten', 'Reshape', 'Identity', 'Squeeze', 'Unsqueeze']);
 const ACTIVATIONS = { Relu: 'relu', Sigmoid: 'sigmoid', Tanh: 'tanh' } as const;
 
-/** As findRowNetwork(), for a model that may be anything. */
-export async function readRowNetwork(model: Uint8Array | string): Promise<RowNetworkSpec | undefined> {
+/** As findDenseNetwork(), for a model that may be anything. */
+export async function readDenseNetwork(model: Uint8Array | string): Promise<DenseNetworkSpec | undefined> {
   try {
     const bytes = typeof model === 'string' ? (await stat(model)).size : model.length;
     if (bytes > MOST_BYTES + 2 ** 20) return undefined;
     const { graph } = typeof model === 'string' ? await readModel(model) : await readModel(model);
-    return findRowNetwork(graph);
+    return findDenseNetwork(graph);
   } catch {
     // What is wrong with it is said by ONNX Runtime, which has to take it anyway.
     return undefined;
@@ -24,14 +24,14 @@ export async function readRowNetwork(model: Uint8Array | string): Promise<RowNet
 }
 
 /** The layers of a graph of one float32 input that holds nothing else; undefined for any other. */
-export function findRowNetwork(graph: Graph): RowNetworkSpec | undefined {
+export function findDenseNetwork(graph: Graph): DenseNetworkSpec | undefined {
   const [input, ...more] = graph.inputs;
   if (input?.dtype !== 'float32' || more.length > 0 || input.shape === undefined) return undefined;
   const row = input.shape.slice(1);
   if (!row.every((dim) => typeof dim === 'number')) return undefined;
   const inputs = row.reduce((product, dim) => product * dim, 1);
 
-  const layers: RowLayer[] = [];
+  const layers: DenseLayer[] = [];
   // Which layer a value is, 0 being the input; and how many nodes take it.
   const layerOf = new Map([[input.name, 0]]);
   const uses = countUses(graph);
@@ -73,7 +73,7 @@ function countUses({ nodes, outputs }: Graph): Map<string, number> {
   return uses;
 }
 
-function gemm({ initializers }: Graph, node: Node, from: number, inputs: number): RowLayer | undefined {
+function gemm({ initializers }: Graph, node: Node, from: number, inputs: number): DenseLayer | undefined {
   const number = (name: string, otherwise: number): number => {
     const attribute = node.attributes[name];
     return attribute?.kind === 'int' || attribute?.kind === 'float' ? attribute.value : otherwise;

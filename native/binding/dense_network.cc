@@ -1,4 +1,4 @@
-#include "binding/row_network.h"
+#include "binding/dense_network.h"
 
 #include <array>
 #include <string>
@@ -11,33 +11,33 @@ namespace node_vae {
 namespace {
 
 constexpr std::array kActivations = {
-    std::pair{"none", RowActivation::kNone},
-    std::pair{"relu", RowActivation::kRelu},
-    std::pair{"sigmoid", RowActivation::kSigmoid},
-    std::pair{"tanh", RowActivation::kTanh},
+    std::pair{"none", DenseActivation::kNone},
+    std::pair{"relu", DenseActivation::kRelu},
+    std::pair{"sigmoid", DenseActivation::kSigmoid},
+    std::pair{"tanh", DenseActivation::kTanh},
 };
 
-RowActivation ToActivation(const std::string& name) {
+DenseActivation ToActivation(const std::string& name) {
   for (const auto& [known, activation] : kActivations) {
     if (name == known) return activation;
   }
-  throw Error(code::kOption, "rowNetwork: unknown activation '" + name + "'.");
+  throw Error(code::kOption, "denseNetwork: unknown activation '" + name + "'.");
 }
 
 std::span<const float> ToFloats(napi_env env, napi_value value) {
-  const TypedView<float> view = ViewFloat32(env, value, "rowNetwork");
+  const TypedView<float> view = ViewFloat32(env, value, "denseNetwork");
   return {view.data, view.count};
 }
 
 }  // namespace
 
-RowNetworkSpec ToRowNetworkSpec(napi_env env, napi_value value) {
-  RowNetworkSpec spec;
+DenseNetworkSpec ToDenseNetworkSpec(napi_env env, napi_value value) {
+  DenseNetworkSpec spec;
   spec.inputs = Napi::Value(env, Get(env, value, "inputs")).ToNumber().Uint32Value();
   const auto layers = Napi::Value(env, Get(env, value, "layers")).As<Napi::Array>();
   for (uint32_t l = 0; l < layers.Length(); ++l) {
     const napi_value given = layers.Get(l);
-    RowLayerSpec layer;
+    DenseLayerSpec layer;
     layer.from = Napi::Value(env, Get(env, given, "from")).ToNumber().Uint32Value();
     layer.inputs = Napi::Value(env, Get(env, given, "inputs")).ToNumber().Uint32Value();
     layer.outputs = Napi::Value(env, Get(env, given, "outputs")).ToNumber().Uint32Value();
@@ -47,7 +47,7 @@ RowNetworkSpec ToRowNetworkSpec(napi_env env, napi_value value) {
     if (GetOptional(env, given, "output", &optional)) {
       layer.output = Napi::Value(env, optional).ToNumber().Int32Value();
     }
-    layer.activation = ToActivation(ToString(env, Get(env, given, "activation"), "rowNetwork"));
+    layer.activation = ToActivation(ToString(env, Get(env, given, "activation"), "denseNetwork"));
     spec.layers.push_back(layer);
   }
   return spec;
