@@ -1,7 +1,7 @@
 // Makes a clip of two balls that bounce in a box, learns it with three-dimensional convolutions, and writes what the
 // model makes of it as a video that blends its overlapping clips. Needs no ffmpeg.
 //
-//   node examples/clip.mjs [--out clip-output] [--epochs 30] [--frames 200]
+//   node examples/clip.mjs [--out clip-output] [--epochs 20] [--frames 1200]
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -11,8 +11,8 @@ import { trainAndReport } from './lib/data-example.mjs';
 const { values: options } = parseArgs({
   options: {
     out: { type: 'string', default: 'clip-output' },
-    epochs: { type: 'string', default: '30' },
-    frames: { type: 'string', default: '200' },
+    epochs: { type: 'string', default: '20' },
+    frames: { type: 'string', default: '1200' },
   },
 });
 const { out } = options;

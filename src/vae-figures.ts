@@ -144,14 +144,19 @@ const MAKERS: Readonly<Record<FigureName, (subject: Subject) => Promise<Figure |
     if (!walkable(subject) || vae.latentShape.join() !== '2') return undefined;
     const places = Array.from({ length: PLANE }, (_, index) => normalQuantile((index + 0.5) / PLANE));
     const grid = places.flatMap((_, row) => places.flatMap((x) => [x, places[PLANE - 1 - row]!]));
-    return manifold(await decoded(subject, [Float32Array.from(grid)], [2]));
+    return manifold(await decoded(subject, [Float32Array.from(grid)], [2]), [places[0]!, places[PLANE - 1]!]);
   },
   'latent-space': async ({ vae, data, options }) => {
     const shown = data.take(SCATTER_ROWS);
     if (shown.length < 3) return undefined;
     const { mean } = await vae.encode(shown, callOf(options));
     const flat = { data: mean.data as Float32Array, shape: [shown.length, mean.size / shown.length] };
-    return flat.shape[1]! < 2 ? undefined : latentScatter(flat, shown.labels ? { labels: shown.labels } : {});
+    return flat.shape[1]! < 2
+      ? undefined
+      : latentScatter(flat, {
+          ...(shown.labels && { labels: shown.labels }),
+          conditional: vae.info.condition !== undefined,
+        });
   },
   'latent-use': async ({ vae, data, options }) => {
     const { klPerDimension } = await vae.latentStatistics(data.take(SCORED_ROWS), callOf(options));

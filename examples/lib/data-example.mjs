@@ -27,7 +27,14 @@ export async function trainAndReport({
   const vae = await Vae.create({ ...(await modelOptionsFor(data)), ...(latentDim && { latentDim }), seed });
   try {
     console.log(`${title}: ${train.length} rows of ${data.rowShape.join('×')}, ${vae.info.architecture.type}.`);
-    const run = vae.fit(train, { epochs, batchSize, validation: held, optimizer: { type: 'adam', learningRate } });
+    const run = vae.fit(train, {
+      epochs,
+      batchSize,
+      validation: held,
+      optimizer: { type: 'adam', learningRate },
+      // With few data, the epoch that did best on what was held out, not the last.
+      earlyStopping: { patience: epochs },
+    });
     for await (const event of run) {
       if (event.kind === 'epoch') {
         console.log(
@@ -39,13 +46,13 @@ export async function trainAndReport({
     await vae.save(join(out, 'model'));
     const found = (await extra?.(vae)) ?? [];
     for (const [name, value] of found) console.log(`${name}  ${value}`);
-    const last = history.epochs.at(-1);
+    const best = history.epochs.reduce((a, b) => (b.validation.loss < a.validation.loss ? b : a));
     const { page } = await writeReport(out, {
       title,
       subtitle: `${vae.info.architecture.type}, ${vae.info.latentDim} latent dimensions${vae.latentShape.length > 1 ? ' at each place' : ''}`,
       highlights: [
-        { label: 'Held-out loss', value: last.validation.loss.toFixed(2), unit: 'nats per row' },
-        { label: 'KL divergence', value: last.validation.kl.toFixed(2), unit: 'nats per row' },
+        { label: 'Held-out loss', value: best.validation.loss.toFixed(2), unit: 'nats per row' },
+        { label: 'KL divergence', value: best.validation.kl.toFixed(2), unit: 'nats per row' },
       ],
       figures: [
         trainingCurves(history.epochs, { unit: 'row' }),
@@ -53,7 +60,7 @@ export async function trainAndReport({
         ...(await plotModel(vae, held.length > 30 ? held : data)),
       ],
       details: [['Rows', String(data.length)], ...found],
-      data: { title, loss: last.validation.loss, ...Object.fromEntries(found) },
+      data: { title, loss: best.validation.loss, ...Object.fromEntries(found) },
     });
     console.log(`Report: ${page}`);
   } finally {

@@ -39,7 +39,7 @@ export function axis(name: string, options: object = {}): object {
     nameLocation: 'middle',
     nameGap: 32,
     nameTextStyle: { color: LIGHT.muted, fontSize: 13 },
-    axisLabel: { color: LIGHT.muted, fontSize: 12 },
+    axisLabel: { color: LIGHT.muted, fontSize: 12, hideOverlap: true },
     axisLine: { show: true, onZero: false, lineStyle: { color: LIGHT.line } },
     axisTick: { lineStyle: { color: LIGHT.line } },
     splitLine: { lineStyle: { color: LIGHT.grid } },

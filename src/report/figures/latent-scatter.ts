@@ -7,6 +7,8 @@ import { LIGHT, PALETTE } from '../theme.js';
 export interface LatentScatterOptions {
   /** Class number of each row, and the names of the classes. */
   readonly labels?: { readonly values: ArrayLike<number>; readonly classes: readonly string[] };
+  /** Whether the model is told the label of each row. Default false. */
+  readonly conditional?: boolean;
 }
 
 /** So many points are drawn at most, evenly chosen: more hide each other and make the page heavy. */
@@ -27,7 +29,9 @@ export function latentScatter(means: ArrayWithShape, options: LatentScatterOptio
     title: 'Latent space',
     caption:
       `The posterior mean of each example${dims! > 2 ? `, its ${dims} dimensions projected on the two principal axes` : ''}. ` +
-      (options.labels ? 'Colours and names show the label, which the model never saw. ' : '') +
+      (options.labels
+        ? `Colours and names show the label, which the model ${options.conditional ? 'was told, so that the latents need not hold it' : 'never saw'}. `
+        : '') +
       `Examples that the model finds alike lie close together.`,
     description: `Scatter plot of ${means.shape[0]} latent means${options.labels ? ` in ${options.labels.classes.length} classes` : ''}.`,
     async draw(layout) {

@@ -102,7 +102,7 @@ export function spectrograms(
     async draw(layout) {
       const parts: string[] = [];
       const gap = layout.narrow ? 10 : 24;
-      const left = 20;
+      const left = 52;
       const width = (layout.width - left - gap) / 2;
       const height = Math.min(170, (width * bands) / steps + 40);
       for (let row = 0; row < count; row += 1) {
@@ -116,15 +116,26 @@ export function spectrograms(
           if (row === 0) parts.push(words(column === 0 ? 'original' : 'reconstruction', x, y - 5, 'start'));
           parts.push(
             words('0', x, y + height + 14, 'start'),
-            words(`${seconds.toFixed(2)} s`, x + width, y + height + 14, 'end'),
+            words('time (s)', x + width / 2, y + height + 14, 'middle'),
+            words(seconds.toFixed(2), x + width, y + height + 14, 'end'),
           );
         }
-        const middle = 18 + row * (height + 34) + height / 2;
-        parts.push(words('mel band', 0, 0, 'middle', `translate(12 ${middle}) rotate(-90)`));
+        const top = 18 + row * (height + 34);
+        parts.push(words('frequency (kHz)', 0, 0, 'middle', `translate(12 ${top + height / 2}) rotate(-90)`));
+        for (const part of [0, 0.5, 1]) {
+          const y = top + height * (1 - part) + (part === 1 ? 10 : part === 0 ? 0 : 4);
+          parts.push(words(kilohertzAt(part, sampleRate), left - 6, y, 'end'));
+        }
       }
       return wrap(parts, layout, 18 + count * (height + 34) - 12);
     },
   };
+}
+
+/** The frequency at a part of the way up the mel bands, which reach from 0 to half of the sample rate. */
+function kilohertzAt(part: number, sampleRate: number): string {
+  const mels = Math.log1p(sampleRate / 2 / 700);
+  return ((700 * Math.expm1(part * mels)) / 1000).toPrecision(2).replace(/\.?0+$/, '') || '0';
 }
 
 async function heatPng(

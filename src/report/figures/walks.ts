@@ -50,7 +50,7 @@ export function interpolations(images: ArrayWithShape, steps: number): Figure {
       'From the latent of one example (left) to that of another (right) in even steps, each decoded. Where the latent space is well ' +
       'filled, everything between looks like data.',
     description: `${pictures.count / steps} strips of ${steps} pictures.`,
-    draw: (layout) => drawStrips(pictures, layout, { perStrip: steps }),
+    draw: (layout) => drawStrips(pictures, layout, { perStrip: steps, columns: ['one example', 'halfway', 'another'] }),
   };
 }
 
@@ -58,8 +58,9 @@ export function interpolations(images: ArrayWithShape, steps: number): Figure {
  * The plane of two latent dimensions, decoded at the quantiles of the prior.
  *
  * @param images [n · n, channels, height, width], rows from the top.
+ * @param range least and largest value of both dimensions, for the axes.
  */
-export function manifold(images: ArrayWithShape): Figure {
+export function manifold(images: ArrayWithShape, range?: readonly [number, number]): Figure {
   const pictures = toPictures(images, 'manifold()');
   const side = Math.round(Math.sqrt(pictures.count));
   return {
@@ -67,10 +68,30 @@ export function manifold(images: ArrayWithShape): Figure {
     title: 'The latent plane',
     caption:
       'Decoded points of the plane of both latent dimensions, at evenly spaced quantiles of the prior: each place is as likely as any other ' +
-      '(Kingma and Welling 2014, figure 4).',
+      '(Kingma and Welling 2014, figure 4). z0 grows to the right, z1 upwards.',
     description: `${side} by ${side} pictures over the latent plane.`,
-    draw: (layout) => drawStrips(pictures, layout, { perStrip: side, gap: 0, largest: layout.width / side }),
+    draw: (layout) => {
+      const values = range && [range[0], 0, range[1]].map((value) => value.toFixed(1).replace('-', '−'));
+      return drawStrips(pictures, layout, {
+        perStrip: side,
+        gap: 0,
+        largest: layout.width / side,
+        ...(values && {
+          columns: values.map((value) => `z0 = ${value}`),
+          labels: pictureRows(side, values),
+        }),
+      });
+    },
   };
+}
+
+/** Names of the first, the middle and the last row, from the top. */
+function pictureRows(side: number, [low, middle, high]: readonly string[]): string[] {
+  const labels = new Array<string>(side).fill('');
+  labels[0] = `z1 = ${high}`;
+  labels[Math.floor(side / 2)] = `z1 = ${middle}`;
+  labels[side - 1] = `z1 = ${low}`;
+  return labels;
 }
 
 /**
