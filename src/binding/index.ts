@@ -10,6 +10,7 @@ import type { Addon, RuntimeInfo } from './addon.js';
 import { InferenceSession } from './inference-session.js';
 import { findOnnxRuntime } from './library.js';
 import { makeNativeError } from './native-errors.js';
+import { platformObstacle } from './platform.js';
 import { pollRequest } from './poll.js';
 import type { RawAddon } from './raw-addon.js';
 
@@ -65,6 +66,8 @@ function loadNative(): RawAddon {
     const nodeGypBuild = require('node-gyp-build') as (folder: string) => RawAddon;
     return nodeGypBuild(PACKAGE_ROOT);
   } catch (cause) {
+    const obstacle = platformObstacle();
+    if (obstacle !== undefined) throw new VaeError('ERR_VAE_BINDING', obstacle, { cause });
     const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     throw new VaeError(
       'ERR_VAE_BINDING',

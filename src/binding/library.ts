@@ -49,13 +49,6 @@ export function findOnnxRuntime(): OnnxRuntimeLibrary {
 /** The library for this platform inside an installed onnxruntime-node. */
 function libraryIn(folder: string, version: string): string {
   const platform = `${process.platform}-${process.arch}`;
-  if (isMusl()) {
-    throw new VaeError(
-      'ERR_VAE_BINDING',
-      `onnxruntime-node ${version} does not support musl (Alpine Linux); its library needs glibc. ` +
-        'Use a glibc based system or image, such as node:20-slim instead of node:20-alpine.',
-    );
-  }
   const pattern = LIBRARY_NAME[process.platform];
   const bin = join(folder, 'bin');
   const interfaces = existsSync(bin) ? readdirSync(bin).filter((name) => name.startsWith('napi-v')) : [];
@@ -83,10 +76,4 @@ function platformsIn(folder: string): string[] {
   return readdirSync(folder).flatMap((platform) =>
     readdirSync(join(folder, platform)).map((arch) => `${platform}-${arch}`),
   );
-}
-
-function isMusl(): boolean {
-  if (process.platform !== 'linux') return false;
-  const report = process.report?.getReport() as { header?: { glibcVersionRuntime?: string } } | undefined;
-  return report?.header !== undefined && report.header.glibcVersionRuntime === undefined;
 }

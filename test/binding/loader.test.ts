@@ -166,6 +166,21 @@ describe('an installation that is not complete', () => {
     expect(out).toContain(join('build', 'Release'));
   });
 
+  test('a platform that there is no ONNX Runtime for', async () => {
+    const at = await install('freebsd', false);
+    const out = await run(`Object.defineProperty(process, 'platform', { value: 'freebsd' }); ${LOAD}`, {}, at);
+    expect(out).toMatch(
+      /ERR_VAE_BINDING: node-vae does not run on freebsd-\w+.*it runs on linux-x64, linux-arm64, darwin-/,
+    );
+  });
+
+  test.runIf(onLinux)('musl, as Node itself tells of it', async () => {
+    // There is no addon for musl, so that none loads.
+    const at = await install('musl', false);
+    const out = await run(`process.report.getReport = () => ({ header: {} }); ${LOAD}`, {}, at);
+    expect(out).toMatch(/ERR_VAE_BINDING: node-vae does not run on musl \(Alpine Linux\).*such as node:20-slim/);
+  });
+
   test('no onnxruntime-node', async () => {
     const out = await run(LOAD, {}, await install('no-runtime'));
     expect(out).toMatch(/ERR_VAE_BINDING: The package onnxruntime-node is not installed.*npm install onnxruntime-node/);
