@@ -5,7 +5,7 @@
  */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execute, type Finished } from './execute.js';
 import { npm, PACKAGE_ROOT, packInto, projectWith, succeed } from './packed.js';
@@ -41,6 +41,12 @@ export function arm64Obstacle(): string | undefined {
 export async function packForArm64(folder: string): Promise<string> {
   await succeed(execute(process.execPath, [join(PACKAGE_ROOT, 'scripts/prebuild.mjs'), '--target', 'linux-arm64']));
   return (await packInto(join(folder, 'arm64'), { prebuilds: 'all' })).tarball;
+}
+
+/** The newest version of glibc that a library asks for: the n of 2.n. */
+export async function newestGlibc(file: string): Promise<number> {
+  const text = (await readFile(file)).toString('latin1');
+  return Math.max(...Array.from(text.matchAll(/GLIBC_2\.(\d+)/g), ([, minor]) => Number(minor)));
 }
 
 /** A project with the package installed as on arm64. @returns how to run one of its programs there. */

@@ -14,7 +14,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build } from 'esbuild';
-import { arm64Obstacle, packForArm64, projectOnArm64 } from './arm64.js';
+import { arm64Obstacle, newestGlibc, packForArm64, projectOnArm64 } from './arm64.js';
 import { execute } from './execute.js';
 import { npm, PACKAGE_ROOT, packInto, projectWith, succeed } from './packed.js';
 import { BESIDE, BUNDLES, PROGRAMS, TYPED_PROGRAM, TYPED_SETTINGS } from './programs.js';
@@ -147,6 +147,12 @@ async function arm64(): Promise<void> {
   if (obstacle !== undefined) return console.log(`left out  linux-arm64 under qemu: ${obstacle}`);
   const fitting = values.tarball === undefined ? await packForArm64(folder) : tarball;
   const run = await projectOnArm64(folder, fitting);
+  await check('linux-arm64: asks for no newer glibc than ONNX Runtime', async () => {
+    const modules = join(folder, 'arm64-project', 'node_modules');
+    const ours = await newestGlibc(join(modules, 'node-vae/prebuilds/linux-arm64/node-vae.node'));
+    const theirs = await newestGlibc(join(modules, 'onnxruntime-node/bin/napi-v6/linux/arm64/libonnxruntime.so.1'));
+    if (ours > theirs) throw new Error(`glibc 2.${ours}, ONNX Runtime 2.${theirs}`);
+  });
   for (const { name, files, main, stdout } of PROGRAMS) {
     await check(`linux-arm64 under qemu: ${name}`, async () => {
       await writeFile(join(folder, 'arm64-project', main), files[main]!);
