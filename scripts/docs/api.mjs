@@ -14,7 +14,6 @@ const entries = Object.values(exports)
   .map(({ types }) => types.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts'));
 
 const options = {
-  plugin: 'typedoc-plugin-markdown',
   out: join(root, 'docs/api'),
   tsconfig: join(root, 'tsconfig.json'),
   name: 'node-vae',
@@ -32,10 +31,14 @@ const options = {
   typeAliasPropertiesFormat: 'table',
   useCodeBlocks: false,
   skipErrorChecking: true,
-  'validation.notExported': false,
+  'validation.notExported': true,
   logLevel: 'Warn',
 };
-const flags = Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
+const plugins = ['typedoc-plugin-markdown', join(root, 'scripts/docs/expand.mjs')];
+const flags = [...plugins.map((plugin) => ['plugin', plugin]), ...Object.entries(options)].flatMap(([name, value]) => [
+  `--${name}`,
+  String(value),
+]);
 const packages = ['typedoc@~0.28.20', 'typedoc-plugin-markdown@~4.14.1', 'typescript@~5.9.3'];
 
 execFileSync('npx', ['-y', ...packages.flatMap((name) => ['-p', name]), 'typedoc', ...flags, ...entries], {

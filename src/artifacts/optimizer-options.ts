@@ -42,4 +42,6 @@ export const optimizerSchema = z.preprocess(
 ) as unknown as z.ZodType<OptimizerConfig, OptimizerInput>;
 
 export type OptimizerConfig = z.output<typeof configSchema>;
-export type OptimizerInput = OptimizerConfig['type'] | InputOf<typeof configSchema>;
+export type OptimizerOptions = InputOf<typeof configSchema>;
+/** An optimizer by name, or by `type` with its options. */
+export type OptimizerInput = OptimizerConfig['type'] | OptimizerOptions;

@@ -35,7 +35,6 @@ export {
 } from './lossy/compress-pictures.js';
 export type { LossyConfig } from './lossy/config.js';
 export {
-  type DecodedLatents,
   LossyCodec,
   type LossyCodecOptions,
   type LossyEncodeOptions,

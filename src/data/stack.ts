@@ -6,7 +6,7 @@ import type { DenseTensor } from '../core/tensor.js';
 
 /** A row is a typed array, an array of numbers, or arrays of arrays for more axes. */
 export type NestedRows = readonly (ArrayLike<number> | NestedRow)[];
-interface NestedRow extends ReadonlyArray<number | ArrayLike<number> | NestedRow> {}
+export interface NestedRow extends ReadonlyArray<number | ArrayLike<number> | NestedRow> {}
 
 /**
  * Copies rows into one array: uint8 where every row is a Uint8Array, else float32.
