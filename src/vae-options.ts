@@ -70,7 +70,6 @@ const labels = z.union(
   { error: 'expected a class number or an array of them' },
 );
 const floats = z.custom<Float32Array>((value) => value instanceof Float32Array, 'expected a Float32Array');
-export const runSchema = z.strictObject(callShape);
 export const encodeSchema = z.strictObject({
   ...callShape,
   labels: labels.optional(),

@@ -64,16 +64,6 @@ export function constantOf(data: ConstantData, dtype: DataType = 'float32', dims
   return { dtype, dims: [...shape], data: new Uint8Array(array.buffer, array.byteOffset, array.byteLength) };
 }
 
-/** Number of elements. */
-export function constantSize(constant: Constant): number {
-  return elementCount(constant.dims);
-}
-
-/** Number of bytes of a tensor, external or not. Strings count as none. */
-export function constantByteLength(constant: Constant): number {
-  return constant.data.byteLength;
-}
-
 /** The tensor's little-endian bytes; external ones are read from their file on every call. */
 export function constantBytes(constant: Constant): Uint8Array {
   return constant.data instanceof Uint8Array ? constant.data : readExternalData(constant.data);

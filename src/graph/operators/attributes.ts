@@ -52,13 +52,6 @@ export function attributeKind(definition: OperatorDefinition, name: string): Att
   return typeof declared === 'string' ? declared : declared.kind;
 }
 
-/** The declared default of an attribute; undefined where it has none. */
-export function attributeDefault(definition: OperatorDefinition, name: string): Attribute | undefined {
-  if (!Object.hasOwn(definition.attributes, name)) return undefined;
-  const declared = definition.attributes[name]!;
-  return typeof declared === 'string' ? undefined : declared;
-}
-
 function encodeOne(op: string, name: string, kind: AttributeKind, input: NonNullable<AttributeInput>): Attribute {
   if (typeof input === 'object' && 'kind' in input && 'value' in input) {
     if (input.kind !== kind) refuse(op, name, kind, input);
