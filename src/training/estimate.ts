@@ -6,7 +6,7 @@ import { withAbort } from '../binding/with-abort.js';
 import { elementCount } from '../core/dtype.js';
 import type { Dataset } from '../data/dataset.js';
 import { type Model, specializeDims } from '../graph/index.js';
-import { allRows, EVALUATION_BATCH, evaluateRows, sampledRows } from './evaluation.js';
+import { allRows, evaluateRows, evaluationBatch, sampledRows } from './evaluation.js';
 import { type LoopInputs, runEpochs } from './fit-loop.js';
 import type { ResolvedFitOptions } from './fit-options.js';
 import { peakActivationBytes } from './graph-memory.js';
@@ -67,7 +67,7 @@ const WARM_UP_EVENTS = 2;
 const LEAST_PACES = 3;
 /** Few, so that a slow model is timed after few steps. */
 const MOST_STEPS_AT_ONCE = 4;
-const MOST_EVALUATED_ROWS = 2 * EVALUATION_BATCH;
+const MOST_EVALUATED_BATCHES = 2;
 
 export async function estimateTraining(parts: ModelParts, request: EstimateRequest): Promise<TrainingEstimate> {
   const { options, train, validation, measureSeconds } = request;
@@ -103,7 +103,7 @@ function memoryOf(
   const trainable = 4 * manifest.parameters.reduce((sum, { dims }) => sum + elementCount(dims), 0);
   const moments = optimizer.type === 'sgd' ? (optimizer.momentum > 0 ? 1 : 0) : 2;
   const slots = moments + (options.emaDecay === undefined ? 0 : 1) + (options.accumulate > 1 ? 1 : 0);
-  const evaluated = Math.min(EVALUATION_BATCH, validation?.length ?? train.length);
+  const evaluated = Math.min(evaluationBatch(vae.dataShape), validation?.length ?? train.length);
   const outputs = new Set([
     ...manifest.parameters.map(({ gradient }) => gradient),
     ...manifest.states.map(({ output }) => output),
@@ -181,10 +181,20 @@ async function timeEvaluation(
 ): Promise<number> {
   const data = validation ?? train;
   const rows = validation ? allRows(validation.length) : sampledRows(train.length);
-  const some = rows.subarray(0, MOST_EVALUATED_ROWS);
+  const batch = evaluationBatch(data.rowShape);
+  const some = rows.subarray(0, MOST_EVALUATED_BATCHES * batch);
   const feed = feedRows(session, names, data, transform, options.signal);
   const { signal } = options;
-  const setting = { session, feed, rows: some, layers, constants, useEma: options.emaDecay !== undefined, signal };
+  const setting = {
+    session,
+    feed,
+    rows: some,
+    batch,
+    layers,
+    constants,
+    useEma: options.emaDecay !== undefined,
+    signal,
+  };
   const started = performance.now();
   await withAbort(signal, (flag) => evaluateRows({ ...setting, flag }));
   return ((performance.now() - started) / 1000) * (rows.length / some.length);

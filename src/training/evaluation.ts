@@ -9,8 +9,10 @@ import type { RowFeed } from './row-feed.js';
 
 /** Random counters of evaluation start here, out of reach of training's. */
 const EVALUATION_COUNTER = 2 ** 44;
-/** Rows that are evaluated at once. */
-export const EVALUATION_BATCH = 1024;
+/** Rows that are evaluated at once, at most. */
+const MOST_EVALUATED_AT_ONCE = 1024;
+/** Values of the rows that are evaluated at once, at most: 4 MiB, so that large pictures need no more than training does. */
+const MOST_VALUES_AT_ONCE = 1 << 20;
 const MOST_BATCHES_PER_REQUEST = 8;
 /** Rows that are drawn anew in every pass are evaluated as they were in the first. */
 const EVALUATION_PASS = 0;
@@ -25,6 +27,8 @@ export interface EvaluationSetting {
   readonly session: NativeTrainingSession;
   readonly feed: RowFeed;
   readonly rows: Uint32Array;
+  /** Rows at once: see evaluationBatch(). */
+  readonly batch: number;
   readonly layers: readonly LatentLayer[];
   /** Scalar inputs that stay the same. */
   readonly constants: Readonly<Record<string, number>>;
@@ -39,6 +43,12 @@ export interface Evaluated {
   readonly latents: LatentStatistics | undefined;
 }
 
+/** How many rows of this shape are evaluated at once; whatever the batches of training are, so that scores agree. */
+export function evaluationBatch(rowShape: readonly number[]): number {
+  const size = rowShape.reduce((product, dim) => product * dim, 1);
+  return Math.max(1, Math.min(MOST_EVALUATED_AT_ONCE, Math.floor(MOST_VALUES_AT_ONCE / size)));
+}
+
 export function allRows(count: number): Uint32Array {
   return Uint32Array.from({ length: count }, (_, index) => index);
 }
@@ -51,18 +61,18 @@ export function sampledRows(count: number): Uint32Array {
 }
 
 export async function evaluateRows(setting: EvaluationSetting): Promise<Evaluated> {
-  const { session, feed, rows, layers, constants, useEma, flag, signal } = setting;
+  const { session, feed, rows, batch: atOnce, layers, constants, useEma, flag, signal } = setting;
   const units = layers.reduce((sum, { size }) => sum + size, 0);
-  const most = Math.max(1, Math.floor(MOST_LATENT_VALUES / (EVALUATION_BATCH * units)));
+  const most = Math.max(1, Math.floor(MOST_LATENT_VALUES / (atOnce * units)));
   const perRequest = Math.min(feed.batchesPerRequest, MOST_BATCHES_PER_REQUEST, most);
   const sums = noTerms();
   const statistics = new LatentStatisticsSum(layers);
   let latents = false;
   let batch = 0;
   for (let position = 0; position < rows.length; ) {
-    const sizes = batchSizes(rows.length, position, EVALUATION_BATCH, perRequest);
+    const sizes = batchSizes(rows.length, position, atOnce, perRequest);
     const end = position + sizes.reduce((total, size) => total + size, 0);
-    const next = rows.subarray(end, end + EVALUATION_BATCH);
+    const next = rows.subarray(end, end + atOnce);
     const planned = (part: Uint32Array) => ({ rows: part, pass: EVALUATION_PASS });
     const indices = await feed.prepare(planned(rows.subarray(position, end)), next.length > 0 ? [planned(next)] : []);
     const same = (value: number): Float32Array => new Float32Array(sizes.length).fill(value);

@@ -8,7 +8,7 @@ import type { Dataset } from '../data/dataset.js';
 import type { LatentLayer, LatentStatistics } from '../latent/statistics.js';
 import { batchSizes, EpochOrders } from './batch-plan.js';
 import { collapseWarning, describeLatents } from './collapse.js';
-import { allRows, type Evaluated, evaluateRows, sampledRows } from './evaluation.js';
+import { allRows, type Evaluated, evaluateRows, evaluationBatch, sampledRows } from './evaluation.js';
 import type { ResolvedFitOptions } from './fit-options.js';
 import { epochLoss, type LoopState, meanTerms, noSums } from './loop-state.js';
 import type { EpochProgress, FitProgress, History } from './progress.js';
@@ -92,7 +92,12 @@ class Run {
   readonly #orders: EpochOrders;
   readonly #batchesAhead: number;
   /** What is evaluated after every epoch: the validation data, else some of the training data for its latents. */
-  readonly #evaluated: { readonly feed: RowFeed; readonly rows: Uint32Array; readonly heldOut: boolean };
+  readonly #evaluated: {
+    readonly feed: RowFeed;
+    readonly rows: Uint32Array;
+    readonly batch: number;
+    readonly heldOut: boolean;
+  };
   readonly #flag: NativeAbortFlag | undefined;
   readonly #stepsPerEpoch: number;
   readonly #learningRate: ScheduleFunction;
@@ -127,6 +132,7 @@ class Run {
     this.#evaluated = {
       feed: feedRows(session, loop.names, validation ?? train, loop.transform, signal),
       rows: validation ? allRows(validation.length) : sampledRows(train.length),
+      batch: evaluationBatch((validation ?? train).rowShape),
       heldOut: validation !== undefined,
     };
   }
@@ -327,6 +333,7 @@ class Run {
       session: this.#session,
       feed: this.#evaluated.feed,
       rows: this.#evaluated.rows,
+      batch: this.#evaluated.batch,
       layers,
       constants,
       useEma: options.emaDecay !== undefined,
