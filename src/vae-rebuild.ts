@@ -7,7 +7,8 @@ import type { ImageRecipe } from './data/image/recipe.js';
 import { fillTable } from './data/table/fill.js';
 import { layoutOf } from './data/table/recipe.js';
 import { type RebuiltVideo, rebuildVideo } from './data/video/rebuild.js';
-import { videoRowShape } from './data/video/recipe.js';
+import { type VideoRecipe, videoRowShape } from './data/video/recipe.js';
+import { type DelayedRows, temporalWindow } from './data/video/temporal-window.js';
 import { writeImages } from './report/images/write.js';
 import type { Vae } from './vae.js';
 
@@ -16,6 +17,11 @@ export interface ReconstructFileOptions {
   readonly acceptTruncated?: boolean;
   /** Sound: bits of a sample of the file written; 32 are floats. Default 16. */
   readonly bits?: 8 | 16 | 24 | 32;
+  /**
+   * Video, models of single frames: each frame is decoded from the weighted mean of the latents of so many frames around
+   * it, an odd number. More flickers less, and blurs what moves. Default 1: every frame by itself.
+   */
+  readonly window?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -33,7 +39,7 @@ export async function reconstructFile(
   vae: Vae,
   input: string,
   output: string,
-  { signal, ...options }: ReconstructFileOptions,
+  { signal, window = 1, ...options }: ReconstructFileOptions,
 ): Promise<RebuiltFile> {
   const { recipe } = vae;
   const call = signal ? { signal } : {};
@@ -49,8 +55,14 @@ export async function reconstructFile(
       const rebuilt = await rebuildSound(file, output, recipe, passRows(audioRowShape(recipe)), { ...options, signal });
       return { kind: 'audio', ...rebuilt };
     }
-    case 'video':
-      return { kind: 'video', ...(await rebuildVideo(file, output, recipe, passRows(videoRowShape(recipe)), signal)) };
+    case 'video': {
+      const shape = videoRowShape(recipe);
+      if (window === 1) {
+        return { kind: 'video', ...(await rebuildVideo(file, output, recipe, passRows(shape), signal)) };
+      }
+      const { rebuild, finish } = frameWindow(vae, recipe, window, call);
+      return { kind: 'video', ...(await rebuildVideo(file, output, recipe, rebuild, signal, finish)) };
+    }
     case 'table': {
       const { width } = layoutOf(recipe);
       const filled = await fillTable(input, output, recipe, passRows([width]), { signal });
@@ -62,6 +74,35 @@ export async function reconstructFile(
         'reconstructFile(): this model was trained on arrays and does not know how files become rows; use reconstruct().',
       );
   }
+}
+
+/** @throws VaeError ERR_VAE_OPTION for a window that is no odd number, and for models of clips. */
+function frameWindow(
+  vae: Vae,
+  recipe: VideoRecipe,
+  window: number,
+  call: { readonly signal?: AbortSignal },
+): DelayedRows {
+  if (!Number.isInteger(window) || window < 1 || window % 2 === 0 || window > 255) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `reconstructFile(), window: expected an odd number of frames from 1 to 255, received ${window}.`,
+    );
+  }
+  if (recipe.frames !== 1) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `reconstructFile(), window: this model takes clips of ${recipe.frames} frames, which overlap by themselves; a window is ` +
+        'for models of single frames (trained with frames: 1).',
+    );
+  }
+  const frame = videoRowShape(recipe);
+  return temporalWindow(window, {
+    encode: async (data, count) =>
+      (await vae.encode({ data, shape: [count, ...frame] }, call)).mean.data as Float32Array,
+    decode: async (data, count) =>
+      (await vae.decode({ data, shape: [count, ...vae.latentShape] }, call)).data as Float32Array,
+  });
 }
 
 async function rebuildImage(

@@ -12,6 +12,7 @@ import type { RegisterCommand } from './index.js';
 interface ReconstructFlags extends SessionFlags, BadFileFlags {
   readonly out?: string;
   readonly bits?: number;
+  readonly window?: number;
 }
 
 const ENDINGS = { image: '.png', table: '.csv', audio: '.wav', video: '.y4m' } as const;
@@ -28,7 +29,12 @@ export const registerReconstruct: RegisterCommand = (program, run) => {
     .argument('<model>', 'model directory')
     .argument('<input>', 'a file, or a folder of them')
     .option('-o, --out <path>', 'file to write: .png, .wav, .y4m (or .mp4 and others with ffmpeg), .csv; or a folder')
-    .option('--bits <n>', 'sound: bits of a sample, 8, 16, 24 or 32 (default: 16)', wholeNumber(8));
+    .option('--bits <n>', 'sound: bits of a sample, 8, 16, 24 or 32 (default: 16)', wholeNumber(8))
+    .option(
+      '--window <n>',
+      'video, models of single frames: blend the latents of n frames, an odd number',
+      wholeNumber(1),
+    );
   addSessionOptions(addBadFileOptions(command)).addHelpText(
     'after',
     `
@@ -52,6 +58,7 @@ Examples:
           try {
             const options = {
               ...(flags.bits !== undefined && { bits: flags.bits as 16 }),
+              ...(flags.window !== undefined && { window: flags.window }),
               ...(flags.acceptTruncated && { acceptTruncated: true }),
               signal,
             };

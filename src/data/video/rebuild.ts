@@ -21,7 +21,7 @@ const BATCH = 8;
 
 /**
  * Passes a video through `rebuild` clip by clip (values 0 to 1), blends where clips overlap, and writes .y4m, or
- * through ffmpeg whatever the path ends in.
+ * through ffmpeg whatever the path ends in. Where `rebuild` gives rows later than it takes them, `finish` gives the rest.
  */
 export async function rebuildVideo(
   input: FoundFile,
@@ -29,6 +29,7 @@ export async function rebuildVideo(
   recipe: VideoRecipe,
   rebuild: RebuildRows,
   signal?: AbortSignal,
+  finish?: () => Promise<Float32Array>,
 ): Promise<RebuiltVideo> {
   const file = await openVideo(input, Math.max(640, recipe.height, recipe.width), signal);
   return file.use(async (video) => {
@@ -50,6 +51,11 @@ export async function rebuildVideo(
           written += 1;
         }
       };
+      const join = async (rebuilt: Float32Array): Promise<void> => {
+        for (let at = 0; at < rebuilt.length; at += rowSize) {
+          await take(joiner.push(rebuilt.subarray(at, at + rowSize)));
+        }
+      };
       for (let start = 0; start < total; start += BATCH) {
         signal?.throwIfAborted();
         const count = Math.min(BATCH, total - start);
@@ -58,11 +64,9 @@ export async function rebuildVideo(
           const bytes = await videoRow(video, start + row, recipe);
           for (let at = 0; at < rowSize; at += 1) rows[row * rowSize + at] = bytes[at]! / 255;
         }
-        const rebuilt = await rebuild(rows, count);
-        for (let row = 0; row < count; row += 1) {
-          await take(joiner.push(rebuilt.subarray(row * rowSize, (row + 1) * rowSize)));
-        }
+        await join(await rebuild(rows, count));
       }
+      if (finish) await join(await finish());
       await take(joiner.flush());
     });
     return { frames, rows: total, psnr: 10 * Math.log10((255 * 255 * values) / squares) };
