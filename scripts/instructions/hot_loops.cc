@@ -1,9 +1,11 @@
 // Runs one hot loop of the addon: hot_loops NAME ROUNDS. Without arguments it prints each name and what one round
 // has of the loop's unit. What a round costs is the difference between two runs; see run.ts.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
+#include <memory>
 #include <vector>
 
 #include "coder/chunk_codec.h"
@@ -128,6 +130,18 @@ std::vector<Loop> Loops() {
                  inverse = std::vector<float>(16)]() mutable {
            GroupNormForward(ChooseSimdKernels(), Norm(), 1e-5f, x.data(), scale.data(), shift.data(), y.data(),
                             mean.data(), inverse.data(), serial);
+         };
+       }},
+      {"dense layer, a product", 32 * 400 * 4 * kStrip,
+       [] {
+         return [x = Normals(32 * 400, 1), w = Normals(400 * 4 * kStrip, 2), bias = Normals(4 * kStrip, 3),
+                 out = std::vector<float>(32 * 4 * kStrip)]() mutable {
+           const SimdKernels& kernels = ChooseSimdKernels();
+           for (size_t row = 0; row < 32; row += kernels.dense_rows) {
+             const size_t rows = std::min(kernels.dense_rows, 32 - row);
+             kernels.dense({x.data() + row * 400, 400, rows, 400, w.data(), bias.data(), 4,
+                            out.data() + row * 4 * kStrip, 4 * kStrip});
+           }
          };
        }},
       {"entropy coder, a symbol", kCount,
