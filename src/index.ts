@@ -17,7 +17,6 @@ export type { ImportedGraphs } from './architectures/onnx.js';
 export type { Checkpoint, CheckpointProgress, CheckpointSlot } from './artifacts/checkpoint.js';
 export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts } from './artifacts/generate.js';
 export type { ArtifactsManifest } from './artifacts/manifest.js';
-export type { ModelDescription } from './artifacts/model-directory.js';
 export { shippedModels } from './artifacts/model-source.js';
 export type { OptimizerConfig, OptimizerInput, OptimizerOptions } from './artifacts/optimizer-options.js';
 export * from './codec/index.js';

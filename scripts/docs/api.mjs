@@ -23,6 +23,9 @@ const options = {
   entryFileName: 'README',
   excludePrivate: true,
   excludeInternal: true,
+  excludeExternals: true,
+  // A signature that names what nobody can import.
+  treatValidationWarningsAsErrors: true,
   disableSources: true,
   hidePageHeader: true,
   hideBreadcrumbs: true,

@@ -12,7 +12,7 @@ export function load(app) {
   // Aliases get their types after they are created.
   app.converter.on('resolveBegin', () => {
     for (const { inside, reflection, type } of aliases) {
-      if (!/typeof |\[K in/.test(String(reflection.type))) continue;
+      if (!/typeof |keyof |\[K in/.test(String(reflection.type))) continue;
       // The same type under no name: under its own it would only refer to itself.
       const anonymous = Object.create(type, { aliasSymbol: { value: undefined } });
       reflection.type = inside.converter.convertType(inside, anonymous);

@@ -1,7 +1,11 @@
-import type { ModelDescription } from '../artifacts/model-directory.js';
+import type { ConditionConfig } from '../architectures/condition.js';
+import type { ArchitectureConfig } from '../architectures/index.js';
 import type { ModelParts } from '../artifacts/model-io.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
+import type { LikelihoodConfig } from '../nn/likelihoods/index.js';
+import type { PosteriorConfig } from '../nn/posteriors/index.js';
+import type { PriorConfig } from '../nn/priors/index.js';
 import { Codec } from './codec.js';
 import { quantise } from './quantise.js';
 
@@ -9,10 +13,13 @@ import { quantise } from './quantise.js';
 const MOST_CALIBRATION_VALUES = 150_000;
 
 /** What decides whether a VAE can be a codec: `vae.info` has it, before the model is trained. */
-export type CodecCandidate = Pick<
-  ModelDescription,
-  'architecture' | 'likelihood' | 'posterior' | 'prior' | 'condition'
->;
+export interface CodecCandidate {
+  readonly architecture: ArchitectureConfig;
+  readonly likelihood: LikelihoodConfig;
+  readonly posterior: PosteriorConfig;
+  readonly prior: PriorConfig;
+  readonly condition?: ConditionConfig | undefined;
+}
 
 /** What makes a VAE unfit for coding, or undefined for one that is fit. */
 export function codecObstacle(model: CodecCandidate): string | undefined {
