@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { elementCount } from '../core/dtype.js';
 import type { Value } from '../graph/builder.js';
 import { ACTIVATION_NAMES, activate } from '../nn/activations.js';
+import { embedCodes, embeddedCodeSchema, embeddedWidth, refuseCodes } from '../nn/embedding.js';
 import { linear } from '../nn/layers.js';
 import { flattenRows } from '../nn/reduce.js';
 import type { Scope } from '../nn/scope.js';
@@ -15,8 +16,11 @@ export const mlp = defineArchitecture({
     /** Widths of the encoder's hidden layers; the decoder has them in reverse. */
     hidden: z.array(z.int().positive()).min(1).default([400]),
     activation: z.enum(ACTIVATION_NAMES).default('relu'),
+    /** One-hot codes within a row that the encoder turns into learned vectors first: of categories with many values. */
+    embed: z.array(embeddedCodeSchema).max(4096).optional(),
   }),
-  build: ({ hidden, activation }, { dataShape, latentDim, heads, conditionDim }) => {
+  refuse: ({ embed = [] }, { dataShape }) => refuseCodes(embed, elementCount(dataShape)),
+  build: ({ hidden, activation, embed = [] }, { dataShape, latentDim, heads, conditionDim }) => {
     const dataSize = elementCount(dataShape);
 
     const stack = (scope: Scope, x: Value, inputs: number, widths: readonly number[]): Value =>
@@ -30,8 +34,9 @@ export const mlp = defineArchitecture({
     return {
       latentShape: [latentDim],
       encode(scope, x, names, condition) {
-        const flat = withCondition(scope, flattenRows(scope.g, x), condition);
-        const top = stack(scope, flat, dataSize + conditionDim, hidden);
+        const embedded = embedCodes(scope, flattenRows(scope.g, x), embed, dataSize);
+        const flat = withCondition(scope, embedded, condition);
+        const top = stack(scope, flat, embeddedWidth(embed, dataSize) + conditionDim, hidden);
         const width = hidden[hidden.length - 1]!;
         return names.map((name) => linear(scope.at(name), top, width, latentDim));
       },

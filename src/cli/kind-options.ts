@@ -15,6 +15,7 @@ export interface KindFlags {
   readonly labelColumn?: string;
   readonly drop?: readonly string[];
   readonly categories?: readonly string[];
+  readonly embed?: readonly string[] | true;
   readonly missing?: readonly string[];
   readonly mayMiss?: boolean;
   readonly header?: boolean;
@@ -70,6 +71,11 @@ export function addKindOptions(command: Command): Command {
     .option('--drop <names>', 'tables: columns to leave out, with commas between', names)
     .option('--categories <names>', 'tables: columns of categories that look like numbers', names)
     .option(
+      '--embed [names]',
+      'tables: learn vectors for the values of these columns of categories (without names: of all), rather than one-hot codes',
+      names,
+    )
+    .option(
       '--missing <texts>',
       'tables: what stands for a missing value (default: NA, NaN, null, ? and the like)',
       names,
@@ -102,11 +108,11 @@ export function addBadFileOptions(command: Command): Command {
 export function kindOptions(flags: KindFlags & BadFileFlags): Omit<ReadDatasetOptions, 'signal'> {
   const { skipBad, size, colour, overlap, depth, fit, crops, longestSide } = flags;
   const { sampleRate, channels, frame, fftSize, fftHop, bands, form, frames, acceptTruncated } = flags;
-  const { labelColumn: label, drop, categories, missing, mayMiss, delimiter } = flags;
+  const { labelColumn: label, drop, categories, embed, missing, mayMiss, delimiter } = flags;
   const header = flags.header === false ? false : undefined;
   return {
     images: given({ size, colour, depth, fit, crops, longestSide, skipBad }),
-    table: given({ label, drop, categories, missing, mayMiss, header, delimiter }),
+    table: given({ label, drop, categories, embed, missing, mayMiss, header, delimiter }),
     audio: given({ form, sampleRate, channels, frame, overlap, fftSize, fftHop, bands, acceptTruncated, skipBad }),
     video: given({ size, colour, frames, overlap, skipBad }),
     ...(skipBad && { onSkip: (name: string, error: Error) => note(`Skipped     ${name}: ${error.message}`) }),
@@ -136,9 +142,10 @@ export function describeRecipe(recipe: DataRecipe | undefined): string | undefin
       const numbers = recipe.columns.filter(({ type }) => type === 'number');
       const missing = numbers.filter((column) => column.type === 'number' && column.mayMiss).length;
       const categories = recipe.columns.length - numbers.length;
+      const embedded = recipe.columns.filter((column) => column.type === 'category' && column.embed).length;
       return (
-        `a table of ${numbers.length} columns of numbers${missing > 0 ? ` (${missing} with missing values)` : ''} and ${categories} of categories` +
-        `${recipe.label === undefined ? '' : `, labels from "${recipe.label}"`} (--label-column, --drop, --categories, --missing)`
+        `a table of ${numbers.length} columns of numbers${missing > 0 ? ` (${missing} with missing values)` : ''} and ${categories} of categories${embedded > 0 ? ` (${embedded} embedded)` : ''}` +
+        `${recipe.label === undefined ? '' : `, labels from "${recipe.label}"`} (--label-column, --drop, --categories, --embed, --missing)`
       );
     }
     case 'audio': {

@@ -65,9 +65,12 @@ export async function modelOptionsFor(data: Dataset, signal?: AbortSignal): Prom
         : { input, architecture: 'conv3d', likelihood: GAUSSIAN, latentDim: 64 };
     case 'table': {
       const { width, numeric, masked, categories } = layoutOf(recipe);
+      const embed = categories.flatMap(({ column: { values, embed: size }, start }) =>
+        size === undefined ? [] : [{ start, values: values.length, size }],
+      );
       return {
         input,
-        architecture: { type: 'mlp', hidden: [64] },
+        architecture: { type: 'mlp', hidden: [64], ...(embed.length > 0 && { embed }) },
         likelihood: {
           type: 'table',
           numeric: numeric.length,

@@ -17,6 +17,7 @@ const optionsSchema = z.strictObject({
   label: z.string().optional(),
   drop: names.optional(),
   categories: names.optional(),
+  embed: z.union([names, z.literal(true)]).optional(),
   missing: names.optional(),
   mayMiss: z.boolean().optional(),
   delimiter: z.string().length(1).optional(),
@@ -32,6 +33,12 @@ export interface TableOptions {
   readonly drop?: readonly string[];
   /** Columns of categories, though their values look like numbers. */
   readonly categories?: readonly string[];
+  /**
+   * Columns of categories, or `true` for all of them, for which the encoder learns a vector of each value rather than
+   * taking the one-hot code as it is: for columns of dozens of values and more. Rows stay the same; see
+   * `modelOptionsFor()`.
+   */
+  readonly embed?: readonly string[] | true;
   /** What stands for a missing value, besides nothing. Default: NA, N/A, NaN, null, None and ?, in usual spellings. */
   readonly missing?: readonly string[];
   /** Let every numeric column miss values in data to come, though none does here. Default false. */

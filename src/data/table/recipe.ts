@@ -16,6 +16,8 @@ const categoryColumn = z.strictObject({
   type: z.literal('category'),
   name: z.string(),
   values: z.array(z.string()).min(1),
+  /** Numbers of the learned vector that the encoder of a model has for each value; left out: none, a one-hot code. */
+  embed: z.int().positive().max(4096).optional(),
 });
 
 /** How a table becomes rows; in config.json under `data`. */

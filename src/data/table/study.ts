@@ -11,6 +11,8 @@ export interface StudyOptions {
   readonly drop?: readonly string[] | undefined;
   /** Columns of categories, though their values look like numbers. */
   readonly categories?: readonly string[] | undefined;
+  /** Columns of categories that are to be embedded, or `true` for all. */
+  readonly embed?: readonly string[] | true | undefined;
   /** What stands for a missing value, besides nothing. Default: NA, N/A, NaN, null, None and ?, in usual spellings. */
   readonly missing?: readonly string[] | undefined;
   /** Let every numeric column miss values in data to come, though none does here. Default false. */
@@ -25,17 +27,36 @@ const MOST_VALUES = 1000;
 const MOSTLY = 0.8;
 
 export function studyTable(cells: Cells, options: StudyOptions, where: string): TableRecipe {
-  const { label, drop = [], categories = [], missing = MISSING, mayMiss = false } = options;
-  for (const name of [...(label === undefined ? [] : [label]), ...drop, ...categories]) {
+  const { label, drop = [], categories = [], embed = [], missing = MISSING, mayMiss = false } = options;
+  for (const name of [
+    ...(label === undefined ? [] : [label]),
+    ...drop,
+    ...categories,
+    ...(embed === true ? [] : embed),
+  ]) {
     checkColumn(name, cells.names, where);
   }
   const columns: TableColumn[] = [];
   for (const [index, name] of cells.names.entries()) {
     if (name === label || drop.includes(name)) continue;
     columns.push(studyColumn(name, index, cells, { missing, mayMiss, category: categories.includes(name) }, where));
+    const column = columns.at(-1)!;
+    if (column.type === 'category' && (embed === true || embed.includes(name))) {
+      columns[columns.length - 1] = { ...column, embed: embeddingSize(column.values.length) };
+    } else if (embed !== true && embed.includes(name)) {
+      throw new VaeError(
+        'ERR_VAE_DATA',
+        `${where}: column "${name}" holds numbers, which are not embedded; name it among the categories too if they are names.`,
+      );
+    }
   }
   if (columns.length === 0) throw new VaeError('ERR_VAE_DATA', `${where}: no column is left to learn from.`);
   return { kind: 'table', columns, ...(label !== undefined && { label }), missing: [...missing] };
+}
+
+/** Half as many numbers as values, at most 50: enough to tell them apart, few enough to put like ones together. */
+function embeddingSize(values: number): number {
+  return Math.min(50, Math.ceil(values / 2));
 }
 
 /** @throws VaeError ERR_VAE_DATA for a column that is not there. */
