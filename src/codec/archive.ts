@@ -2,7 +2,7 @@ import { Lifetime } from '../core/disposal.js';
 import { VaeError } from '../core/errors.js';
 import type { ByteSource } from './archive/bytes.js';
 import { type ChunkItems, checksumOf, decodeNames } from './archive/chunk.js';
-import { type ArchiveHeader, itemSizeOf } from './archive/format.js';
+import { type ArchiveHeader, itemSizeOf, type SoundArchiveHeader } from './archive/format.js';
 import { openSource } from './archive/open-source.js';
 import {
   type ArchiveLayout,
@@ -241,16 +241,18 @@ export async function openArchive(input: string | Uint8Array, options: OpenArchi
   }
 }
 
-async function codecFor(
+/** Inside use: the codec that an archive needs, if it needs one, and whether it is to be closed. */
+export async function codecFor(
   source: ByteSource,
-  { header, modelOffset }: ArchiveLayout<ArchiveHeader>,
+  { header, modelOffset }: ArchiveLayout<ArchiveHeader | SoundArchiveHeader>,
   model: CodecInput | undefined,
-) {
+): Promise<{ readonly codec: Codec | undefined; readonly owned: boolean }> {
   const { model: identity } = header;
   if (identity === undefined) return { codec: undefined, owned: false };
   const found = await anyCodec(source, identity, modelOffset, model);
   const { codec, owned } = found;
-  if (codec.identity === identity && sameShape(codec.itemShape, header.itemShape)) return found;
+  const fits = header.kind === 'sounds' || sameShape(codec.itemShape, header.itemShape);
+  if (codec.identity === identity && fits) return found;
   if (owned) await codec.close();
   throw new VaeError(
     'ERR_VAE_REPRODUCIBILITY',

@@ -11,6 +11,7 @@ import { fileSource, handleSource } from './archive/bytes.js';
 import { type ChunkItems, chunkChecksum, encodeChunk } from './archive/chunk.js';
 import { COMPACT_MAGIC_BYTES, encodeCompact, expandCompact, isCompact, MOST_COMPACT_BYTES } from './archive/compact.js';
 import {
+  type AnyHeader,
   type ArchiveHeader,
   decodeRecord,
   encodeHeader,
@@ -18,6 +19,7 @@ import {
   itemSizeOf,
   MAX_CHUNK_ITEMS,
   RECORD_BYTES,
+  type SoundArchiveHeader,
 } from './archive/format.js';
 import { itemsLayout, readLayout } from './archive/reader.js';
 import { ArchiveWriter } from './archive/writer.js';
@@ -26,8 +28,10 @@ import { type CodecInput, findCodec } from './find-codec.js';
 import { openArrayFile } from './items/array-file.js';
 import { datasetSource } from './items/dataset-source.js';
 import { isImagePath, openImages } from './items/image-files.js';
-import { checkFits, type ItemSource } from './items/item-source.js';
+import { checkFits, type ItemSource, type SoundSource } from './items/item-source.js';
 import { inOrder } from './pipeline.js';
+import { widthOf } from './sound/segment.js';
+import { openSoundFiles, soundFiles } from './sound/sound-files.js';
 
 const DEFAULT_CHUNK_ITEMS = 256;
 /** With fewer bytes in a chunk, its record header and index entry would show in the size. */
@@ -78,12 +82,13 @@ export interface CompressProgress {
 }
 
 export interface CompressResult {
+  /** Items, or sound files. */
   readonly items: number;
-  /** Bytes of the items themselves. */
+  /** Bytes of the items themselves; of the whole files where they are sounds. */
   readonly bytesIn: number;
   /** Bytes of the whole archive. */
   readonly bytesOut: number;
-  /** Of the archive, without an embedded model; 8 is no compression. */
+  /** Bits for each of those bytes, without an embedded model; 8 is no compression. */
   readonly bitsPerDim: number;
   readonly chunks: number;
   /** Chunks that an interrupted run had written before. */
@@ -93,11 +98,12 @@ export interface CompressResult {
   readonly archive?: Uint8Array;
 }
 
-/** What compress() takes: a dataset or tensor of bytes, or the paths of IDX, .npy or image files. */
+/** What compress() takes: a dataset or tensor of bytes, or the paths of IDX, .npy, image or WAV files. */
 export type CompressInput = DatasetInput | string | readonly string[];
 
 /**
- * Compresses items without loss: an IDX or .npy file of bytes, images, or a dataset in memory.
+ * Compresses items without loss: an IDX or .npy file of bytes, images, WAV files (with a model of sound,
+ * such as "sound-codec"), or a dataset in memory.
  *
  * An interrupted run leaves `.NAME.partial` beside the output; the same call again goes on from there.
  *
@@ -114,7 +120,8 @@ export async function compress(input: CompressInput, options: CompressOptions): 
   try {
     const source = await openSource(input, codec, parsed.signal);
     try {
-      checkFits(source.rowShape, codec.itemShape, 'compress()');
+      if (source.kind === 'sounds') widthOf(codec, 'compress()');
+      else checkFits(source.rowShape, codec.itemShape, 'compress()');
       const job = { codec, source, ...parsed };
       if (output === undefined) return await toMemory(job);
       return await (parsed.append ? appendToFile(job, output) : toFile(job, output));
@@ -128,10 +135,10 @@ export async function compress(input: CompressInput, options: CompressOptions): 
 
 interface Job extends z.output<typeof optionsSchema> {
   readonly codec: Codec;
-  readonly source: ItemSource;
+  readonly source: ItemSource | SoundSource;
 }
 
-async function openSource(input: CompressInput, codec: Codec, signal?: AbortSignal): Promise<ItemSource> {
+async function openSource(input: CompressInput, codec: Codec, signal?: AbortSignal): Promise<ItemSource | SoundSource> {
   const paths = typeof input === 'string' ? [input] : isPaths(input) ? input : undefined;
   if (paths === undefined) {
     const where = { where: 'compress()', rowShape: codec.itemShape, ...(signal && { signal }) };
@@ -140,6 +147,8 @@ async function openSource(input: CompressInput, codec: Codec, signal?: AbortSign
   if (paths.length === 0)
     throw new VaeError('ERR_VAE_OPTION', 'compress(): expected at least one input, received none.');
   const [first] = paths as [string, ...string[]];
+  const sounds = await soundFiles(paths);
+  if (sounds !== undefined) return openSoundFiles(sounds);
   const isFolder = await stat(first).then(
     (found) => found.isDirectory(),
     (error: unknown) => {
@@ -159,7 +168,7 @@ async function openSource(input: CompressInput, codec: Codec, signal?: AbortSign
     );
   throw new VaeError(
     'ERR_VAE_DATA',
-    `compress(): ${first} is neither an IDX file, a .npy file, an image nor a folder of images.`,
+    `compress(): ${first} is neither an IDX file, a .npy file, an image, a WAV file nor a folder of images or of WAV files.`,
   );
 }
 
@@ -167,7 +176,8 @@ function isPaths(input: CompressInput): input is readonly string[] {
   return Array.isArray(input) && input.every((each) => typeof each === 'string');
 }
 
-function headerOf({ codec, source }: Job): ArchiveHeader {
+function headerOf({ codec, source }: Job): ArchiveHeader | SoundArchiveHeader {
+  if (source.kind === 'sounds') return { model: codec.identity, kind: 'sounds' };
   const { kind, name, rowShape } = source;
   return {
     model: codec.identity,
@@ -181,6 +191,7 @@ function headerOf({ codec, source }: Job): ArchiveHeader {
 
 /** Ranges of the source's items, one for each chunk. */
 function planOf({ chunkItems, codec, source }: Job): { from: number; count: number }[] {
+  if (source.kind === 'sounds') return Array.from({ length: source.count }, (_, from) => ({ from, count: 1 }));
   const wanted = chunkItems ?? Math.max(DEFAULT_CHUNK_ITEMS, Math.ceil(LEAST_CHUNK_BYTES / codec.itemSize));
   const size = Math.max(1, Math.min(wanted, Math.floor(MOST_CHUNK_BYTES / codec.itemSize)));
   return Array.from({ length: Math.ceil(source.count / size) }, (_, index) => ({
@@ -199,12 +210,14 @@ async function writeChunks(job: Job, writer: ArchiveWriter, skip: number): Promi
       signal?.throwIfAborted();
       const { from, count } = plan[index]!;
       const chunk = await source.read(from, count, signal);
+      if (source.kind === 'sounds') return source.encode(codec, from, chunk, { verify, signal });
       return encodeChunk(codec, chunk, { verify, signal });
     },
     async (record, index) => {
       await writer.chunk(record);
       const items = plan[index]!.from + plan[index]!.count;
-      onProgress?.({ items, totalItems: source.count, bytesIn: items * codec.itemSize, bytesOut: writer.byteLength });
+      const bytesIn = Math.round((bytesOf(job) * items) / source.count);
+      onProgress?.({ items, totalItems: source.count, bytesIn, bytesOut: writer.byteLength });
     },
   );
   signal?.throwIfAborted();
@@ -235,14 +248,19 @@ async function begin(job: Job, writer: ArchiveWriter): Promise<number> {
 
 /** The compact form of a small archive, where that is shorter than what was written. */
 async function compactOf(job: Job, writer: ArchiveWriter): Promise<Uint8Array | undefined> {
-  const { source, codec, embedModel, signal } = job;
-  if (writer.chunks !== 1 || embedModel || source.count * codec.itemSize > MOST_COMPACT_BYTES) return undefined;
+  const { source, embedModel, signal } = job;
+  if (writer.chunks !== 1 || embedModel || bytesOf(job) > MOST_COMPACT_BYTES) return undefined;
   const compact = await encodeCompact(headerOf(job), await source.read(0, source.count, signal));
   return compact.length < writer.byteLength ? compact : undefined;
 }
 
-function sizeOf({ codec, source }: Job, bytesOut: number): { bytesOut: number; bitsPerDim: number } {
-  return { bytesOut, bitsPerDim: (bytesOut * 8) / (source.count * codec.itemSize) };
+function sizeOf(job: Job, bytesOut: number): { bytesOut: number; bitsPerDim: number } {
+  return { bytesOut, bitsPerDim: (bytesOut * 8) / bytesOf(job) };
+}
+
+/** Bytes of all items. */
+function bytesOf({ codec, source }: Job): number {
+  return source.kind === 'sounds' ? source.byteLength : source.count * codec.itemSize;
 }
 
 async function toFile(job: Job, output: string): Promise<CompressResult> {
@@ -280,7 +298,7 @@ async function wholeChunks(job: Job, handle: FileHandle, path: string) {
   if (size === 0) return undefined;
   const source = handleSource(handle, size, path);
   try {
-    const layout = itemsLayout(await readLayout(source));
+    const layout = await readLayout(source);
     const header = encodeHeader(headerOf(job));
     if (layout.complete || !header.equals(encodeHeader(layout.header))) return undefined;
     if (job.embedModel !== (layout.modelOffset !== undefined)) return undefined;
@@ -317,13 +335,14 @@ async function appendToFile(job: Job, output: string): Promise<CompressResult> {
     await expandFile(job, output);
     await using file = await openFile(output, 'r+');
     const { size } = await file.handle.stat();
-    const layout = itemsLayout(await readLayout(handleSource(file.handle, size, output)));
+    const layout = await readLayout(handleSource(file.handle, size, output));
     const { header } = layout;
     const wanted = headerOf(job);
+    if (header.kind === 'pictures') itemsLayout(layout);
     if (header.model !== wanted.model) {
       throw new VaeError('ERR_VAE_REPRODUCIBILITY', `${output} was made with another model; append with that one.`);
     }
-    if (header.kind !== wanted.kind || String(header.rowShape) !== String(wanted.rowShape)) {
+    if (header.kind !== wanted.kind || rowShapeOf(header) !== rowShapeOf(wanted)) {
       throw new VaeError(
         'ERR_VAE_SHAPE',
         `${output} holds ${header.kind} items; ${wanted.kind} cannot be added to it.`,
@@ -344,6 +363,10 @@ async function appendToFile(job: Job, output: string): Promise<CompressResult> {
     job.signal?.throwIfAborted();
     throw ioError(error, `adding to ${output}`);
   }
+}
+
+function rowShapeOf(header: AnyHeader): string {
+  return 'rowShape' in header ? String(header.rowShape) : '';
 }
 
 /** A compact archive becomes a whole one of this model, to which chunks can be added. */
@@ -379,18 +402,20 @@ async function openFile(path: string, flags: 'a+' | 'r+') {
 }
 
 function resultOf(
-  { codec, source }: Job,
+  job: Job,
   writer: ArchiveWriter,
   modelBytes: number,
   resumedChunks: number,
   started: number,
 ): CompressResult {
-  const bytesIn = writer.items * codec.itemSize;
+  const { codec, source } = job;
+  // Of an archive that was added to, all items.
+  const total = source.kind === 'sounds' ? bytesOf(job) : writer.items * codec.itemSize;
   return {
-    items: source.count,
-    bytesIn: source.count * codec.itemSize,
+    items: source.kind === 'sounds' ? source.files : source.count,
+    bytesIn: bytesOf(job),
     bytesOut: writer.byteLength,
-    bitsPerDim: ((writer.byteLength - modelBytes) * 8) / bytesIn,
+    bitsPerDim: ((writer.byteLength - modelBytes) * 8) / total,
     chunks: writer.chunks,
     resumedChunks,
     seconds: (performance.now() - started) / 1000,

@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
 import { ioError, makeFolder, writeFilesAtomically } from '../core/files.js';
 import { parseOptions } from '../core/options.js';
+import type { AnyHeader } from './archive/format.js';
 import { openSource } from './archive/open-source.js';
 import { readHeader } from './archive/reader.js';
 import { type Archive, type ArchiveItems, type DamagedChunk, openArchive } from './archive.js';
@@ -16,6 +17,7 @@ import { encodePng, readImage } from './items/image-files.js';
 import { checkName, pathWithin } from './items/safe-path.js';
 import { unpackPictures } from './lossy/unpack-pictures.js';
 import { inOrder } from './pipeline.js';
+import { unpackSounds } from './sound/unpack-sounds.js';
 
 /** 64 GiB. */
 const DEFAULT_MOST_OUTPUT = 2 ** 36;
@@ -54,9 +56,10 @@ export interface DecompressProgress {
 }
 
 export interface DecompressResult {
+  /** Items, pictures or sound files. */
   readonly items: number;
   readonly bytesOut: number;
-  /** The array's file, or the images' folder. */
+  /** The array's or the only sound's file, or the folder of images or sounds. */
   readonly path: string;
   readonly damaged: readonly DamagedChunk[];
   /** False for an archive that lost its end: there may have been more items. */
@@ -73,7 +76,7 @@ interface Unpacked {
 
 /**
  * Writes the items of an archive as files again: an IDX or .npy file with the same elements, or PNG
- * images with the same pixels; pictures that were compressed with loss as PNG too. A file appears under its name only when it is complete.
+ * images with the same pixels; WAV files byte for byte; pictures that were compressed with loss as PNG. A file appears under its name only when it is complete.
  * An aborted or killed run is gone on from by the next.
  *
  * @throws VaeError ERR_VAE_FORMAT naming each damaged chunk (see `salvage`), ERR_VAE_REPRODUCIBILITY
@@ -82,8 +85,10 @@ interface Unpacked {
 export async function decompress(input: string | Uint8Array, options: DecompressOptions): Promise<DecompressResult> {
   const parsed = parseOptions(optionsSchema, options, 'decompress()');
   const started = performance.now();
-  if (await holdsPictures(input))
+  const kind = await kindOf(input);
+  if (kind === 'pictures')
     return unpackPictures(input, { ...parsed, model: options.model as LossyCodecInput | undefined });
+  if (kind === 'sounds') return unpackSounds(input, { ...parsed, model: options.model as CodecInput | undefined });
   await using archive = await openArchive(
     input,
     options.model === undefined ? {} : { model: options.model as CodecInput },
@@ -120,10 +125,10 @@ export async function decompress(input: string | Uint8Array, options: Decompress
 
 type Parsed = z.output<typeof optionsSchema>;
 
-async function holdsPictures(input: string | Uint8Array): Promise<boolean> {
+async function kindOf(input: string | Uint8Array): Promise<AnyHeader['kind']> {
   const source = await openSource(input);
   try {
-    return (await readHeader(source)).header.kind === 'pictures';
+    return (await readHeader(source)).header.kind;
   } finally {
     await source.close();
   }

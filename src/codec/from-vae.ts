@@ -28,7 +28,7 @@ export function codecObstacle(model: CodecCandidate): string | undefined {
     return `its likelihood is "${likelihood.type}"; a codec needs { type: "local-mixture" }, whose probabilities are those of bytes`;
   }
   if (architecture.type !== 'mlp') {
-    return `its architecture is "${(architecture as { type: string }).type}"; integer networks exist for "mlp"`;
+    return `its architecture is "${(architecture as { type: string }).type}", and only "mlp" has networks in integers: train one with { architecture: "mlp", likelihood: "local-mixture" }, as train --codec does`;
   }
   if (architecture.activation !== 'relu') {
     return `its activation is "${architecture.activation}"; integer networks have "relu"`;

@@ -1,7 +1,7 @@
 /// <reference types="node" preserve="true" />
 /** Compression with a VAE, without loss and with: `node-vae/codec`. */
 
-export type { ArchiveHeader, PictureArchiveHeader } from './archive/format.js';
+export type { ArchiveHeader, PictureArchiveHeader, SoundArchiveHeader } from './archive/format.js';
 export {
   Archive,
   type ArchiveItems,
@@ -50,3 +50,5 @@ export {
 export { readPicture } from './lossy/read-picture.js';
 export { type LossyProgress, type TrainedLossy, type TrainLossyOptions, trainLossy } from './lossy/train.js';
 export { type CodecMeasurement, type Measured, type MeasureOptions, measureCodec, PEER_NAMES } from './measure.js';
+export { type ArchivedSound, type OpenSoundsOptions, openSounds, SoundArchive } from './sound/sound-archive.js';
+export { type SoundItemsOptions, soundItems } from './sound/sound-items.js';

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -47,6 +47,29 @@ it('names damaged chunks, fails, and salvages the others', async () => {
   expect(JSON.parse(salvaged.stdout).damaged).toMatchObject([{ chunk: 1, firstItem: 256, items: 44 }]);
   const rescued = await readFile(inside('broken', 'digits-idx3-ubyte'));
   expect(rescued.subarray(0, 16 + 256 * 784).equals(file.subarray(0, 16 + 256 * 784))).toBe(true);
+});
+
+it('packs and unpacks recordings in folders', async () => {
+  const { WavWriter } = await import('../../src/index.js');
+  await mkdir(inside('recordings', 'monday'), { recursive: true });
+  for (const [index, name] of ['one.wav', 'monday/two.wav'].entries()) {
+    const writer = await WavWriter.create(inside('recordings', name), { sampleRate: 8000, channels: 1 + index });
+    await writer.write(Float32Array.from({ length: 8000 }, (_, i) => 0.3 * Math.sin(i * (0.05 + index / 10))));
+    await writer.close();
+  }
+  const packed = await runCli(['compress', 'recordings', '-m', 'sound-codec', '-o', 'r.vaez', '--json'], { cwd });
+  expect(packed.code, packed.stderr).toBe(0);
+  const result = JSON.parse(packed.stdout);
+  expect(result.items).toBe(2);
+  expect(result.bytesOut).toBeLessThan(result.bytesIn / 3);
+  const unpacked = await runCli(['decompress', 'r.vaez', '-o', 'r'], { cwd });
+  expect(unpacked.code, unpacked.stderr).toBe(0);
+  for (const name of ['one.wav', 'monday/two.wav']) {
+    expect((await readFile(inside('r', name))).equals(await readFile(inside('recordings', name)))).toBe(true);
+  }
+  const wrong = await runCli(['compress', 'recordings', '-m', 'mnist-codec', '-o', 'w.vaez'], { cwd });
+  expect(wrong.code).toBe(1);
+  expect(wrong.stderr).toMatch(/sound-codec/);
 });
 
 it('measures a codec beside other compressors', async () => {

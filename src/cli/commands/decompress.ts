@@ -16,8 +16,8 @@ export const registerDecompress: RegisterCommand = (program, run) =>
     .command('decompress')
     .summary('unpack an archive')
     .description(
-      'Unpacks an archive: the IDX or .npy file that went in, or the images as PNG, with the same pixels unless they ' +
-        'were compressed with --lossy.',
+      'Unpacks an archive: the IDX, .npy or WAV files that went in, or the images as PNG, with the same pixels unless ' +
+        'they were compressed with --lossy.',
     )
     .argument('<archive>', 'a .vaez file')
     .requiredOption('-o, --out <folder>', 'where the files go; made where missing')

@@ -11,13 +11,14 @@ import {
   encodeHeader,
   encodeIndex,
   encodeRecord,
-  itemSizeOf,
   MAX_CHUNK_ITEMS,
   MAX_NAMES_BYTES,
   METHODS,
   recordCrc,
   SOURCE_KINDS,
+  type SoundArchiveHeader,
 } from './format.js';
+import { readVarint, varint } from './varint.js';
 
 /** 0x89, `VZ`, SUB: no other form begins like this. */
 const MAGIC = Buffer.from([0x89, 0x56, 0x5a, 0x1a]);
@@ -25,22 +26,31 @@ export const COMPACT_MAGIC_BYTES = MAGIC.length;
 /** Larger archives gain nothing from it. */
 export const MOST_COMPACT_BYTES = 1 << 16;
 const MOST_SHAPE_AXES = 8;
+const KINDS = [...SOURCE_KINDS, 'sounds'] as const;
 
 export function isCompact(start: Uint8Array): boolean {
   return MAGIC.equals(start.subarray(0, MAGIC.length));
 }
 
-/** Items and names, compressed by Brotli where that helps. */
-export async function encodeCompact(header: ArchiveHeader, { items, count, names }: ChunkItems): Promise<Buffer> {
+/** Items and names, compressed by Brotli where that helps. The shape of a sound is the length of its file. */
+export async function encodeCompact(
+  header: ArchiveHeader | SoundArchiveHeader,
+  { items, count, names }: ChunkItems,
+): Promise<Buffer> {
   const decoded = encodeNames(names);
   const content = Buffer.concat([decoded, items]);
   const general = await brotli(content, 11);
   const short = general.length < content.length;
-  const { kind, name, itemShape, rowShape = [] } = header;
-  const text = Buffer.from(name ?? '');
+  const {
+    kind,
+    name = '',
+    itemShape,
+    rowShape = [],
+  } = header.kind === 'sounds' ? { ...header, ...soundShape(items) } : header;
+  const text = Buffer.from(name);
   const head = Buffer.concat([
     MAGIC,
-    Buffer.of((METHODS[short ? 'brotli' : 'stored'] << 4) | SOURCE_KINDS.indexOf(kind)),
+    Buffer.of((METHODS[short ? 'brotli' : 'stored'] << 4) | KINDS.indexOf(kind)),
     ...[count, itemShape.length, ...itemShape, rowShape.length, ...rowShape, text.length].map(varint),
     text,
     varint(decoded.length),
@@ -65,7 +75,7 @@ export async function expandCompact(bytes: Uint8Array, model?: string): Promise<
   const cursor = { at: MAGIC.length + 1 };
   const next = (most: number): number => readVarint(view, cursor, end, most);
   const [methodCode, kindCode] = [view[MAGIC.length]! >> 4, view[MAGIC.length]! & 15];
-  const kind = SOURCE_KINDS[kindCode];
+  const kind = KINDS[kindCode];
   if (kind === undefined || (methodCode !== METHODS.brotli && methodCode !== METHODS.stored)) {
     throw damaged('it is of an unknown kind');
   }
@@ -77,13 +87,17 @@ export async function expandCompact(bytes: Uint8Array, model?: string): Promise<
   cursor.at += nameBytes;
   const namesBytes = next(Math.min(MAX_NAMES_BYTES, 64 * MOST_COMPACT_BYTES));
   if (count < 1 || cursor.at > end) throw damaged('it ends too early');
-  const header: ArchiveHeader = {
-    ...(model !== undefined && { model }),
-    ...{ itemShape, dtype: 'uint8', kind },
-    ...(nameBytes > 0 && { name }),
-    ...(kind !== 'images' && { rowShape }),
-  };
-  const size = count * itemSizeOf(header);
+  const known = model === undefined ? {} : { model };
+  const header: ArchiveHeader | SoundArchiveHeader =
+    kind === 'sounds'
+      ? { ...known, kind }
+      : {
+          ...known,
+          ...{ itemShape, dtype: 'uint8', kind },
+          ...(nameBytes > 0 && { name }),
+          ...(kind !== 'images' && { rowShape }),
+        };
+  const size = count * itemShape.reduce((product, dim) => product * dim, 1);
   if (size > MOST_COMPACT_BYTES) throw damaged(`it claims ${size} bytes`);
   const payload = view.subarray(cursor.at, end);
   const content = methodCode === METHODS.brotli ? await inflate(payload, namesBytes + size) : payload;
@@ -92,7 +106,12 @@ export async function expandCompact(bytes: Uint8Array, model?: string): Promise<
 }
 
 /** Header, one stored chunk, index, footer. */
-async function wholeArchive(header: ArchiveHeader, items: number, data: Buffer, names: Buffer): Promise<Buffer> {
+async function wholeArchive(
+  header: ArchiveHeader | SoundArchiveHeader,
+  items: number,
+  data: Buffer,
+  names: Buffer,
+): Promise<Buffer> {
   const begin = encodeHeader(header);
   const block = names.length === 0 ? names : await brotli(names);
   const record = encodeRecord({
@@ -111,23 +130,6 @@ async function wholeArchive(header: ArchiveHeader, items: number, data: Buffer, 
   return Buffer.concat([begin, record, block, data, indexRecord, index, footer]);
 }
 
-/** Seven bits a byte, the low ones first; the highest bit says that more follow. */
-function varint(value: number): Buffer {
-  const bytes: number[] = [];
-  for (let rest = value; ; rest = Math.floor(rest / 128)) {
-    if (rest < 128) return Buffer.from([...bytes, rest]);
-    bytes.push((rest % 128) + 128);
-  }
-}
-
-function readVarint(view: Buffer, cursor: { at: number }, end: number, most: number): number {
-  let value = 0;
-  for (let unit = 1; ; unit *= 128) {
-    if (cursor.at >= end || unit > 2 ** 28) throw damaged('a number in it is cut off');
-    const byte = view[cursor.at]!;
-    cursor.at += 1;
-    value += (byte & 127) * unit;
-    if (value > most) throw damaged(`a number in it is ${value}, at most ${most} can be`);
-    if (byte < 128) return value;
-  }
+function soundShape(items: Uint8Array): { itemShape: number[]; name?: string; rowShape?: number[] } {
+  return { itemShape: [items.length] };
 }

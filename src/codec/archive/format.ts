@@ -68,7 +68,19 @@ const pictureHeaderSchema = z.strictObject({
 });
 
 export interface PictureArchiveHeader extends z.output<typeof pictureHeaderSchema> {}
-export type AnyHeader = ArchiveHeader | PictureArchiveHeader;
+
+/** Sound files of any length, without loss. Each chunk is a part of one file. */
+const soundHeaderSchema = z.strictObject({
+  /** SHA-256 of the codec model, in hexadecimal. Absent where no chunk needs one. */
+  model: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/)
+    .optional(),
+  kind: z.literal('sounds'),
+});
+
+export interface SoundArchiveHeader extends z.output<typeof soundHeaderSchema> {}
+export type AnyHeader = ArchiveHeader | PictureArchiveHeader | SoundArchiveHeader;
 
 export const RECORD_KINDS = { chunk: 1, index: 2, model: 3 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
@@ -146,14 +158,15 @@ export function decodeHeader(bytes: Uint8Array): AnyHeader {
   } catch (cause) {
     throw damaged('its header is not JSON', cause);
   }
-  const ofPictures = (value as { kind?: unknown } | null)?.kind === 'pictures';
-  const result = (ofPictures ? pictureHeaderSchema : headerSchema).safeParse(value);
+  const kind = (value as { kind?: unknown } | null)?.kind;
+  const schema = kind === 'pictures' ? pictureHeaderSchema : kind === 'sounds' ? soundHeaderSchema : headerSchema;
+  const result = schema.safeParse(value);
   if (!result.success) {
     const [issue] = result.error.issues;
     throw damaged(`its header's "${issue?.path.join('.')}" is wrong: ${issue?.message}`);
   }
   const header: AnyHeader = result.data;
-  if (header.kind === 'pictures') return header;
+  if (header.kind === 'pictures' || header.kind === 'sounds') return header;
   if (itemSizeOf(header) > MAX_CHUNK_BYTES) throw damaged('its items are larger than 1 GiB');
   const { rowShape } = header;
   if (rowShape && rowShape.reduce((product, dim) => product * dim, 1) !== itemSizeOf(header)) {
@@ -162,9 +175,11 @@ export function decodeHeader(bytes: Uint8Array): AnyHeader {
   return header;
 }
 
-/** Bytes of an item; 0 for pictures, whose size stands with each. */
+/** Bytes of an item; 0 for pictures and sounds, whose size stands with each. */
 export function itemSizeOf(header: AnyHeader): number {
-  return header.kind === 'pictures' ? 0 : header.itemShape.reduce((product, dim) => product * dim, 1);
+  return header.kind === 'pictures' || header.kind === 'sounds'
+    ? 0
+    : header.itemShape.reduce((product, dim) => product * dim, 1);
 }
 
 export function encodeRecord(record: RecordHeader): Buffer {

@@ -61,13 +61,15 @@ export async function readLayout(source: ByteSource): Promise<ArchiveLayout> {
   return { header, chunks, complete: true, end: source.length, modelOffset };
 }
 
-/** @throws VaeError ERR_VAE_FORMAT for an archive of pictures with loss. */
+/** @throws VaeError ERR_VAE_FORMAT for an archive of pictures with loss, or of sounds. */
 export function itemsLayout(layout: ArchiveLayout): ArchiveLayout<ArchiveHeader> {
   const { header } = layout;
-  if (header.kind !== 'pictures') return { ...layout, header };
+  if (header.kind !== 'pictures' && header.kind !== 'sounds') return { ...layout, header };
+  const [what, how] =
+    header.kind === 'sounds' ? ['sounds', 'openSounds()'] : ['pictures compressed with loss', 'openPictures()'];
   throw new VaeError(
     'ERR_VAE_FORMAT',
-    'The archive holds pictures compressed with loss: open it with openPictures(), or unpack it with decompress().',
+    `The archive holds ${what}: open it with ${how}, or unpack it with decompress().`,
   );
 }
 

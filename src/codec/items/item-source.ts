@@ -1,7 +1,8 @@
 /** Items to be compressed, chunk after chunk, without holding all of them. */
 import { VaeError } from '../../core/errors.js';
-import type { ChunkItems } from '../archive/chunk.js';
+import type { ChunkItems, EncodedRecord } from '../archive/chunk.js';
 import type { SourceKind } from '../archive/format.js';
+import type { Codec } from '../codec.js';
 
 export interface ItemSource {
   readonly kind: SourceKind;
@@ -14,6 +15,19 @@ export interface ItemSource {
   /** Items from..from+count, [count, ...rowShape]. */
   read(from: number, count: number, signal?: AbortSignal): Promise<ChunkItems>;
   close(): Promise<void>;
+}
+
+/** Sound files: their items are of different lengths, and each is a chunk. */
+export interface SoundSource extends Omit<ItemSource, 'kind' | 'name'> {
+  readonly kind: 'sounds';
+  /** The sound files; `count` is that of their parts. */
+  readonly files: number;
+  encode(
+    codec: Codec,
+    index: number,
+    chunk: ChunkItems,
+    options: { readonly verify: boolean; readonly signal?: AbortSignal | undefined },
+  ): Promise<EncodedRecord>;
 }
 
 /** @throws VaeError ERR_VAE_SHAPE unless rows and items are the same but for axes of length 1. */

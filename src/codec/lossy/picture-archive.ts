@@ -160,7 +160,8 @@ export async function openPictures(
     const layout = await readLayout(source);
     const { header } = layout;
     if (header.kind !== 'pictures') {
-      throw new VaeError('ERR_VAE_FORMAT', 'The archive holds items without loss: open it with openArchive().');
+      const opener = header.kind === 'sounds' ? 'openSounds()' : 'openArchive()';
+      throw new VaeError('ERR_VAE_FORMAT', `The archive holds items without loss: open it with ${opener}.`);
     }
     const { codec, owned } = await codecFor(source, layout, header, options);
     return new PictureArchive(source, { ...layout, header }, codec, owned);

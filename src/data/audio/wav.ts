@@ -46,6 +46,11 @@ export class WavFile {
     this.#name = name;
   }
 
+  /** Byte of the file at which the first sample begins. */
+  get dataStart(): number {
+    return this.#start;
+  }
+
   /** @throws VaeError ERR_VAE_IO, or ERR_VAE_FORMAT for what is no WAV file, is truncated, or is compressed inside. */
   static async open(path: string | Buffer, name = String(path), options: OpenWavOptions = {}): Promise<WavFile> {
     let file: FileHandle;

@@ -1,0 +1,1 @@
+export function wavOfTones(frames: number): Buffer;
