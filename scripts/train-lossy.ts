@@ -2,19 +2,24 @@
  * Trains the model for lossy compression: `npx tsx scripts/train-lossy.ts FOLDER… [--hold-out A,B] [--steps N] [--out DIR]`.
  * Takes every photograph in the folders, halved at least, so that what JPEG did to it is gone. Pictures
  * whose names contain a word of --hold-out are left out: bench/lossy.ts measures on such. --keep FILE also
- * saves the weights, and --from FILE goes on from them. --minutes N ends after that time.
+ * saves the weights, now and then and at the end, and --from FILE goes on from them. --minutes N ends after
+ * that time.
  */
 import { createHash } from 'node:crypto';
+import { renameSync, writeFileSync } from 'node:fs';
 import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { decodeSafeTensors, encodeSafeTensors } from '../src/artifacts/safetensors.js';
+import { lossyConfigSchema } from '../src/codec/lossy/config.js';
 import { transformSpecs } from '../src/codec/lossy/lossy-model.js';
 import type { Picture } from '../src/codec/lossy/picture.js';
 import type { WeightsOf } from '../src/codec/lossy/quantise-hyper.js';
 import { trainLossy } from '../src/codec/lossy/train.js';
 
+/** Steps between two saves of --keep. */
+const SAVE_STEPS = 500;
 const KINDS = new Set(['.jpg', '.jpeg', '.png', '.webp']);
 /** Longest sides that each photograph is made into: fine and coarse detail. */
 const LONGEST = [1280, 720];
@@ -60,6 +65,7 @@ for (const path of (await Promise.all(positionals.map(filesOf))).flat()) {
 }
 console.log(`${photographs} photographs, ${pictures.length} pictures`);
 
+const config = lossyConfigSchema.parse({ prior: values.prior });
 const started = performance.now();
 let stepsDone = 0;
 const { codec, weights } = await trainLossy(pictures, {
@@ -69,23 +75,23 @@ const { codec, weights } = await trainLossy(pictures, {
   learningRate: Number(values.rate),
   ...(values.minutes && { maxSeconds: 60 * Number(values.minutes) }),
   threads: Number(values.threads),
-  config: { prior: values.prior as 'hyperprior' },
+  config,
   seed: 1,
   ...(values.from && { from: await savedWeights(values.from) }),
-  onProgress: ({ step, steps, loss, bitsPerPixel, squaredError }) => {
+  onProgress: ({ step, steps, loss, bitsPerPixel, squaredError, weights: now }) => {
     stepsDone = step;
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     const psnr = (10 * Math.log10(255 ** 2 / squaredError)).toFixed(2);
     console.log(
       `${seconds} s, step ${step}/${steps}: loss ${loss.toFixed(3)}, ${bitsPerPixel.toFixed(3)} bits/pixel, ${psnr} dB`,
     );
+    if (values.keep && step % SAVE_STEPS === 0) save(values.keep, now());
   },
 });
 const trainSeconds = Math.round((performance.now() - started) / 1000);
 await mkdir(values.out, { recursive: true });
 await codec.save(values.out);
-if (values.keep)
-  await writeFile(values.keep, Buffer.concat(encodeSafeTensors({ tensors: allWeights(weights), metadata: {} })));
+if (values.keep) save(values.keep, weights);
 const card = {
   name: basename(values.out),
   data: values.description || `${photographs} photographs`,
@@ -96,7 +102,7 @@ const card = {
   seed: 1,
   trainSeconds,
   steps: stepsDone,
-  lambdas: codec.config.lambdas,
+  lambdas: config.lambdas,
   files: {
     'lossy.safetensors': {
       sha256: createHash('sha256').update(codec.file).digest('hex'),
@@ -117,9 +123,15 @@ async function filesOf(path: string): Promise<string[]> {
     .sort();
 }
 
+/** Writes the file beside its name and renames it, so that there is a whole one at any time. */
+function save(path: string, of: WeightsOf): void {
+  writeFileSync(`${path}.part`, Buffer.concat(encodeSafeTensors({ tensors: allWeights(of), metadata: {} })));
+  renameSync(`${path}.part`, path);
+}
+
 /** Every array of training, by name. */
 function allWeights(of: WeightsOf) {
-  const names = [...transformSpecs(codec.config).map(({ name }) => name), ...extraNames()];
+  const names = [...transformSpecs(config).map(({ name }) => name), ...extraNames()];
   return new Map(
     names.map((name) => {
       const { dims, data } = of(name);
@@ -132,7 +144,7 @@ function allWeights(of: WeightsOf) {
 }
 
 function extraNames(): string[] {
-  const { lambdas, prior } = codec.config;
+  const { lambdas, prior } = config;
   const gains = lambdas.flatMap((_, level) => [`gain.up.${level}`, `gain.down.${level}`]);
   const hyper =
     prior === 'hyperprior'

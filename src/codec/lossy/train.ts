@@ -51,6 +51,8 @@ export interface LossyProgress {
   readonly bitsPerPixel: number;
   /** Mean squared error in steps of 8-bit values. */
   readonly squaredError: number;
+  /** Inside use: the weights as they are now, to be saved on the way; a copy. */
+  readonly weights: () => WeightsOf;
 }
 
 export interface TrainLossyOptions {
@@ -73,7 +75,7 @@ export interface TrainLossyOptions {
   readonly relaxation?: 'noise' | 'straight-through' | 'mixed';
   readonly seed?: number | bigint;
   readonly threads?: number;
-  /** @internal Inside use: weights of a model of the same configuration to go on from. */
+  /** Inside use: weights of a model of the same configuration to go on from. */
   readonly from?: WeightsOf;
   readonly signal?: AbortSignal;
   /** Told every 50 steps. */
@@ -82,7 +84,7 @@ export interface TrainLossyOptions {
 
 export interface TrainedLossy {
   readonly codec: LossyCodec;
-  /** @internal Inside use: the weights as they were trained, to go on from. */
+  /** Inside use: the weights as they were trained, to go on from. */
   readonly weights: WeightsOf;
 }
 
@@ -131,6 +133,7 @@ export async function trainLossy(pictures: readonly Picture[], options: TrainLos
     onProgress?.({
       ...{ step: step + 1, steps, loss: sums.loss / since },
       ...{ bitsPerPixel: sums.bits_per_pixel / since, squaredError: sums.squared_error / since },
+      weights: () => weightsOf(new ParameterStore(specs, Float32Array.from(session.getParameters()))),
     });
     sums = { loss: 0, bits_per_pixel: 0, squared_error: 0 };
     since = 0;
