@@ -111,3 +111,4 @@ export type {
   WarmUpOptions,
 } from './vae-options.js';
 export type { RebuiltFile, ReconstructFileOptions } from './vae-rebuild.js';
+export { decodePicture, type EncodedPicture, encodePicture, type WholePictureOptions } from './vae-whole.js';

@@ -11,6 +11,7 @@ import { type VideoRecipe, videoRowShape } from './data/video/recipe.js';
 import { type DelayedRows, temporalWindow } from './data/video/temporal-window.js';
 import { writeImages } from './report/images/write.js';
 import type { Vae } from './vae.js';
+import { strideOf } from './vae-whole.js';
 
 export interface ReconstructFileOptions {
   /** Sound: see AudioOptions. */
@@ -124,7 +125,7 @@ async function rebuildImage(
   const picture = await readPicture(input, recipe, signal);
   const { channels, height, width } = picture;
   // A map of latents has a place for so many pixels of each side.
-  const padded = mirroredTo(Math.max(1, Math.round(recipe.height / (vae.latentShape[1] ?? recipe.height))), picture);
+  const padded = mirroredTo(strideOf(vae, recipe), picture);
   const tiled = padded.height * padded.width > MOST_PIXELS;
   await using sized = vae.resized(
     tiled ? { height: TILE, width: TILE } : { height: padded.height, width: padded.width },

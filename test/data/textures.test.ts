@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { cutTo, mirroredTo, psnrOf, readPicture } from '../../src/data/image/rebuild.js';
 import { modelOptionsFor, readImages } from '../../src/data/index.js';
-import { Vae } from '../../src/index.js';
+import { decodePicture, encodePicture, Vae } from '../../src/index.js';
 
 const WIDTH = 121;
 const HEIGHT = 90;
@@ -54,6 +54,34 @@ it('rebuilds whole pictures as well as the crops it learned', { timeout: 180_000
     const [a, b] = [original!, written!].map(({ data }) => data.subarray(rows[0] * WIDTH, rows[1] * WIDTH));
     expect(psnrOf(a!, b!, 255), `rows ${rows.join(' to ')}`).toBeGreaterThan(ofCrops - 2.5);
   }
+});
+
+it('encodes and decodes whole pictures', { timeout: 60_000 }, async () => {
+  const picture = join(folder, 'stripes.png');
+  const data = await readImages(picture, { size: CROP, crops: 20, seed: 1 });
+  await using vae = await Vae.create({ ...(await modelOptionsFor(data)), seed: 1 });
+  await vae.fit(data, { epochs: 2 });
+  const encoded = await encodePicture(vae, picture);
+  expect(encoded).toMatchObject({ width: WIDTH, height: HEIGHT });
+  expect(encoded.mean.dims).toEqual([1, 8, 23, 31]);
+  const decoded = await decodePicture(vae, encoded.mean);
+  expect(decoded.dims).toEqual([1, 1, 92, 124]);
+  // What reconstructFile() does in one.
+  const to = join(folder, 'again.png');
+  await vae.reconstructFile(picture, to);
+  const written = await readPicture(to, GREY);
+  const cut = cutTo({ channels: 1, height: HEIGHT, width: WIDTH }, decoded.data as Float32Array, {
+    channels: 1,
+    height: 92,
+    width: 124,
+  });
+  expect(psnrOf(written.data, cut, 255, 1)).toBeGreaterThan(50);
+
+  await expect(decodePicture(vae, { data: new Float32Array(9), shape: [1, 1, 3, 3] })).rejects.toThrow(
+    /expected latents/,
+  );
+  await using dense = await Vae.create({ input: { kind: 'vector', length: 4 }, latentDim: 1 });
+  await expect(encodePicture(dense, picture)).rejects.toThrow(/trained on crops/);
 });
 
 const GREY = { colour: 'grey', depth: 8 } as const;

@@ -42,18 +42,20 @@ Examples:
   return command.action((source: string, path: string, flags: DecodeFlags) =>
     run(async (signal) => {
       const out = requireOut(flags.out);
-      const { readDataset, Vae } = await import('../../index.js');
+      const { decodePicture, readDataset, Vae } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const all = await readDataset(path, { ...(flags.labels && { labels: flags.labels }), signal });
       const latents = await (flags.limit === undefined ? all : all.take(flags.limit)).toMemory(signal);
-      const decoded = await vae.decode(
-        {
-          data: latents.memory!,
-          shape: [latents.length, ...latents.rowShape],
-          ...(latents.labels && { labels: latents.labels }),
-        },
-        { ...labelOptions(flags), signal },
-      );
+      const rows = { data: latents.memory!, shape: [latents.length, ...latents.rowShape] };
+      const { recipe } = vae;
+      // Latents of a whole picture, from a model of crops.
+      const whole = recipe?.kind === 'image' && recipe.anySize && latents.rowShape.join() !== vae.latentShape.join();
+      const decoded = whole
+        ? await decodePicture(vae, rows, { signal })
+        : await vae.decode(
+            { ...rows, ...(latents.labels && { labels: latents.labels }) },
+            { ...labelOptions(flags), signal },
+          );
       const { files, summary } = await writeDecoded(vae, out, decoded, columnsOf(flags));
       return {
         data: { model: source, rows: latents.length, shape: decoded.dims, files },

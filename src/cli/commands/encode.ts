@@ -1,3 +1,4 @@
+import { note } from '../output.js';
 import { RowProgress } from '../progress.js';
 import {
   addDataOptions,
@@ -17,6 +18,7 @@ import type { RegisterCommand } from './index.js';
 interface EncodeFlags extends DataFlags, LabelFlags, SessionFlags {
   readonly out?: string;
   readonly logVariance?: string;
+  readonly labelsOut?: string;
 }
 
 /** Rows between two updates of the progress bar. */
@@ -30,7 +32,8 @@ export const registerEncode: RegisterCommand = (program, run) => {
     .argument('<model>', 'model directory, or the name of a model of this package')
     .argument('<data>', DATA_ARGUMENT)
     .option('-o, --out <file.npy>', 'where the means go')
-    .option('--log-variance <file.npy>', "where the logarithms of the posterior's variances go");
+    .option('--log-variance <file.npy>', "where the logarithms of the posterior's variances go")
+    .option('--labels-out <file.npy>', 'where the class numbers of the rows go, int32 [rows], of data with labels');
   addSessionOptions(addLabelOption(addDataOptions(command))).addHelpText(
     'after',
     `
@@ -43,9 +46,19 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
   return command.action((source: string, path: string, flags: EncodeFlags) =>
     run(async (signal) => {
       const out = requireOut(flags.out);
-      const { Vae, writeNpy } = await import('../../index.js');
+      const { encodePicture, Vae, VaeError, writeNpy } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const dataset = await loadData(path, flags, signal, vae.recipe);
+      if (flags.labelsOut && !dataset.labels) {
+        throw new VaeError('ERR_VAE_OPTION', `--labels-out: ${path} has no labels to write.`);
+      }
+      const { recipe } = vae;
+      const ofCrops = recipe?.kind === 'image' && recipe.anySize;
+      if (ofCrops && dataset.length > 1) {
+        note(
+          `Encoding the middle ${recipe.width}×${recipe.height} of each picture, as large as a row is; one picture alone is encoded whole.`,
+        );
+      }
       const means: Float32Array[] = [];
       const spreads: Float32Array[] = [];
       let latentShape: readonly number[] = [];
@@ -53,7 +66,10 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
       const started = performance.now();
       try {
         for await (const batch of dataset.batch(ROWS, { signal })) {
-          const { mean, logVariance } = await vae.encode(batch, { ...labelOptions(flags), signal });
+          const { mean, logVariance } =
+            ofCrops && dataset.length === 1
+              ? await encodePicture(vae, dataset.names?.[0] ?? path, { signal })
+              : await vae.encode(batch, { ...labelOptions(flags), signal });
           latentShape = mean.dims.slice(1);
           means.push(mean.data as Float32Array);
           if (flags.logVariance) spreads.push(logVariance.data as Float32Array);
@@ -66,6 +82,10 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
       const shape = [dataset.length, ...latentShape];
       await writeNpy(out, { data: join(means), shape });
       if (flags.logVariance) await writeNpy(flags.logVariance, { data: join(spreads), shape });
+      const { labels } = dataset;
+      if (flags.labelsOut && labels) {
+        await writeNpy(flags.labelsOut, { data: Int32Array.from(labels.values), shape: [dataset.length] });
+      }
       return {
         data: {
           model: source,
@@ -73,11 +93,15 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
           shape,
           mean: out,
           ...(flags.logVariance && { logVariance: flags.logVariance }),
+          ...(flags.labelsOut && labels && { labels: flags.labelsOut, classes: labels.classes }),
           seconds,
         },
         rows: [
           ['Means', `${out}, float32 [${shape.join(', ')}]`],
           ...(flags.logVariance ? [['Log-variances', flags.logVariance] as const] : []),
+          ...(flags.labelsOut && labels
+            ? [['Labels', `${flags.labelsOut}: ${labels.classes.join(', ')}`] as const]
+            : []),
         ],
       };
     }),
