@@ -241,7 +241,7 @@ export async function openArchive(input: string | Uint8Array, options: OpenArchi
   }
 }
 
-/** Inside use: the codec that an archive needs, if it needs one, and whether it is to be closed. */
+/** @internal Inside use: the codec that an archive needs, if it needs one, and whether it is to be closed. */
 export async function codecFor(
   source: ByteSource,
   { header, modelOffset }: ArchiveLayout<ArchiveHeader | SoundArchiveHeader>,

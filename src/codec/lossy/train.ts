@@ -51,7 +51,7 @@ export interface LossyProgress {
   readonly bitsPerPixel: number;
   /** Mean squared error in steps of 8-bit values. */
   readonly squaredError: number;
-  /** Inside use: the weights as they are now, to be saved on the way; a copy. */
+  /** @internal Inside use: the weights as they are now, to be saved on the way; a copy. */
   readonly weights: () => WeightsOf;
 }
 
@@ -75,7 +75,7 @@ export interface TrainLossyOptions {
   readonly relaxation?: 'noise' | 'straight-through' | 'mixed';
   readonly seed?: number | bigint;
   readonly threads?: number;
-  /** Inside use: weights of a model of the same configuration to go on from. */
+  /** @internal Inside use: weights of a model of the same configuration to go on from. */
   readonly from?: WeightsOf;
   readonly signal?: AbortSignal;
   /** Told every 50 steps. */
@@ -84,7 +84,7 @@ export interface TrainLossyOptions {
 
 export interface TrainedLossy {
   readonly codec: LossyCodec;
-  /** Inside use: the weights as they were trained, to go on from. */
+  /** @internal Inside use: the weights as they were trained, to go on from. */
   readonly weights: WeightsOf;
 }
 

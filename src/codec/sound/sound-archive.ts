@@ -54,7 +54,7 @@ export class SoundArchive implements AsyncDisposable {
     this.#owned = found.owned;
   }
 
-  /** Inside use: see openSounds(). */
+  /** @internal Inside use: see openSounds(). */
   static async open(
     source: ByteSource,
     layout: ArchiveLayout<SoundArchiveHeader>,
@@ -101,7 +101,7 @@ export class SoundArchive implements AsyncDisposable {
     return this.#lifetime.run(() => this.#load(chunk, signal));
   }
 
-  /** Inside use: whether these are the bytes of a chunk, by its checksum. */
+  /** @internal Inside use: whether these are the bytes of a chunk, by its checksum. */
   matches(chunk: number, bytes: Uint8Array): Promise<boolean> {
     return this.#lifetime.run(async () => {
       const { checksum, names } = await readChunkChecksum(this.#source, 0, this.#layout.chunks[chunk]!);
