@@ -144,7 +144,7 @@ export function describeRecipe(recipe: DataRecipe | undefined): string | undefin
       const categories = recipe.columns.length - numbers.length;
       const embedded = recipe.columns.filter((column) => column.type === 'category' && column.embed).length;
       return (
-        `a table of ${numbers.length} columns of numbers${missing > 0 ? ` (${missing} with missing values)` : ''} and ${categories} of categories${embedded > 0 ? ` (${embedded} embedded)` : ''}` +
+        `a table of ${numbers.length} ${numbers.length === 1 ? 'column' : 'columns'} of numbers${missing > 0 ? ` (${missing} with missing values)` : ''} and ${categories} of categories${embedded > 0 ? ` (${embedded} embedded)` : ''}` +
         `${recipe.label === undefined ? '' : `, labels from "${recipe.label}"`} (--label-column, --drop, --categories, --embed, --missing)`
       );
     }
@@ -155,7 +155,7 @@ export function describeRecipe(recipe: DataRecipe | undefined): string | undefin
     }
     case 'video': {
       const { width, height, colour, frames, hop, rate } = recipe;
-      return `video, ${width}×${height}, ${colour}, ${(rate[0] / rate[1]).toFixed(2)} frames a second, clips of ${frames} that share ${frames - hop} (--size, --colour, --frames, --overlap)`;
+      return `video, ${width}×${height}, ${colour}, ${(rate[0] / rate[1]).toFixed(2)} frames a second, ${frames === 1 ? 'single frames' : `clips of ${frames} that share ${frames - hop}`} (--size, --colour, --frames, --overlap)`;
     }
   }
 }

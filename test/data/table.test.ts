@@ -139,7 +139,7 @@ describe('readTable', () => {
 
   it.each([
     ['a text among numbers', 'a,b\n1,2\n2,3\n3,4\n4,5\noops,6\n', /line 6: column "a" holds numbers, but here "oops"/],
-    ['infinity', 'a\n1\n2\n3\n4\n5\nInfinity\n', /line 7: column "a" holds numbers, but here "Infinity"/],
+    ['infinity', 'a\n1\n2\n3\n4\n5\nInfinity\n', /line 7: column "a" holds "Infinity", which is no finite number/],
     ['a row that is too short', 'a,b\n1,2\n3\n', /line 3: expected 2 values separated by ",", received 1/],
     ['a column twice', 'a,a\n1,2\n', /two columns are named "a"/],
     ['a column without values', 'a,b\n1,\n2,NA\n', /column "b" has no value in any row/],
@@ -246,6 +246,12 @@ describe('a model of a table', () => {
     await writeTable(out, made.slice(0, 2));
     expect(JSON.parse((await readFile(out, 'utf8')).split('\n')[1]!)).toEqual(made[1]);
   });
+});
+
+it('refuses infinite numbers by line and column, unless they stand for what is missing', async () => {
+  const path = await file('a,b\n1,2\n3,inf\n5,6\n');
+  await expect(readTable(path)).rejects.toThrow(/line 3: column "b" holds "inf", which is no finite number/);
+  expect((await readTable(path, { missing: ['inf'] })).length).toBe(3);
 });
 
 describe('embedded categories', () => {

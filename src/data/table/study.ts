@@ -25,6 +25,8 @@ const MISSING = ['NA', 'N/A', 'n/a', 'na', 'NaN', 'nan', 'NULL', 'null', 'None',
 const MOST_VALUES = 1000;
 /** A column of text in which so many values are numbers was meant to be numeric. */
 const MOSTLY = 0.8;
+/** As programs write what is too large. */
+const INFINITE = /^[+-]?inf(inity)?$/i;
 
 export function studyTable(cells: Cells, options: StudyOptions, where: string): TableRecipe {
   const { label, drop = [], categories = [], embed = [], missing = MISSING, mayMiss = false } = options;
@@ -89,6 +91,7 @@ function studyColumn(
   let misses = 0;
   let decimals = 0;
   let firstText: number | undefined;
+  let firstInfinite: number | undefined;
   const texts = new Set<string>();
   for (const [row, cells] of rows.entries()) {
     const cell = cells[index];
@@ -97,13 +100,22 @@ function studyColumn(
       continue;
     }
     const value = numberOf(cell);
-    if (value === undefined) firstText ??= row;
-    else {
+    if (value === undefined) {
+      firstText ??= row;
+      if (INFINITE.test(cell)) firstInfinite ??= row;
+    } else {
       count += 1;
       sum += value;
       decimals = Math.max(decimals, decimalsOf(cell));
     }
     if (texts.size <= MOST_VALUES) texts.add(cell);
+  }
+  if (firstInfinite !== undefined && count > 0 && !category) {
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${where}, line ${lines[firstInfinite]}: column "${name}" holds "${rows[firstInfinite]![index]}", which is no finite number. ` +
+        'Correct it, or name it among what stands for missing values (missing).',
+    );
   }
   const present = rows.length - misses;
   if (present === 0) {
