@@ -27,7 +27,8 @@ export async function drawStrips(pictures: Pictures, layout: Layout, options: St
   const { perStrip, labels, columns, gap = 2, largest = 96, most = 100 } = options;
   const left = labels ? (layout.narrow ? LABEL_WIDTH * 0.7 : LABEL_WIDTH) : 0;
   const strips = Math.min(most, Math.floor(pictures.count / perStrip));
-  const cell = Math.min(largest, (layout.width - left - gap * (perStrip - 1)) / perStrip);
+  // Whole pixels: pictures that touch would show seams otherwise.
+  const cell = Math.floor(Math.min(largest, (layout.width - left - gap * (perStrip - 1)) / perStrip));
   const height = (cell / pictures.width) * pictures.height;
   const crisp = cell >= pictures.width;
   const rendering = crisp ? ' image-rendering="pixelated" style="image-rendering:pixelated"' : '';
