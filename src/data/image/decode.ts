@@ -62,7 +62,7 @@ export async function decodePicture(file: FoundFile, form: PictureForm, signal?:
   const bytes = await checkedBytes(file, signal);
   const { colour, depth, size, longestSide } = form;
   const wide = depth === 16;
-  let image = sharp(bytes, { failOn: 'warning' }).autoOrient();
+  let image = sharp(bytes, { failOn: 'warning', limitInputPixels: mostPixels(bytes.length) }).autoOrient();
   image = colour === 'rgba' ? image.ensureAlpha() : image.flatten({ background: '#ffffff' });
   if (wide) image = image.toColourspace(colour === 'grey' ? 'grey16' : 'rgb16');
   else if (colour === 'grey') image = image.greyscale();
@@ -99,6 +99,18 @@ function planes(values: Uint8Array | Uint16Array, plane: number, stored: number,
   }
   return out;
 }
+
+/**
+ * Pixels that so many bytes may decode to. A file of some hundred bytes that claims 16,000 pixels a side would take
+ * gigabytes to find out that there is nothing behind it; the best compressed pictures have a thousand for a byte.
+ */
+function mostPixels(byteLength: number): number {
+  return Math.min(MOST_PIXELS, Math.max(ALWAYS_PIXELS, 1000 * byteLength));
+}
+
+/** The limit of sharp, by itself. */
+const MOST_PIXELS = 0x3fff ** 2;
+const ALWAYS_PIXELS = 2 ** 24;
 
 async function checkedBytes(file: FoundFile, signal?: AbortSignal): Promise<Buffer> {
   const bytes = await readFoundFile(file, signal);
