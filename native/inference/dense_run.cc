@@ -22,7 +22,7 @@ constexpr size_t kLargeUnit = 300 * 1024;
 // Values that are looked at in a unit.
 constexpr size_t kChecked = 64 * 1024;
 // Values of a tile between its product and its activation.
-constexpr size_t kTileValues = 24 * kDenseStrips * kStrip;
+constexpr size_t kTileValues = kMostDenseRows * kDenseStrips * kStrip;
 
 void Activate(DenseActivation activation, float* values, size_t count) {
   switch (activation) {

@@ -25,6 +25,13 @@ class SmallArray {
   std::vector<T> heap_;
 };
 
+#if defined(_MSC_VER)
+// Built for the oldest processors only, our kernels are slower than ONNX Runtime's for several rows.
+constexpr bool kBatches = false;
+#else
+constexpr bool kBatches = true;
+#endif
+
 [[noreturn]] void RefuseNotFinite(const ValueInfo& info) {
   throw Error(code::kData, "The input '" + info.name + "' holds NaN or infinity; every value must be finite.");
 }
@@ -75,6 +82,7 @@ void InferenceSession::PlanDense(InferenceRequest& request) {
   const size_t row_bytes = dense_network_->inputs() * sizeof(float);
   const size_t rows = input.bytes / row_bytes;
   if (rows == 0 || input.bytes != rows * row_bytes) return;
+  if (rows > 1 && !kBatches) return;
   std::vector<float*> outputs(session_.outputs().size());
   for (const InferenceOutput& output : request.outputs) {
     const size_t size = dense_network_->OutputSize(output.index);

@@ -6,6 +6,8 @@
 
 #if defined(__aarch64__) && !defined(_MSC_VER)
 #include <arm_neon.h>
+#elif defined(__x86_64__) || defined(_M_X64)
+#include <emmintrin.h>
 #endif
 
 namespace node_vae {
@@ -34,6 +36,36 @@ struct V {
     return vreinterpretq_f32_s32(vshlq_n_s32(vaddq_s32(vcvtq_s32_f32(n), vdupq_n_s32(127)), 23));
   }
   static float Sum(Reg a) { return vaddvq_f32(a); }
+  static float Root(float a) { return std::sqrt(a); }
+};
+
+#elif defined(__x86_64__) || defined(_M_X64)
+
+struct V {
+  static constexpr const char* kName = "generic";
+  static constexpr size_t kLanes = 4;
+  static constexpr size_t kRows = 4;
+  using Reg = __m128;
+  static Reg Zero() { return _mm_setzero_ps(); }
+  static Reg Set(float value) { return _mm_set1_ps(value); }
+  static Reg Load(const float* from) { return _mm_loadu_ps(from); }
+  static void Store(float* to, Reg value) { _mm_storeu_ps(to, value); }
+  static Reg Add(Reg a, Reg b) { return _mm_add_ps(a, b); }
+  static Reg Sub(Reg a, Reg b) { return _mm_sub_ps(a, b); }
+  static Reg Mul(Reg a, Reg b) { return _mm_mul_ps(a, b); }
+  static Reg Div(Reg a, Reg b) { return _mm_div_ps(a, b); }
+  static Reg Min(Reg a, Reg b) { return _mm_min_ps(a, b); }
+  static Reg Max(Reg a, Reg b) { return _mm_max_ps(a, b); }
+  static Reg Fma(Reg a, Reg b, Reg c) { return _mm_add_ps(_mm_mul_ps(a, b), c); }
+  // Of numbers that fit into 32 bits, as its one use has them.
+  static Reg Round(Reg a) { return _mm_cvtepi32_ps(_mm_cvtps_epi32(a)); }
+  static Reg PowerOfTwo(Reg n) {
+    return _mm_castsi128_ps(_mm_slli_epi32(_mm_add_epi32(_mm_cvtps_epi32(n), _mm_set1_epi32(127)), 23));
+  }
+  static float Sum(Reg a) {
+    const Reg two = _mm_add_ps(a, _mm_movehl_ps(a, a));
+    return _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps(two, two, 1)));
+  }
   static float Root(float a) { return std::sqrt(a); }
 };
 

@@ -44,6 +44,8 @@ struct TileKernels {
 inline constexpr size_t kStrip = 16;
 // Strips that are computed together.
 inline constexpr size_t kDenseStrips = 4;
+// Rows, likewise, at most.
+inline constexpr size_t kMostDenseRows = 12;
 
 // out = bias + x · w for some rows, and some strips one after another.
 struct DenseProduct {
