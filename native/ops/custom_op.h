@@ -6,6 +6,7 @@
 #include <new>
 #include <vector>
 
+#include "core/thread_order.h"
 #include "kernels/parallel.h"
 #include "ort/api.h"
 #include "ort/memory.h"
@@ -67,9 +68,15 @@ class KernelParallel final : public Parallel {
   void For(size_t count, const std::function<void(size_t)>& body) override {
     if (count == 0) return;
     auto* function = const_cast<std::function<void(size_t)>*>(&body);
+    HandOver(function);
     context_.ParallelFor(
-        [](void* context, size_t index) { (*static_cast<std::function<void(size_t)>*>(context))(index); }, count, 0,
-        function);
+        [](void* context, size_t index) {
+          TakeOver(context);
+          (*static_cast<std::function<void(size_t)>*>(context))(index);
+          HandOver(context);
+        },
+        count, 0, function);
+    TakeOver(function);
   }
   float* AllocateFloats(size_t count) override {
     auto* memory = static_cast<float*>(allocator_.Alloc(count * sizeof(float)));
