@@ -9,8 +9,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { execute, PACKAGE_ROOT } from '../support/project.js';
 
 const SIDE = 384;
-const FEW = 20;
-const MANY = 240;
+// Enough that what is read ahead is full.
+const FEW = 80;
+const MANY = 300;
 const MIB = 2 ** 20;
 const ALLOWED = 6 * MIB;
 
