@@ -132,7 +132,9 @@ const MAKERS: Readonly<Record<FigureName, (subject: Subject) => Promise<Figure |
   interpolations: async (subject) => {
     if (!walkable(subject) || subject.data.length < 2) return undefined;
     const pairs = Math.min(STRIPS, Math.floor(subject.data.length / 2));
-    const ends = await Promise.all(Array.from({ length: 2 * pairs }, (_, row) => firstLatent(subject, row)));
+    // One after another: so many listeners on one signal would bring a warning of Node's.
+    const ends: Awaited<ReturnType<typeof firstLatent>>[] = [];
+    for (let row = 0; row < 2 * pairs; row += 1) ends.push(await firstLatent(subject, row));
     const walks = Array.from(
       { length: pairs },
       (_, pair) => interpolate(ends[2 * pair]!, ends[2 * pair + 1]!, { steps: STEPS }).data as Float32Array,
