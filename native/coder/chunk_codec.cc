@@ -71,74 +71,146 @@ void ChunkCodec::Decode(std::span<const uint8_t> bytes, size_t count, uint8_t* i
   }
 }
 
-void ChunkCodec::SetLatents(size_t count, int bits) {
-  const size_t stride = model_.latent_stride();
-  latents_.assign(count * stride, 0);
+void ChunkCodec::SetLatents(size_t level, size_t count, int bits) {
+  const size_t latents = model_.latents(level);
+  const size_t stride = model_.latent_stride(level);
+  latents_[level].assign(count * stride, 0);
   for (size_t i = 0; i < count; ++i) {
-    for (size_t d = 0; d < model_.latents(); ++d) {
-      latents_[i * stride + d] =
-          static_cast<int16_t>(DiscretisedNormal::Centre(buckets_[i * model_.latents() + d], bits));
+    for (size_t d = 0; d < latents; ++d) {
+      latents_[level][i * stride + d] =
+          static_cast<int16_t>(DiscretisedNormal::Centre(buckets_[level][i * latents + d], bits));
     }
   }
+}
+
+void ChunkCodec::SetFeatures(size_t count) {
   features_.resize(count * model_.feature_size());
-  model_.Decode(latents_.data(), count, features_.data(), scratch_);
+  model_.Decode(latents_[0].data(), count, features_.data(), scratch_);
+}
+
+void ChunkCodec::SetFirstPosterior(const uint8_t* items, size_t count) {
+  posterior_.resize(count * 2 * model_.latents());
+  model_.Encode(items, count, posterior_.data(), scratch_);
+}
+
+void ChunkCodec::SetPosterior(size_t level, size_t count) {
+  posterior_.resize(count * 2 * model_.latents(level));
+  model_.EncodeLevel(level, latents_[level - 1].data(), count, posterior_.data(), scratch_);
+}
+
+void ChunkCodec::SetPrior(size_t level, size_t count) {
+  prior_.resize(count * 2 * model_.latents(level - 1));
+  model_.PriorBelow(level, latents_[level].data(), count, prior_.data(), scratch_);
+}
+
+void ChunkCodec::PopBuckets(size_t level, const std::vector<int16_t>& parameters, size_t count, RansStack& message) {
+  const size_t latents = model_.latents(level);
+  buckets_[level].resize(count * latents);
+  for (size_t i = 0; i < count; ++i) {
+    const int16_t* of_item = parameters.data() + i * 2 * latents;
+    for (size_t d = 0; d < latents; ++d) {
+      const DiscretisedNormal distribution(of_item[d], of_item[latents + d], model_.latent_bits());
+      buckets_[level][i * latents + d] = PopSymbol(message, static_cast<int>(i % kChunkLanes), distribution);
+    }
+  }
+}
+
+void ChunkCodec::PushBuckets(size_t level, const std::vector<int16_t>& parameters, size_t count, RansStack& message) {
+  const size_t latents = model_.latents(level);
+  for (size_t i = count; i-- > 0;) {
+    const int16_t* of_item = parameters.data() + i * 2 * latents;
+    for (size_t d = latents; d-- > 0;) {
+      const DiscretisedNormal distribution(of_item[d], of_item[latents + d], model_.latent_bits());
+      PushSymbol(message, static_cast<int>(i % kChunkLanes), buckets_[level][i * latents + d], distribution);
+    }
+  }
+}
+
+void ChunkCodec::PopUniform(size_t level, int bits, size_t count, RansStack& message) {
+  const size_t latents = model_.latents(level);
+  buckets_[level].assign(count * latents, 0);
+  if (bits == 0) return;
+  for (size_t i = 0; i < count; ++i) {
+    for (size_t d = 0; d < latents; ++d) {
+      buckets_[level][i * latents + d] = PopSymbol(message, static_cast<int>(i % kChunkLanes), Uniform{bits});
+    }
+  }
+}
+
+void ChunkCodec::PushUniform(size_t level, int bits, size_t count, RansStack& message) {
+  if (bits == 0) return;
+  const size_t latents = model_.latents(level);
+  for (size_t i = count; i-- > 0;) {
+    for (size_t d = latents; d-- > 0;) {
+      PushSymbol(message, static_cast<int>(i % kChunkLanes), buckets_[level][i * latents + d], Uniform{bits});
+    }
+  }
 }
 
 void ChunkCodec::EncodeWave(const uint8_t* items, size_t count, RansStack& message, uint8_t& mode) {
-  const size_t latents = model_.latents();
-  posterior_.resize(count * 2 * latents);
-  model_.Encode(items, count, posterior_.data(), scratch_);
-  buckets_.resize(count * latents);
-
-  if (message.AvailableBits() < count * latents * kPrecision) {
-    RansStack best = message;
-    size_t least = SIZE_MAX;
-    for (const int bits : kCoarseBits) {
-      RansStack attempt = message;
-      CodeCoarse(items, count, bits, attempt);
-      if (Bits(attempt) < least) {
-        least = Bits(attempt);
-        mode = static_cast<uint8_t>(bits);
-        best = std::move(attempt);
-      }
-    }
-    message = std::move(best);
+  SetFirstPosterior(items, count);
+  // A level above the first may find too few bits when the message has changed already. Not where there
+  // are enough for all levels even if nothing were pushed between them, so that long messages are not copied.
+  size_t most = 64 * kChunkLanes;
+  for (size_t level = 0; level < model_.levels(); ++level) most += count * model_.latents(level) * kPrecision;
+  const bool risky = model_.levels() > 1 && message.AvailableBits() < most;
+  const RansStack before = risky ? message : RansStack(kChunkLanes);
+  if (CodeBitsBack(items, count, message)) {
+    mode = kBitsBack;
     return;
   }
+  if (risky) {
+    message = before;
+    SetFirstPosterior(items, count);
+  }
 
-  mode = kBitsBack;
+  RansStack attempt = message;
+  RansStack best = message;
+  size_t least = SIZE_MAX;
+  for (const int bits : kCoarseBits) {
+    attempt = message;
+    CodeCoarse(items, count, bits, attempt);
+    if (Bits(attempt) < least) {
+      least = Bits(attempt);
+      mode = static_cast<uint8_t>(bits);
+      best = std::move(attempt);
+    }
+  }
+  message = std::move(best);
+}
+
+bool ChunkCodec::CodeBitsBack(const uint8_t* items, size_t count, RansStack& message) {
   const int bits = model_.latent_bits();
-  for (size_t i = 0; i < count; ++i) {
-    const int16_t* posterior = posterior_.data() + i * 2 * latents;
-    for (size_t d = 0; d < latents; ++d) {
-      buckets_[i * latents + d] = PopSymbol(message, static_cast<int>(i % kChunkLanes),
-                                            DiscretisedNormal(posterior[d], posterior[latents + d], bits));
+  const size_t top = model_.levels() - 1;
+  for (size_t level = 0; level <= top; ++level) {
+    if (message.AvailableBits() < count * model_.latents(level) * kPrecision) return false;
+    if (level > 0) SetPosterior(level, count);
+    PopBuckets(level, posterior_, count, message);
+    SetLatents(level, count, bits);
+    if (level == 0) {
+      SetFeatures(count);
+      PushValues(items, count, message);
+    } else {
+      SetPrior(level, count);
+      PushBuckets(level - 1, prior_, count, message);
     }
   }
-  SetLatents(count, bits);
-  PushValues(items, count, message);
-  for (size_t i = count; i-- > 0;) {
-    for (size_t d = latents; d-- > 0;) {
-      PushSymbol(message, static_cast<int>(i % kChunkLanes), buckets_[i * latents + d], Uniform{bits});
-    }
-  }
+  PushUniform(top, bits, count, message);
+  return true;
 }
 
 void ChunkCodec::CodeCoarse(const uint8_t* items, size_t count, int bits, RansStack& message) {
   const size_t latents = model_.latents();
+  buckets_[0].resize(count * latents);
   for (size_t i = 0; i < count; ++i) {
     for (size_t d = 0; d < latents; ++d) {
-      buckets_[i * latents + d] = DiscretisedNormal::BucketOf(posterior_[i * 2 * latents + d], bits);
+      buckets_[0][i * latents + d] = DiscretisedNormal::BucketOf(posterior_[i * 2 * latents + d], bits);
     }
   }
-  SetLatents(count, bits);
+  SetLatents(0, count, bits);
+  SetFeatures(count);
   PushValues(items, count, message);
-  if (bits == 0) return;
-  for (size_t i = count; i-- > 0;) {
-    for (size_t d = latents; d-- > 0;) {
-      PushSymbol(message, static_cast<int>(i % kChunkLanes), buckets_[i * latents + d], Uniform{bits});
-    }
-  }
+  PushUniform(0, bits, count, message);
 }
 
 void ChunkCodec::PushValues(const uint8_t* items, size_t count, RansStack& message) {
@@ -176,18 +248,31 @@ void ChunkCodec::DecodeWave(uint8_t mode, size_t count, RansStack& message, uint
   if (!bits_back && mode > kMaxCoarseBits) {
     throw Error(code::kFormat, "A coded chunk has a wave of an unknown kind: it is damaged or of a newer version.");
   }
-  const size_t latents = model_.latents();
-  const int bits = bits_back ? model_.latent_bits() : mode;
-  buckets_.assign(count * latents, 0);
-  if (bits > 0) {
-    for (size_t i = 0; i < count; ++i) {
-      for (size_t d = 0; d < latents; ++d) {
-        buckets_[i * latents + d] = PopSymbol(message, static_cast<int>(i % kChunkLanes), Uniform{bits});
-      }
+  if (bits_back) {
+    const int bits = model_.latent_bits();
+    const size_t top = model_.levels() - 1;
+    PopUniform(top, bits, count, message);
+    for (size_t level = top; level > 0; --level) {
+      SetLatents(level, count, bits);
+      SetPrior(level, count);
+      PopBuckets(level - 1, prior_, count, message);
+      SetLatents(level - 1, count, bits);
+      SetPosterior(level, count);
+      PushBuckets(level, posterior_, count, message);
     }
+    SetLatents(0, count, bits);
+  } else {
+    PopUniform(0, mode, count, message);
+    SetLatents(0, count, mode);
   }
-  SetLatents(count, bits);
+  SetFeatures(count);
+  DecodeValues(count, message, items);
+  if (!bits_back) return;
+  SetFirstPosterior(items, count);
+  PushBuckets(0, posterior_, count, message);
+}
 
+void ChunkCodec::DecodeValues(size_t count, RansStack& message, uint8_t* items) {
   const size_t size = model_.item_size();
   const size_t stride = model_.local_stride();
   const size_t plane = model_.plane_size();
@@ -206,17 +291,6 @@ void ChunkCodec::DecodeWave(uint8_t mode, size_t count, RansStack& message, uint
           PopSymbol(message, static_cast<int>(i % kChunkLanes), model_.Mixture(raw_.data() + i * model_.raw_size()));
       planes_[i * plane + at] = static_cast<int16_t>(value);
       items[i * size + position] = static_cast<uint8_t>(value);
-    }
-  }
-
-  if (!bits_back) return;
-  posterior_.resize(count * 2 * latents);
-  model_.Encode(items, count, posterior_.data(), scratch_);
-  for (size_t i = count; i-- > 0;) {
-    const int16_t* posterior = posterior_.data() + i * 2 * latents;
-    for (size_t d = latents; d-- > 0;) {
-      PushSymbol(message, static_cast<int>(i % kChunkLanes), buckets_[i * latents + d],
-                 DiscretisedNormal(posterior[d], posterior[latents + d], bits));
     }
   }
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 
 #include "core/error.h"
 
@@ -13,6 +14,8 @@ constexpr size_t kMaxSide = 1 << 20;
 constexpr size_t kMaxValues = size_t{1} << 24;
 constexpr size_t kMaxNeighbours = 4096;
 constexpr int32_t kMaxReach = 256;
+constexpr size_t kMaxLatents = 65536;
+constexpr size_t kMaxLevels = 32;
 
 void Demand(bool holds, const std::string& what) {
   if (!holds) throw Error(code::kFormat, "The codec model is damaged: " + what + ".");
@@ -65,7 +68,7 @@ ItemModel::ItemModel(const ItemModelSpec& spec)
   Demand(spec.width * spec.channels <= kMaxValues && spec.height <= kMaxValues / (spec.width * spec.channels),
          "its items are larger than 16 million values");
   row_ = spec.width * spec.channels;
-  Demand(latents_ >= 1 && latents_ <= 65536, "its number of latents is out of range");
+  Demand(latents_ >= 1 && latents_ <= kMaxLatents, "its number of latents is out of range");
   Demand(latent_bits_ >= 1 && latent_bits_ <= DiscretisedNormal::kMaxBits, "its latents have 1 to 11 bits");
   Demand(features_ >= 1 && features_ <= 1024, "its number of features is out of range");
   Demand(components_ >= 1 && components_ <= PixelMixture::kMaxComponents, "its mixture has 1 to 16 components");
@@ -111,6 +114,33 @@ ItemModel::ItemModel(const ItemModelSpec& spec)
   Demand(spec.local.back().inputs == limits.size(), "its last local layer does not take the one before and neighbours");
   output_ = Dense("local.last", spec.local.back(), limits);
   Demand(output_.outputs() == raw_size(), "its local network does not give a mixture");
+
+  Demand(spec.levels.size() < kMaxLevels, "it has more than 32 levels of latents");
+  for (const LevelSpec& level : spec.levels) {
+    const size_t below = latents(upper_.size());
+    const std::string name = "level." + std::to_string(upper_.size() + 1);
+    Demand(level.latents >= 1 && level.latents <= kMaxLatents, name + "'s number of latents is out of range");
+    Demand(inputs_of(level.encoder) == below, name + "'s encoder does not take the latents below");
+    Demand(inputs_of(level.prior) == level.latents, name + "'s prior network does not take its latents");
+    const auto network = [&](const char* part, const std::vector<DenseSpec>& layers) {
+      return DenseStack((name + "." + part).c_str(), layers,
+                        std::vector<int32_t>(layers[0].inputs, NormalQuantile(4095)));
+    };
+    Level made{level.latents, network("encoder", level.encoder), network("prior", level.prior)};
+    Demand(made.encoder.outputs() == 2 * level.latents, name + "'s encoder does not give a posterior");
+    Demand(made.prior.outputs() == 2 * below, name + "'s prior network does not give a prior of the latents below");
+    upper_.push_back(std::move(made));
+  }
+}
+
+void ItemModel::EncodeLevel(size_t level, const int16_t* below, size_t count, int16_t* posterior,
+                            DenseStack::Scratch& scratch) const {
+  upper_[level - 1].encoder.Run(below, count, posterior, 2 * latents(level), scratch);
+}
+
+void ItemModel::PriorBelow(size_t level, const int16_t* latents_of_level, size_t count, int16_t* prior,
+                           DenseStack::Scratch& scratch) const {
+  upper_[level - 1].prior.Run(latents_of_level, count, prior, 2 * latents(level - 1), scratch);
 }
 
 void ItemModel::Encode(const uint8_t* items, size_t count, int16_t* posterior, DenseStack::Scratch& scratch) const {

@@ -13,12 +13,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   using namespace node_vae::coder;
   if (size < 2) return 0;
   static const std::vector<ItemModel>* models = [] {
-    static RandomModel sources[] = {RandomModel(11), RandomModel(12), RandomModel(13), RandomModel(14)};
     auto* made = new std::vector<ItemModel>();
-    for (const RandomModel& source : sources) made->emplace_back(source.spec());
+    for (uint8_t which = 0; which < kFuzzModels; ++which) made->emplace_back(FuzzModel(which).spec());
     return made;
   }();
-  const ItemModel& model = (*models)[data[0] % models->size()];
+  const ItemModel& model = (*models)[FuzzModelOf(data[0])];
   const size_t count = 1 + data[1] % 40;
   std::vector<uint8_t> items(count * model.item_size());
   ChunkCodec codec(model);

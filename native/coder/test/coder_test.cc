@@ -1,4 +1,5 @@
 // Property tests of the coder without Node: push then pop restores both the data and the message.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -154,9 +155,10 @@ void TestStackRefusesDamage() {
 
 void TestChunks() {
   TestRandom random(4);
-  for (int round = 0; round < 40; ++round) {
-    const RandomModel source(random.Next());
+  for (int round = 0; round < 80; ++round) {
+    const RandomModel source(random.Next(), 1 + static_cast<size_t>(round % 4));
     const ItemModel model(source.spec());
+    CHECK(model.levels() == 1 + static_cast<size_t>(round % 4));
     const size_t size = model.item_size();
     const size_t count = 1 + random.Below(60);
     std::vector<uint8_t> items(count * size);
@@ -181,14 +183,58 @@ void TestChunks() {
   }
 }
 
+// Waves of a chunk that got bits back; their modes stand at its beginning.
+size_t WavesWithBitsBack(const std::vector<uint8_t>& chunk, size_t waves) {
+  return static_cast<size_t>(std::count(chunk.begin(), chunk.begin() + static_cast<ptrdiff_t>(waves), uint8_t{255}));
+}
+
+// Levels above the first take their bits from what the level below has pushed, and where that is too
+// little the wave is coded as if nothing had been tried.
+void TestLevels() {
+  RandomModel source(31, 2);
+  ItemModelSpec spec = source.spec();
+  const size_t size = spec.height * spec.width * spec.channels;
+  CHECK(size > 100);
+  constexpr size_t kCount = 48;
+  constexpr size_t kWaves = 4;  // 8, 8, 16, 16
+  TestRandom random(32);
+  std::vector<uint8_t> items(kCount * size);
+  for (uint8_t& value : items) value = static_cast<uint8_t>(random.Below(256));
+  const auto code = [&](const ItemModelSpec& with) {
+    const ItemModel model(with);
+    const std::vector<uint8_t> chunk = ChunkCodec(model).Encode(items.data(), kCount);
+    std::vector<uint8_t> decoded(items.size());
+    ChunkCodec(model).Decode(chunk, kCount, decoded.data());
+    CHECK(decoded == items);
+    return WavesWithBitsBack(chunk, kWaves);
+  };
+  CHECK(code(spec) == kWaves - 1);
+
+  // More latents on the second level than the values of an item have bits.
+  const size_t many = 8 * size;
+  const std::vector<int16_t> weights(2 * many * spec.latents, 3);
+  const std::vector<int32_t> bias(2 * many, 0);
+  const std::vector<uint8_t> shift(2 * many, 4);
+  LevelSpec& level = spec.levels[0];
+  level.latents = many;
+  level.encoder = {{spec.latents, 2 * many, weights, bias, shift, -8000, 8000}};
+  level.prior = {{many, 2 * spec.latents, weights, std::span(bias).first(2 * spec.latents),
+                  std::span(shift).first(2 * spec.latents), -8000, 8000}};
+  CHECK(code(spec) == 0);
+  spec.levels.clear();
+  CHECK(code(spec) == kWaves - 1);
+}
+
 // What the coder writes is part of the archive format: these numbers hold on every processor and
 // never change. Run under emulated processors by test/codec/processors.mjs.
 void TestGolden() {
   constexpr uint64_t kExpected[] = {
       0x3E8C1EE7CEEB4C1Au, 0xEA6C97A82126E85Fu, 0xEA98C87DCC6E20D2u,
-      0x15D216AB5C639FFCu, 0x8AE6714B3B220C20u, 0xBF5993062C60BDCEu};
+      0x15D216AB5C639FFCu, 0x8AE6714B3B220C20u, 0xBF5993062C60BDCEu,
+      // Of two levels, and of three.
+      0x2491601B5499A7FEu, 0xB7797C0F721D28A7u};
   for (uint64_t which = 0; which < std::size(kExpected); ++which) {
-    const RandomModel source(100 + which);
+    const RandomModel source(100 + which, which < 6 ? 1 : which - 4);
     const ItemModel model(source.spec());
     TestRandom random(200 + which);
     const size_t count = 50;
@@ -250,10 +296,32 @@ void TestModelRefusesNonsense() {
   CHECK(refused([](ItemModelSpec& spec) { spec.encoder.clear(); }));
   CHECK(refused([](ItemModelSpec& spec) { spec.local.pop_back(); }));
   CHECK(refused([](ItemModelSpec& spec) { std::swap(spec.encoder[0].low, spec.encoder[0].high); }));
+  const auto refused_levels = [](auto change) {
+    RandomModel source(8, 3);
+    ItemModelSpec spec = source.spec();
+    change(spec.levels);
+    return ThrowsFormat([&] { ItemModel model(spec); });
+  };
+  using Levels = std::vector<LevelSpec>;
+  CHECK(!refused_levels([](Levels&) {}));
+  CHECK(!refused_levels([](Levels& levels) { levels.pop_back(); }));
+  CHECK(refused_levels([](Levels& levels) { levels.erase(levels.begin()); }));
+  CHECK(refused_levels([](Levels& levels) { levels.insert(levels.end(), 40, levels.back()); }));
+  CHECK(refused_levels([](Levels& levels) { levels[0].latents = 0; }));
+  CHECK(refused_levels([](Levels& levels) { levels[0].latents += 1; }));
+  CHECK(refused_levels([](Levels& levels) { levels[1].latents = size_t{1} << 40; }));
+  CHECK(refused_levels([](Levels& levels) { levels[0].encoder.clear(); }));
+  CHECK(refused_levels([](Levels& levels) { levels[1].prior.clear(); }));
+  CHECK(refused_levels([](Levels& levels) { levels[0].encoder.pop_back(); }));
+  CHECK(refused_levels([](Levels& levels) { std::swap(levels[0].encoder, levels[0].prior); }));
+  CHECK(refused_levels([](Levels& levels) { levels[1].prior[0].outputs -= 1; }));
+  CHECK(refused_levels([](Levels& levels) { levels[1].prior[0].weights = {}; }));
   static const std::vector<uint8_t> shifts(100000, 31);
+  CHECK(refused_levels([](Levels& levels) { levels[0].prior[0].shift = std::span(shifts).first(levels[0].prior[0].outputs); }));
   CHECK(refused([](ItemModelSpec& spec) { spec.encoder[0].shift = std::span(shifts).first(spec.encoder[0].outputs); }));
   static const std::vector<int32_t> bias(100000, INT32_MIN);
   CHECK(refused([](ItemModelSpec& spec) { spec.local[0].bias = std::span(bias).first(spec.local[0].outputs); }));
+  CHECK(refused_levels([](Levels& levels) { levels[1].encoder[0].bias = std::span(bias).first(levels[1].encoder[0].outputs); }));
   static const std::vector<int16_t> heavy(1000000, INT16_MAX);
   CHECK(refused([](ItemModelSpec& spec) {
     DenseSpec& layer = spec.local[1];
@@ -357,6 +425,7 @@ int main() {
   TestStackRefusesDamage();
   TestKernels();
   TestChunks();
+  TestLevels();
   TestGolden();
   TestModelRefusesNonsense();
   TestSymbolTables();

@@ -59,7 +59,7 @@ class RandomLayers {
 
 class RandomModel : private RandomLayers {
  public:
-  explicit RandomModel(uint64_t seed) : RandomLayers(seed) {
+  explicit RandomModel(uint64_t seed, size_t levels = 1) : RandomLayers(seed) {
     spec_.height = 1 + random_.Below(9);
     spec_.width = 1 + random_.Below(9);
     spec_.channels = 1 + random_.Below(3);
@@ -78,6 +78,13 @@ class RandomModel : private RandomLayers {
     spec_.decoder = {Layer(spec_.latents, hidden, 0, 4095), Layer(hidden, size * spec_.features, -2000, 2000)};
     spec_.local = {Layer(spec_.neighbours.size() + spec_.features, hidden, 0, 4095), Layer(hidden, hidden, 0, 4095),
                    Layer(hidden + spec_.neighbours.size(), 3 * spec_.components + 1, -32768, 32767)};
+    for (size_t below = spec_.latents; spec_.levels.size() + 1 < levels; below = spec_.levels.back().latents) {
+      LevelSpec level;
+      level.latents = 1 + random_.Below(6);
+      level.encoder = {Layer(below, hidden, 0, 4095), Layer(hidden, 2 * level.latents, -8000, 8000)};
+      level.prior = {Layer(level.latents, 2 * below, -8000, 8000)};
+      spec_.levels.push_back(std::move(level));
+    }
   }
 
   const ItemModelSpec& spec() const { return spec_; }
@@ -85,6 +92,13 @@ class RandomModel : private RandomLayers {
  private:
   ItemModelSpec spec_;
 };
+
+// The models that fuzzing decodes with: four of one level, then one of two and one of three. A file's
+// first byte names one; those below 128 are of one level, as in files from before there were others.
+inline constexpr uint8_t kFuzzModels = 6;
+inline RandomModel FuzzModel(uint8_t which) { return RandomModel(11 + which, which < 4 ? 1 : which - 2); }
+inline uint8_t FuzzModelOf(uint8_t byte) { return byte < 128 ? byte % 4 : 4 + byte % 2; }
+inline uint8_t FuzzByteOf(uint8_t which) { return which < 4 ? which : 128 + which - 4; }
 
 // With a hyperprior for two seeds of three.
 class RandomLatentModel : private RandomLayers {
