@@ -25,6 +25,7 @@ const CASES: Readonly<Record<string, Case>> = {
   conv: { architecture: { type: 'conv', channels: [8, 16] }, latentDim: 8, reaches: 260 },
   resnet: { architecture: { type: 'resnet', channels: [4, 8, 8], groups: 4 }, latentDim: 8, epochs: 2, reaches: 380 },
   ladder: { architecture: { type: 'ladder', latents: [8, 6, 4], hidden: [64, 48, 32] }, reaches: 220 },
+  chain: { architecture: { type: 'chain', latents: [8, 6], hidden: [64, 32] }, reaches: 220 },
   iaf: {
     architecture: { type: 'mlp', hidden: [64] },
     latentDim: 8,

@@ -31,6 +31,7 @@ test.each<[string, Partial<VaeOptions>]>([
   ['conv', { architecture: { type: 'conv', channels: [8, 16] } }],
   ['resnet', { architecture: { type: 'resnet', channels: [8, 8], groups: 4 } }],
   ['ladder', { architecture: { type: 'ladder', latents: [6, 4], hidden: [32, 16] }, latentDim: 10 }],
+  ['chain', { architecture: { type: 'chain', latents: [6, 4], hidden: [32, 16] }, latentDim: 10 }],
   ['iaf', { posterior: { type: 'iaf', steps: 2 } }],
   ['laplace', { likelihood: 'laplace' }],
 ])('%s, in half precision', { timeout: 60_000 }, async (name, options) => {
@@ -50,7 +51,7 @@ test.each<[string, Partial<VaeOptions>]>([
   const ours = await vae.decode({ data: latent, shape: [...mean.dims] });
   expect(largestDifference(decoded.get('output')!, ours.data as Float32Array)).toBeLessThan(0.01);
   expect(report.difference!.largest).toBeLessThan(0.02);
-  expect((await readdir(directory)).includes('prior.onnx')).toBe(name === 'ladder');
+  expect((await readdir(directory)).includes('prior.onnx')).toBe(name === 'ladder' || name === 'chain');
 });
 
 test('float32 is the model itself, int8 a quarter of it', { timeout: 60_000 }, async () => {

@@ -1,6 +1,7 @@
 /** The table of architectures: adding one is one file and one line here. */
 import { type TableConfig, type TableInput, tableSchema } from '../core/option-table.js';
 import type { ArchitectureDefinition } from './architecture.js';
+import { chain } from './chain.js';
 import { conv } from './conv.js';
 import { conv1d } from './conv1d.js';
 import { conv3d } from './conv3d.js';
@@ -10,7 +11,7 @@ import { mlp } from './mlp.js';
 import { onnx } from './onnx.js';
 import { resnet } from './resnet.js';
 
-const ARCHITECTURES = { mlp, conv, resnet, conv1d, conv3d, ladder, custom, onnx };
+const ARCHITECTURES = { mlp, conv, resnet, conv1d, conv3d, ladder, chain, custom, onnx };
 
 export type ArchitectureName = keyof typeof ARCHITECTURES;
 export type ArchitectureConfig = TableConfig<typeof ARCHITECTURES>;

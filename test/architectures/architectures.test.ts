@@ -63,6 +63,10 @@ const CASES: Readonly<Record<string, RecipeInput>> = {
     },
     input: image(5),
   },
+  chain: {
+    architecture: { type: 'chain', latents: [4, 3, 2], hidden: [10, 8, 6], depth: 2, activation: 'tanh' },
+    input: image(5),
+  },
   conv1d: {
     architecture: { type: 'conv1d', channels: [4, 6], kernel: 5, stride: 3, activation: 'tanh' },
     input: { kind: 'sequence', length: 50, channels: 2 },
@@ -73,7 +77,7 @@ const CASES: Readonly<Record<string, RecipeInput>> = {
   },
 };
 
-const LABELLED = ['mlp on images', 'conv, vector', 'conv, map', 'resnet', 'conv1d', 'conv3d', 'ladder'];
+const LABELLED = ['mlp on images', 'conv, vector', 'conv, map', 'resnet', 'conv1d', 'conv3d', 'ladder', 'chain'];
 const ROWS = 3;
 
 describe.each(Object.entries(CASES))('%s', (name, recipe) => {
@@ -143,6 +147,7 @@ describe.each<[string, RecipeInput]>([
   ['vamp with iwae', { prior: { type: 'vamp', components: 4 }, objective: { type: 'iwae', samples: 3 } }],
   ['iaf with iwae', { posterior: { type: 'iaf', steps: 2, hidden: 8 }, objective: { type: 'iwae', samples: 3 } }],
   ['ladder with iwae', { ...CASES['ladder'], objective: { type: 'iwae', samples: 3 } }],
+  ['chain with iwae', { ...CASES['chain'], objective: { type: 'iwae', samples: 3 } }],
   ['iaf with free bits', { posterior: { type: 'iaf', steps: 2, hidden: 8 }, objective: 'free-bits' }],
 ])('%s', (_, recipe) => {
   const model = smallModel(recipe);
