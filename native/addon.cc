@@ -1,5 +1,6 @@
 // Registers what the addon exports; src/binding/addon.ts describes it.
 #include "binding/abort_flag.h"
+#include "binding/device_tensor.h"
 #include "binding/inference_session.h"
 #include "binding/item_codec.h"
 #include "binding/latent_codec.h"
@@ -18,6 +19,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
   const Napi::Function abort_flag = AbortFlag::Define(env);
   state->inference_session_class = Napi::Persistent(InferenceSessionWrap::Define(env));
+  state->device_tensor_class = Napi::Persistent(DeviceTensorWrap::Define(env));
 
   exports.Set("configure", Napi::Function::New(env, Configure, "configure"));
   exports.Set("pollCompletions", Napi::Function::New(env, PollCompletions, "pollCompletions"));

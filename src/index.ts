@@ -31,11 +31,13 @@ export type { NestedRow, NestedRows } from './data/stack.js';
 export type { BatchInput as DatasetBatch } from './data/to-dataset.js';
 export type { RebuiltVideo } from './data/video/rebuild.js';
 export type { Batcher, BatcherOptions, RequestOptions } from './inference/batcher.js';
+export { DeviceTensor } from './inference/device-tensor.js';
 export type { LabelledArray, LabelRows } from './inference/labels.js';
 export type { OnnxPair } from './inference/open-imported.js';
 export type { ProviderInput, ProviderName } from './inference/providers.js';
 export type { QuantizationReport } from './inference/quantization-report.js';
 export type { BatchInput } from './inference/rows.js';
+export type { DeviceEncoding, DeviceLatents } from './inference/run-on-device.js';
 export type { StreamItem, StreamOptions, VaeStream } from './inference/streams.js';
 export type { TilingInput } from './inference/tiling.js';
 export * from './latent/index.js';
@@ -92,6 +94,7 @@ export type { ResizeOptions } from './vae-files.js';
 export type {
   CallOptions,
   DecodeOptions,
+  DeviceOptions,
   DrawOptions,
   EncodeOptions,
   Encoding,

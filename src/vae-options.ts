@@ -76,6 +76,7 @@ export const encodeSchema = z.strictObject({
   into: z.strictObject({ mean: floats.optional(), logVariance: floats.optional() }).optional(),
 });
 export const decodeSchema = z.strictObject({ ...callShape, labels: labels.optional(), into: floats.optional() });
+export const deviceSchema = z.strictObject({ ...signalShape, labels: labels.optional() });
 export const scoreSchema = z.strictObject({
   ...callShape,
   labels: labels.optional(),
@@ -194,6 +195,9 @@ export interface LabelledOptions extends CallOptions {
    */
   readonly labels?: number | readonly number[] | Uint8Array | Int32Array | Uint32Array;
 }
+
+/** Options of calls whose results stay in the execution provider's memory. */
+export type DeviceOptions = Pick<LabelledOptions, 'labels' | 'signal'>;
 
 export interface EncodeOptions extends LabelledOptions {
   /**

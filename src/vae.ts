@@ -14,6 +14,7 @@ import { type ReadDatasetOptions, readDataset } from './data/read-dataset.js';
 import type { DataRecipe } from './data/recipe.js';
 import { type DatasetInput, toDataset } from './data/to-dataset.js';
 import { Batcher, type BatcherOptions } from './inference/batcher.js';
+import type { DeviceTensor } from './inference/device-tensor.js';
 import type { Engine } from './inference/engine.js';
 import { rowLabels } from './inference/labels.js';
 import type { OnnxPair } from './inference/open-imported.js';
@@ -22,6 +23,7 @@ import { compareScores, type QuantizationReport } from './inference/quantization
 import { saveQuantized } from './inference/quantized-model.js';
 import { recipeNetworks } from './inference/recipe.js';
 import type { BatchInput } from './inference/rows.js';
+import type { DeviceEncoding, DeviceLatents } from './inference/run-on-device.js';
 import { saveNetworks } from './inference/save-networks.js';
 import type { StreamOptions, VaeStream } from './inference/streams.js';
 import { warmUp } from './inference/warm-up.js';
@@ -36,7 +38,9 @@ import { fitModel } from './vae-fit.js';
 import { createModel, importModel, type OpenedModel, openModel } from './vae-open.js';
 import {
   type DecodeOptions,
+  type DeviceOptions,
   decodeSchema,
+  deviceSchema,
   type EncodeOptions,
   type Encoding,
   encodeSchema,
@@ -240,6 +244,25 @@ export class Vae {
       const { into, ...call } = parseCall(decodeSchema, options, 'decode()');
       const { data, dims } = await this.#engine.decode(latents, call, 'decode()', into);
       return floatTensor(data, dims);
+    });
+  }
+
+  /**
+   * As encode(), in one run, with the results left in the execution provider's memory: with CUDA, what
+   * decodeOnDevice() takes from there does not pass through the processor's. Dispose of them when done.
+   */
+  encodeOnDevice(batch: BatchInput, options: DeviceOptions = {}): Promise<DeviceEncoding> {
+    return this.#lifetime.run(async () => {
+      const call = parseOptions(deviceSchema, options, 'encodeOnDevice()');
+      return this.#engine.encodeOnDevice(batch, call, 'encodeOnDevice()');
+    });
+  }
+
+  /** As decode(), in one run, from latents in the provider's memory or not, to data in the provider's memory. */
+  decodeOnDevice(latents: DeviceLatents, options: DeviceOptions = {}): Promise<DeviceTensor> {
+    return this.#lifetime.run(async () => {
+      const call = parseOptions(deviceSchema, options, 'decodeOnDevice()');
+      return this.#engine.decodeOnDevice(latents, call, 'decodeOnDevice()');
     });
   }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "binding/abort_flag.h"
+#include "binding/borrow_input.h"
 #include "binding/convert.h"
 #include "binding/kept.h"
 #include "binding/dense_network.h"
@@ -107,7 +108,6 @@ class InferenceSessionWrap::RunJob : public Job {
   }
 
  private:
-  void PrepareInput(napi_env env, const ValueInfo& info, int index, napi_value tensor);
   void PrepareOutput(napi_env env, napi_value wanted);
   const ElementType& TypeOf(const InferenceOutput& output) const {
     return *session_.outputs()[static_cast<size_t>(output.index)].type;
@@ -139,12 +139,10 @@ void InferenceSessionWrap::RunJob::Prepare(napi_env env, napi_value feeds, napi_
   const std::vector<ValueInfo>& inputs = session_.inputs();
   request_.inputs.reserve(inputs.size());
   for (size_t i = 0; i < inputs.size(); ++i) {
-    napi_value tensor;
-    if (!GetOptional(env, feeds, inputs[i].name.c_str(), &tensor)) {
-      throw Error(code::kShape, "run(feeds): the model's input '" + inputs[i].name + "' (" + inputs[i].type->name + " " +
-                                    FormatShape(inputs[i].dims) + ") was not given.");
-    }
-    PrepareInput(env, inputs[i], static_cast<int>(i), tensor);
+    napi_value array;
+    const napi_value tensor = FeedOf(env, feeds, inputs[i]);
+    request_.inputs.push_back(BorrowInput(env, inputs[i], static_cast<int>(i), tensor, &array));
+    Hold(env, array);
   }
 
   bool is_array = false;
@@ -162,43 +160,11 @@ void InferenceSessionWrap::RunJob::Prepare(napi_env env, napi_value feeds, napi_
   kept_.Hold(env, holder_);
 }
 
-void InferenceSessionWrap::RunJob::PrepareInput(napi_env env, const ValueInfo& info, int index, napi_value tensor) {
-  const auto what = [&] { return "input '" + info.name + "'"; };
-  if (!IsObject(env, tensor)) throw Error(code::kOption, what() + ": expected { dtype, dims, data }.");
-  InferenceInput input;
-  input.index = index;
-  input.dims = ToDims(env, Get(env, tensor, "dims"), "input");
-  napi_value data = Get(env, tensor, "data");
-  const ArrayView view = ViewArray(env, data, "input");
-  if (!Holds(view.type, *info.type)) ViewArrayOf(env, data, *info.type, what());  // throws
-  bool fits = input.dims.size() == info.dims.size();
-  for (size_t d = 0; fits && d < input.dims.size(); ++d) fits = info.dims[d] < 0 || info.dims[d] == input.dims[d];
-  if (!fits) {
-    throw Error(code::kShape,
-                what() + ": expected shape " + FormatShape(info.dims) + ", received " + FormatShape(input.dims) + ".");
-  }
-  if (view.count != CountElements(input.dims)) {
-    throw Error(code::kShape, what() + ": shape " + FormatShape(input.dims) + " has " +
-                                  std::to_string(CountElements(input.dims)) + " elements, the array has " +
-                                  std::to_string(view.count) + ".");
-  }
-  input.data = view.data;
-  input.bytes = view.bytes;
-  request_.inputs.push_back(std::move(input));
-  Hold(env, data);
-}
-
 void InferenceSessionWrap::RunJob::PrepareOutput(napi_env env, napi_value wanted) {
   if (!IsObject(env, wanted)) throw Error(code::kOption, "run(outputs): expected { name, into?, dims? }.");
   const std::string name = ToString(env, Get(env, wanted, "name"), "run(outputs).name");
   InferenceOutput output;
-  output.index = session_.FindOutput(name);
-  if (output.index < 0) {
-    std::string known;
-    for (const ValueInfo& info : session_.outputs()) known += (known.empty() ? "'" : ", '") + info.name + "'";
-    throw Error(code::kOption, "run(outputs): the model has no output '" + name + "'; it has " + known + ".");
-  }
-  if (TypeOf(output).bytes == 0) throw Error(code::kShape, "output '" + name + "': string tensors are not supported.");
+  output.index = OutputIndex(session_, name);
   uint32_t at = 0;
   napi_value array;
   if (GetOptional(env, wanted, "into", &array)) {
@@ -401,6 +367,7 @@ Napi::Function InferenceSessionWrap::Define(Napi::Env env) {
                       InstanceMethod<&InferenceSessionWrap::Run>("run"),
                       InstanceMethod<&InferenceSessionWrap::Prepare>("prepare"),
                       InstanceMethod<&InferenceSessionWrap::RunPrepared>("runPrepared"),
+                      InstanceMethod<&InferenceSessionWrap::RunOnDevice>("runOnDevice"),
                       InstanceMethod<&InferenceSessionWrap::EndProfiling>("endProfiling"),
                       InstanceMethod<&InferenceSessionWrap::Close>("close")});
 }

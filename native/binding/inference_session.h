@@ -10,7 +10,7 @@
 
 namespace node_vae {
 
-// Two ways to run: run() takes and checks everything; runPrepared() takes only arrays, for shapes that
+// Three ways to run: runOnDevice() takes and leaves tensors in the provider's memory; run() takes and checks everything; runPrepared() takes only arrays, for shapes that
 // an earlier run has shown (src/binding/inference-session.ts decides).
 class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
  public:
@@ -24,6 +24,7 @@ class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
   class LoadJob;
   class RunJob;
   class PreparedJob;
+  class DeviceJob;
 
   // Shapes of a run.
   struct Plan {
@@ -49,6 +50,8 @@ class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
   // runPrepared(slot, [...inputs, ...outputs, results], callerOwned, abort, checkFinite): a promise of `results`, or
   // undefined when the arrays do not fit the plan
   Napi::Value RunPrepared(const Napi::CallbackInfo& info);
+  // runOnDevice(feeds, [{ name, keep }], abort); in device_run.cc
+  Napi::Value RunOnDevice(const Napi::CallbackInfo& info);
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 

@@ -25,6 +25,7 @@ class AddonState {
   Napi::FunctionReference error_factory;
   Napi::ObjectReference poll_request;
   Napi::FunctionReference inference_session_class;
+  Napi::FunctionReference device_tensor_class;
   Napi::FunctionReference training_session_class;
   Napi::FunctionReference item_codec_class;
   Napi::FunctionReference latent_codec_class;

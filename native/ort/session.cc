@@ -77,7 +77,8 @@ int64_t ModelSize(const ModelSource& model) {
   return FileSize(std::get<std::string>(model));
 }
 
-Session::Session(const ModelSource& model, const SessionConfig& config) : profiling_(!config.profile_prefix.empty()) {
+Session::Session(const ModelSource& model, const SessionConfig& config)
+    : device_(DeviceMemoryOf(config.providers)), profiling_(!config.profile_prefix.empty()) {
   Ort::Env& env = RuntimeEnv();
   const auto* path = std::get_if<std::string>(&model);
   try {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "ort/api.h"
+#include "ort/device_memory.h"
 #include "ort/providers.h"
 #include "ort/types.h"
 
@@ -44,6 +45,7 @@ class Session {
   // Index, or -1.
   int FindInput(const std::string& name) const noexcept;
   int FindOutput(const std::string& name) const noexcept;
+  const DeviceMemory& device() const noexcept { return device_; }
 
   // Throws Error(ERR_VAE_RUNTIME) when the session was made without profile_prefix.
   std::string EndProfiling();
@@ -52,6 +54,7 @@ class Session {
   Ort::Session session_{nullptr};
   std::vector<ValueInfo> inputs_;
   std::vector<ValueInfo> outputs_;
+  DeviceMemory device_;
   bool profiling_ = false;
 };
 

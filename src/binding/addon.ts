@@ -24,6 +24,17 @@ export interface NativeTensor {
   readonly data: TypedArray;
 }
 
+/** A tensor that lies where an execution provider has its memory. */
+export interface NativeDeviceTensor {
+  readonly dtype: DataType;
+  readonly dims: readonly number[];
+  /** `cuda`, or `cpu` where the provider works in the processor's memory. */
+  readonly location: string;
+  readonly disposed: boolean;
+  /** Lets go of the memory once runs in flight that read it have ended. Idempotent. */
+  dispose(): void;
+}
+
 export interface ValueDescription {
   readonly name: string;
   readonly dtype: DataType;
@@ -99,6 +110,15 @@ export interface NativeInferenceSession {
     abort?: NativeAbortFlag,
     checkFinite?: boolean,
   ): Promise<NativeTensor[]>;
+  /**
+   * As run(), for tensors in the memory of the session's execution provider: inputs may lie there, and
+   * outputs with `keep` stay there. Such a tensor holds the session's memory until it is disposed of.
+   */
+  runOnDevice(
+    feeds: Readonly<Record<string, NativeTensor | NativeDeviceTensor>>,
+    outputs: readonly { readonly name: string; readonly keep: boolean }[],
+    abort?: NativeAbortFlag,
+  ): Promise<(NativeTensor | NativeDeviceTensor)[]>;
   /** Ends profiling and returns the trace file's path. */
   endProfiling(): string;
   /** Idempotent; resolves once runs in flight have ended and native memory is released. */

@@ -54,6 +54,12 @@ export class InferenceSession implements NativeInferenceSession {
     return this.#runFirst(feeds, outputs, abort, checkFinite, plan);
   }
 
+  runOnDevice(
+    ...request: Parameters<NativeInferenceSession['runOnDevice']>
+  ): ReturnType<RawInferenceSession['runOnDevice']> {
+    return this.#native.runOnDevice(...request);
+  }
+
   endProfiling(): string {
     return this.#native.endProfiling();
   }

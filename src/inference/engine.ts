@@ -3,6 +3,9 @@ import type { NativeAbortFlag, SessionOptions } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
 import type { TensorLike } from '../core/tensor.js';
+import { writeModel } from '../graph/index.js';
+import { type DeviceGraphKind, deviceGraph } from './device-graphs.js';
+import { DeviceTensor } from './device-tensor.js';
 import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './draw-latents.js';
 import { drawRuns, kindOf, scoreByImportance } from './importance.js';
 import { type InspectedLatents, inspectByEncoder, inspectByObjective } from './inspect-latents.js';
@@ -12,8 +15,15 @@ import { type ChosenProvider, chooseProvider, type ProviderInput } from './provi
 import { type QuantizedNetworks, quantizeNetworks } from './quantize.js';
 import { type BatchInput, type RowReader, readRows, withMembers } from './rows.js';
 import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './run-networks.js';
+import {
+  type DeviceEncoding,
+  type DeviceLatents,
+  type DeviceWork,
+  decodeOnDevice,
+  encodeOnDevice,
+} from './run-on-device.js';
 import { type ScoreRows, scoreByNetworks, scoreByObjective } from './score.js';
-import type { GraphSession } from './session.js';
+import { GraphSession } from './session.js';
 import { SessionPool } from './session-pool.js';
 import { type TilingInput, tiledNetworks } from './tiling.js';
 
@@ -33,6 +43,9 @@ export interface CallOptions {
   readonly labels?: LabelRows | undefined;
 }
 
+/** A network, or a graph beside it for device tensors of this rank. */
+type PoolKind = SessionKind | `${DeviceGraphKind}:${number}`;
+
 /** Opens a network, in the setting of an engine. */
 type Open = (kind: SessionKind, options: SessionOptions) => Promise<GraphSession>;
 
@@ -40,14 +53,14 @@ export class Engine {
   readonly networks: Networks;
   readonly #options: EngineOptions;
   readonly #choice: ChosenProvider;
-  readonly #pool: SessionPool<SessionKind>;
+  readonly #pool: SessionPool<PoolKind>;
 
   private constructor(
     networks: Networks,
     options: EngineOptions,
     choice: ChosenProvider,
-    pool: SessionPool<SessionKind> = new SessionPool((kind) =>
-      networks.open(kind, sessionOptions(options.threads, choice)),
+    pool: SessionPool<PoolKind> = new SessionPool((kind) =>
+      openKind(networks, kind, sessionOptions(options.threads, choice)),
     ),
   ) {
     this.networks = networks;
@@ -154,6 +167,23 @@ export class Engine {
     );
   }
 
+  /** As encode(), with the results left where the execution provider has its memory. */
+  encodeOnDevice(batch: BatchInput, call: CallOptions, where: string): Promise<DeviceEncoding> {
+    const reader = this.#readData(batch, call, where);
+    return this.#onDevice('encoder', call.signal, where, (work) => encodeOnDevice(work, reader));
+  }
+
+  decodeOnDevice(latents: DeviceLatents, call: CallOptions, where: string): Promise<DeviceTensor> {
+    const { networks } = this;
+    const given =
+      latents instanceof DeviceTensor
+        ? latents
+        : readRows(latents, networks.latentShape, where, { signal: call.signal });
+    const rows = given instanceof DeviceTensor ? given.dims[0]! : given.rows;
+    const labels = labelFeeds(networks, call.labels, latents, rows, where)?.(0, rows);
+    return this.#onDevice('decoder', call.signal, where, (work) => decodeOnDevice(work, given, labels));
+  }
+
   /** At one draw from the posterior of each row, the same for the same seed. */
   score(batch: BatchInput, seed: bigint, call: CallOptions, where: string): Promise<ScoreRows> {
     const { signal, tiling: wanted = this.#options.tiling } = call;
@@ -230,9 +260,9 @@ export class Engine {
     return { engine: this.with(networks), ...rest };
   }
 
-  /** Calls `work` with every session that is open. */
+  /** Calls `work` with every session of the model's own that is open. */
   async eachSession(work: (kind: SessionKind, session: GraphSession) => void): Promise<void> {
-    for (const [kind, session] of await this.#pool.opened()) work(kind, session);
+    for (const [kind, session] of await this.#pool.opened()) if (isNetwork(kind)) work(kind, session);
   }
 
   #readData(batch: BatchInput, call: CallOptions, where: string): RowReader {
@@ -246,6 +276,24 @@ export class Engine {
     return withMembers(reader, { feeds: labelFeeds(this.networks, labels, batch, reader.rows, where) });
   }
 
+  #onDevice<T>(
+    kind: SessionKind,
+    signal: AbortSignal | undefined,
+    where: string,
+    run: (work: DeviceWork) => Promise<T>,
+  ): Promise<T> {
+    if (this.#options.tiling !== undefined && this.#options.tiling !== false) {
+      throw new VaeError('ERR_VAE_OPTION', `${where}: this model is set to tiles, which are put together in memory.`);
+    }
+    const { networks } = this;
+    return this.#run(kind, signal, (session, flag) =>
+      run({
+        ...{ networks, session, flag, where },
+        use: (graph, rank, work) => this.#pool.use(`${graph}:${rank}`, work),
+      }),
+    );
+  }
+
   #run<T>(
     kind: SessionKind,
     signal: AbortSignal | undefined,
@@ -255,6 +303,17 @@ export class Engine {
       signal === undefined ? work(session, undefined) : withAbort(signal, (flag) => work(session, flag)),
     );
   }
+}
+
+function isNetwork(kind: PoolKind): kind is SessionKind {
+  return !kind.startsWith('device:');
+}
+
+function openKind(networks: Networks, kind: PoolKind, options: SessionOptions): Promise<GraphSession> {
+  if (isNetwork(kind)) return networks.open(kind, options);
+  const at = kind.lastIndexOf(':');
+  const graph = kind.slice(0, at) as DeviceGraphKind;
+  return GraphSession.open(writeModel(deviceGraph(graph, networks, Number(kind.slice(at + 1)))), graph, options);
 }
 
 function sessionOptions(threads: number, { providers }: ChosenProvider): SessionOptions {

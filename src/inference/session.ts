@@ -1,6 +1,7 @@
 /** A graph ready to run: the native session with its lifetime. */
 import type {
   NativeAbortFlag,
+  NativeDeviceTensor,
   NativeInferenceSession,
   NativeTensor,
   SessionOptions,
@@ -53,6 +54,24 @@ export class GraphSession {
   ): Promise<NativeTensor[]> {
     this.#lifetime.check();
     return this.#native.run(feeds, wanted, flag, checkFinite);
+  }
+
+  /** One run whose outputs stay in the provider's memory. See NativeInferenceSession.runOnDevice. */
+  async runOnDevice(
+    feeds: Readonly<Record<string, NativeTensor | NativeDeviceTensor>>,
+    names: readonly string[],
+    flag?: NativeAbortFlag,
+  ): Promise<NativeDeviceTensor[]> {
+    this.#lifetime.check();
+    const wanted = names.map((name) => ({ name, keep: true }));
+    return (await this.#native.runOnDevice(feeds, wanted, flag)) as NativeDeviceTensor[];
+  }
+
+  /** One run on tensors of the provider whose only output comes to the processor's memory. */
+  async download(feeds: Readonly<Record<string, NativeDeviceTensor>>, name: string): Promise<NativeTensor> {
+    this.#lifetime.check();
+    const [result] = await this.#native.runOnDevice(feeds, [{ name, keep: false }]);
+    return result as NativeTensor;
   }
 
   /** Ends profiling (see SessionOptions.profilePrefix); the path of the trace. */
