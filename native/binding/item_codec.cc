@@ -48,6 +48,10 @@ class ItemCodecWrap::LoadJob : public Job {
     spec_.encoder = Layers(env, Get(env, spec, "encoder"));
     spec_.decoder = Layers(env, Get(env, spec, "decoder"));
     spec_.local = Layers(env, Get(env, spec, "local"));
+    EachElement(env, Get(env, spec, "levels"), [&](napi_value level) {
+      const size_t latents = GetCount(env, level, "latents");
+      spec_.levels.push_back({latents, Layers(env, Get(env, level, "encoder")), Layers(env, Get(env, level, "prior"))});
+    });
   }
 
   void Work(WorkerSlot&) override { model_ = std::make_shared<coder::ItemModel>(spec_); }

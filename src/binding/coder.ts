@@ -17,11 +17,21 @@ export interface IntegerLayer {
   readonly high: number;
 }
 
+/** A level of latents above the first. Layers as in ItemCodecSpec; latents in 1/4096. */
+export interface LatentLevel {
+  readonly latents: number;
+  /** Latents of the level below to this level's posterior: means, then log2 of the precisions. */
+  readonly encoder: readonly IntegerLayer[];
+  /** This level's latents to the prior of the level below, likewise. */
+  readonly prior: readonly IntegerLayer[];
+}
+
 /** Every number of a codec model; native/coder/item_model.h says what each one means. */
 export interface ItemCodecSpec {
   readonly height: number;
   readonly width: number;
   readonly channels: number;
+  /** Of the first level. */
   readonly latents: number;
   /** Each latent is one of 2^latentBits buckets of its prior; 1..11. */
   readonly latentBits: number;
@@ -32,6 +42,8 @@ export interface ItemCodecSpec {
   readonly encoder: readonly IntegerLayer[];
   readonly decoder: readonly IntegerLayer[];
   readonly local: readonly IntegerLayer[];
+  /** Levels of latents above the first, from the data upwards; none in a model of one level. At most 31. */
+  readonly levels: readonly LatentLevel[];
 }
 
 export interface NativeItemCodec {

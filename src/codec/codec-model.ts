@@ -5,11 +5,13 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { decodeSafeTensors, encodeSafeTensors, type SafeTensor } from '../artifacts/safetensors.js';
-import type { IntegerLayer, ItemCodecSpec } from '../binding/coder.js';
+import type { IntegerLayer, ItemCodecSpec, LatentLevel } from '../binding/coder.js';
 import { VaeError } from '../core/errors.js';
 
 const FORMAT = 'node-vae.codec';
+/** Models of one level of latents are of version 1, those of several of version 2. */
 export const CODEC_VERSION = 1;
+const LEVELS_VERSION = 2;
 /** Larger files are refused before they are read. */
 export const MAX_CODEC_BYTES = 2 ** 30;
 
@@ -21,10 +23,7 @@ const clamps = z
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 
-const headerSchema = z.strictObject({
-  version: z.literal(CODEC_VERSION, {
-    error: `made by another version of node-vae; this one reads version ${CODEC_VERSION}`,
-  }),
+const headerShape = {
   /** Shape of an item as its data has it. */
   itemShape: z
     .array(count(2 ** 24))
@@ -43,7 +42,24 @@ const headerSchema = z.strictObject({
   fingerprint: sha256,
   /** SHA-256 of the tensors' bytes, in the order they stand in the file: a damaged file is told from a strange one. */
   tensors: sha256,
-});
+};
+
+const headerSchema = z.discriminatedUnion(
+  'version',
+  [
+    z.strictObject({ version: z.literal(CODEC_VERSION), ...headerShape }),
+    z.strictObject({
+      version: z.literal(LEVELS_VERSION),
+      ...headerShape,
+      /** Levels of latents above the first, from the data upwards. */
+      levels: z
+        .array(z.strictObject({ latents: count(65536), clamps: z.strictObject({ encoder: clamps, prior: clamps }) }))
+        .min(1)
+        .max(31),
+    }),
+  ],
+  { error: `made by another version of node-vae; this one reads versions ${CODEC_VERSION} and ${LEVELS_VERSION}` },
+);
 
 type Header = z.output<typeof headerSchema>;
 
@@ -54,11 +70,17 @@ export interface CodecModel {
 }
 
 const NETWORKS = ['encoder', 'decoder', 'local'] as const;
+const LEVEL_NETWORKS = ['encoder', 'prior'] as const;
 const PARTS = [
   ['weights', 'int16'],
   ['bias', 'int32'],
   ['shift', 'uint8'],
 ] as const;
+
+/** Levels are numbered as the data has them: the first, below these, has no number in its names. */
+function levelPath(index: number, part: (typeof LEVEL_NETWORKS)[number]): string {
+  return `level.${index + 1}.${part}`;
+}
 
 /** SHA-256 of a codec model's file, in hexadecimal. */
 export function identityOf(file: Uint8Array): string {
@@ -67,27 +89,40 @@ export function identityOf(file: Uint8Array): string {
 
 export function encodeCodecModel({ itemShape, spec, fingerprint }: CodecModel): Uint8Array {
   const tensors = new Map<string, SafeTensor>();
-  const { encoder, decoder, local, neighbours, ...sizes } = spec;
+  const { encoder, decoder, local, neighbours, levels, ...sizes } = spec;
   const add = (name: string, dtype: SafeTensor['dtype'], dims: number[], array: Int16Array | Int32Array | Uint8Array) =>
     tensors.set(name, { dtype, dims, data: littleEndian(array) });
   add('neighbours', 'int32', [neighbours.length / 2, 2], neighbours);
-  for (const network of NETWORKS) {
-    spec[network].forEach((layer, index) => {
+  const addLayers = (network: string, layers: readonly IntegerLayer[]) =>
+    layers.forEach((layer, index) => {
       const path = `${network}.${index}`;
       add(`${path}.weights`, 'int16', [layer.outputs, layer.inputs], layer.weights);
       add(`${path}.bias`, 'int32', [layer.outputs], layer.bias);
       add(`${path}.shift`, 'uint8', [layer.outputs], layer.shift);
     });
-  }
+  for (const network of NETWORKS) addLayers(network, spec[network]);
+  levels.forEach((level, index) => {
+    for (const part of LEVEL_NETWORKS) addLayers(levelPath(index, part), level[part]);
+  });
   const range = (layers: readonly IntegerLayer[]) => layers.map(({ low, high }): [number, number] => [low, high]);
-  const header: Header = {
-    version: CODEC_VERSION,
+  const common = {
     itemShape: [...itemShape],
     ...sizes,
     clamps: { encoder: range(encoder), decoder: range(decoder), local: range(local) },
     fingerprint,
     tensors: digestOf(tensors),
   };
+  const header: Header =
+    levels.length === 0
+      ? { version: CODEC_VERSION, ...common }
+      : {
+          version: LEVELS_VERSION,
+          ...common,
+          levels: levels.map((level) => ({
+            latents: level.latents,
+            clamps: { encoder: range(level.encoder), prior: range(level.prior) },
+          })),
+        };
   return Buffer.concat(encodeSafeTensors({ tensors, metadata: { format: FORMAT, codec: JSON.stringify(header) } }));
 }
 
@@ -108,8 +143,8 @@ export function decodeCodecModel(bytes: Uint8Array, where: string): CodecModel {
     if (tensor.dtype !== dtype) fail(`tensor "${name}" is ${tensor.dtype}, expected ${dtype}`);
     return tensor;
   };
-  const layers = (network: (typeof NETWORKS)[number]): IntegerLayer[] =>
-    header.clamps[network].map(([low, high], index) => {
+  const layers = (network: string, ranges: readonly (readonly [number, number])[]): IntegerLayer[] =>
+    ranges.map(([low, high], index) => {
       const path = `${network}.${index}`;
       const [weights, bias, shift] = PARTS.map(([part, dtype]) => take(`${path}.${part}`, dtype));
       const [outputs, inputs] = weights!.dims;
@@ -133,9 +168,16 @@ export function decodeCodecModel(bytes: Uint8Array, where: string): CodecModel {
   const spec: ItemCodecSpec = {
     ...{ height, width, channels, latents, latentBits, features, components },
     neighbours: new Int32Array(copyElements(take('neighbours', 'int32').data, 4)),
-    encoder: layers('encoder'),
-    decoder: layers('decoder'),
-    local: layers('local'),
+    encoder: layers('encoder', header.clamps.encoder),
+    decoder: layers('decoder', header.clamps.decoder),
+    local: layers('local', header.clamps.local),
+    levels: (header.version === LEVELS_VERSION ? header.levels : []).map(
+      (level, index): LatentLevel => ({
+        latents: level.latents,
+        encoder: layers(levelPath(index, 'encoder'), level.clamps.encoder),
+        prior: layers(levelPath(index, 'prior'), level.clamps.prior),
+      }),
+    ),
   };
   return { itemShape, spec, fingerprint };
 }

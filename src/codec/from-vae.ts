@@ -1,3 +1,4 @@
+import { CHAIN_FIRST_LOG_VARIANCE } from '../architectures/chain.js';
 import type { ConditionConfig } from '../architectures/condition.js';
 import type { ArchitectureConfig } from '../architectures/index.js';
 import type { ModelParts } from '../artifacts/model-io.js';
@@ -7,6 +8,7 @@ import type { LikelihoodConfig } from '../nn/likelihoods/index.js';
 import type { PosteriorConfig } from '../nn/posteriors/index.js';
 import type { PriorConfig } from '../nn/priors/index.js';
 import { Codec } from './codec.js';
+import type { GaussianPaths, NetworkPaths } from './networks.js';
 import { quantise } from './quantise.js';
 
 /** More items than this show nothing new about how large activations get. */
@@ -27,8 +29,10 @@ export function codecObstacle(model: CodecCandidate): string | undefined {
   if (likelihood.type !== 'local-mixture') {
     return `its likelihood is "${likelihood.type}"; a codec needs { type: "local-mixture" }, whose probabilities are those of bytes`;
   }
-  if (architecture.type !== 'mlp') {
-    return `its architecture is "${(architecture as { type: string }).type}", and only "mlp" has networks in integers: train one with { architecture: "mlp", likelihood: "local-mixture" }, as train --codec does`;
+  if (architecture.type !== 'mlp' && architecture.type !== 'chain') {
+    const { type } = architecture as { type: string };
+    const ladder = type === 'ladder' ? ' ("chain" has several levels too, in an order that can be coded)' : '';
+    return `its architecture is "${type}", and only "mlp" and "chain" have networks in integers${ladder}: train one with { architecture: "mlp", likelihood: "local-mixture" }, as train --codec does`;
   }
   if (architecture.activation !== 'relu') {
     return `its activation is "${architecture.activation}"; integer networks have "relu"`;
@@ -52,7 +56,7 @@ export async function codecFromModel(
 ): Promise<Codec> {
   const obstacle = codecObstacle(parts.description);
   const { architecture, likelihood, latentDim } = parts.description;
-  if (obstacle !== undefined || likelihood.type !== 'local-mixture' || architecture.type !== 'mlp') {
+  if (obstacle !== undefined || likelihood.type !== 'local-mixture') {
     throw new VaeError('ERR_VAE_OPTION', `toCodec(): this model cannot be a codec: ${obstacle}.`);
   }
   if (calibration.dtype !== 'uint8') {
@@ -68,6 +72,42 @@ export async function codecFromModel(
   const rows = Array.from({ length: count }, (_, index) => Math.floor((index * calibration.length) / count));
   const items = (await calibration.read(rows, signal)) as Uint8Array;
   const { parameters } = parts;
-  const { hidden } = architecture;
-  return Codec.make(dataShape, quantise({ parameters, hidden, latentDim, likelihood, dataShape, calibration: items }));
+  const paths = networkPaths(architecture, latentDim);
+  return Codec.make(dataShape, quantise({ parameters, paths, likelihood, dataShape, calibration: items }));
+}
+
+/** The names that mlp.ts and chain.ts give their layers. */
+function networkPaths(architecture: ArchitectureConfig, latentDim: number): NetworkPaths {
+  const hiddenOf = (path: string, count: number) => Array.from({ length: count }, (_, i) => `${path}.hidden.${i}`);
+  const gaussian = (path: string, count: number): GaussianPaths => ({
+    hidden: hiddenOf(path, count),
+    mean: `${path}.mean`,
+    logVariance: `${path}.log_variance`,
+  });
+  const features = 'decoder.features';
+  if (architecture.type === 'chain') {
+    const { latents, depth } = architecture;
+    const [first, ...upper] = latents;
+    return {
+      latents: first!,
+      encoder: gaussian('encoder.level.0', depth),
+      decoder: hiddenOf('decoder.level.0', depth),
+      features,
+      upper: upper.map((size, index) => ({
+        latents: size,
+        encoder: gaussian(`encoder.level.${index + 1}`, depth),
+        prior: gaussian(`decoder.level.${index + 1}`, depth),
+      })),
+      logVarianceOffset: CHAIN_FIRST_LOG_VARIANCE,
+    };
+  }
+  const { hidden } = architecture as Extract<ArchitectureConfig, { type: 'mlp' }>;
+  return {
+    latents: latentDim,
+    encoder: gaussian('encoder', hidden.length),
+    decoder: hiddenOf('decoder', hidden.length),
+    features,
+    upper: [],
+    logVarianceOffset: 0,
+  };
 }

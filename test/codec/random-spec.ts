@@ -12,7 +12,14 @@ export function randomNumbers(seed: number): () => number {
   };
 }
 
-export function randomSpec(seed: number, height = 6, width = 5, channels = 1): ItemCodecSpec {
+/** `upper` has the latents of the levels above the first. */
+export function randomSpec(
+  seed: number,
+  height = 6,
+  width = 5,
+  channels = 1,
+  upper: readonly number[] = [],
+): ItemCodecSpec {
   const random = randomNumbers(seed);
   const within = (range: number) => Math.round((random() * 2 - 1) * range);
   const layer = (inputs: number, outputs: number, low: number, high: number): IntegerLayer => ({
@@ -42,6 +49,14 @@ export function randomSpec(seed: number, height = 6, width = 5, channels = 1): I
       layer(neighbours.length / 2 + features, hidden, 0, 4095),
       layer(hidden + neighbours.length / 2, 3 * components + 1, -32768, 32767),
     ],
+    levels: upper.map((size, index) => {
+      const below = upper[index - 1] ?? latents;
+      return {
+        latents: size,
+        encoder: [layer(below, hidden, 0, 4095), layer(hidden, 2 * size, -8000, 8000)],
+        prior: [layer(size, 2 * below, -8000, 8000)],
+      };
+    }),
   };
 }
 
