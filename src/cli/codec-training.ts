@@ -10,7 +10,7 @@ const MEASURED_ROWS = 1000;
 /** What models/ was trained with; used where the user says nothing else. */
 export function codecSettings(learningRate = 0.003): TrainSettings {
   return {
-    model: { likelihood: 'local-mixture', architecture: { type: 'mlp', hidden: [256] }, latentDim: 16 },
+    model: { likelihood: 'local-mixture', architecture: { type: 'mlp', hidden: [256] } },
     fit: {
       batchSize: 16,
       optimizer: { type: 'adam', learningRate },
@@ -18,6 +18,14 @@ export function codecSettings(learningRate = 0.003): TrainSettings {
       clipGradientNorm: 300,
     },
   };
+}
+
+/** Latents of an `mlp` where nothing else is said; other architectures know their own number. */
+export function withCodecLatents(settings: TrainSettings): TrainSettings {
+  const { architecture, latentDim } = settings.model;
+  const type = typeof architecture === 'string' ? architecture : (architecture as { type?: unknown } | undefined)?.type;
+  if (latentDim !== undefined || type !== 'mlp') return settings;
+  return { ...settings, model: { ...settings.model, latentDim: 16 } };
 }
 
 /** @throws CliError where the data is not bytes: better now than after hours of training. */

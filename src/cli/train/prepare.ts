@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { DataRecipe, Dataset, Vae, VaeOptions } from '../../index.js';
 import { chooseCondition } from '../choose.js';
-import { checkCodecData, checkCodecModel, codecSettings } from '../codec-training.js';
+import { checkCodecData, checkCodecModel, codecSettings, withCodecLatents } from '../codec-training.js';
 import { CliError } from '../errors.js';
 import { augmentOptions, describeRecipe } from '../kind-options.js';
 import { count, note } from '../output.js';
@@ -88,7 +88,8 @@ async function settingsOf(flags: TrainFlags): Promise<TrainSettings> {
   const none: TrainSettings = { model: {}, fit: {} };
   const written = flags.config ? await readSettings(flags.config) : none;
   const base = mergeSettings(flags.codec ? codecSettings(flags.learningRate) : none, written);
-  return applySettings(mergeSettings(base, settingsOfFlags(flags)), flags.set ?? []);
+  const settings = applySettings(mergeSettings(base, settingsOfFlags(flags)), flags.set ?? []);
+  return flags.codec ? withCodecLatents(settings) : settings;
 }
 
 /** How the data of a model became rows, so that going on reads them the same. */
