@@ -138,4 +138,27 @@ export const CARDS: Readonly<Record<string, Card>> = {
     },
     picture: 'images',
   },
+  chain: {
+    title: 'Chain: levels of latents that can be coded',
+    source: 'Kingma, Abbeel and Ho, Bit-Swap, ICML 2019, section 2.3; Rezende et al., ICML 2014',
+    text: 'Latents in a Markov chain: inferred upwards, q(z1|x) q(z2|z1) …, and generated downwards, … p(z1|z2) p(x|z1). A ladder reconstructs and samples better for its size, for it infers on the way down; but only a chain can be coded level by level, in the order of Bit-Swap (docs/guides/compress.md). With the likelihood `local-mixture` and `relu` it becomes a codec. Its prior is learned, so `prior.onnx` is saved beside encoder and decoder. The latents of all levels are one vector, z1 first; the decoder hears z1 alone, and the levels above decide how z1 is drawn. The divergence of the lower levels is estimated at the draw, as their prior depends on it, and may be negative for one example.',
+    options: [
+      ['latents', 'latents of each level, from the data upwards', '[32, 16]'],
+      ['hidden', 'width of the dense layers below each level, from the data upwards', '[256, 64]'],
+      ['depth', 'hidden layers of each network between two levels', '1'],
+      activation('`relu`'),
+    ],
+    data: digits,
+    model: {
+      architecture: { type: 'chain', latents: [32, 16], hidden: [256, 64] },
+      input: picture,
+    },
+    fit: {
+      epochs: 12,
+      batchSize: 128,
+      learningRate: { type: 'cosine', from: 2e-3, to: 2e-5 },
+      klWeight: ({ epoch }) => Math.min(1, epoch / 4),
+    },
+    picture: 'images',
+  },
 };

@@ -98,6 +98,17 @@ it('trains a codec that packs data', async () => {
   const unpacked = await runCli(['decompress', 'own.vaez', '-m', 'own', '-o', 'own-out'], { cwd });
   expect(unpacked.code, unpacked.stderr).toBe(0);
   expect((await readFile(inside('own-out', 'digits-idx3-ubyte'))).equals(file)).toBe(true);
+  const levels = '{"type":"chain","latents":[4,2],"hidden":[16,8]}';
+  const many = ['--architecture', levels, '--likelihood', small, '--epochs', '1', '--set', 'fit.batchSize=8'];
+  const chain = await runCli(['train', 'digits-idx3-ubyte', '-o', 'levels', '--codec', ...many, '--json'], { cwd });
+  expect(chain.code, chain.stderr).toBe(0);
+  const inLevels = JSON.parse(chain.stdout).codec;
+  expect(inLevels.bitsPerDim / inLevels.floatBitsPerDim).toBeLessThan(1.02);
+  const pack = await runCli(['compress', 'digits-idx3-ubyte', '-m', 'levels', '-o', 'levels.vaez'], { cwd });
+  expect(pack.code, pack.stderr).toBe(0);
+  const unpack = await runCli(['decompress', 'levels.vaez', '-m', 'levels', '-o', 'levels-out'], { cwd });
+  expect(unpack.code, unpack.stderr).toBe(0);
+  expect((await readFile(inside('levels-out', 'digits-idx3-ubyte'))).equals(file)).toBe(true);
   await writeNpy(inside('floats.npy'), { data: new Float32Array(8), shape: [2, 4] });
   const refused = await runCli(['train', 'floats.npy', '-o', 'floats', '--codec'], { cwd });
   expect([refused.code, refused.stderr]).toEqual([expect.any(Number), expect.stringMatching(/8-bit values.*float32/)]);

