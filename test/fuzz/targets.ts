@@ -313,6 +313,7 @@ function film(folder: string): FuzzTarget {
 
 async function archives(folder: string): Promise<FuzzTarget[]> {
   const codec = await Codec.make([1, 6, 5], randomSpec(1, 6, 5));
+  const chain = await Codec.make([1, 6, 5], randomSpec(2, 6, 5, 1, [4, 2]));
   const items = randomItems(1, 40, 30);
   const embedded = { model: codec, chunkItems: 16, threads: 1, embedModel: true };
   const { archive } = await compress({ data: items, shape: [40, 6, 5] }, embedded);
@@ -370,6 +371,24 @@ async function archives(folder: string): Promise<FuzzTarget[]> {
       head: 2500,
       rounds: 1000,
       seeds: [codec.file],
+      errors: [...FORMAT, 'ERR_VAE_REPRODUCIBILITY'],
+      parse: async (bytes) => (await Codec.fromBytes(bytes, 'x.safetensors')).close(),
+    },
+    {
+      name: 'coded chunk, three levels of latents',
+      layout: 'binary',
+      head: 64,
+      rounds: 1000,
+      seeds: [await chain.encode(items.subarray(0, 16 * 30))],
+      errors: FORMAT,
+      parse: (bytes) => chain.decode(bytes, 16),
+    },
+    {
+      name: 'codec model of three levels',
+      layout: 'binary',
+      head: 4000,
+      rounds: 1000,
+      seeds: [chain.file],
       errors: [...FORMAT, 'ERR_VAE_REPRODUCIBILITY'],
       parse: async (bytes) => (await Codec.fromBytes(bytes, 'x.safetensors')).close(),
     },
