@@ -63,6 +63,7 @@ describe('Vae.latentStatistics()', () => {
     flow: { posterior: { type: 'iaf', steps: 2, hidden: 8 } },
     vamp: { prior: { type: 'vamp', components: 5 } },
     ladder: { architecture: { type: 'ladder', latents: [4, 3], hidden: [16, 8] } },
+    chain: { architecture: { type: 'chain', latents: [4, 3], hidden: [16, 8] } },
     'vector-quantised': {
       architecture: { type: 'conv', channels: [4], latent: 'map' },
       latentDim: 2,
@@ -87,12 +88,17 @@ describe('Vae.latentStatistics()', () => {
       expect(found.klPerDimension.reduce((sum, value) => sum + value, 0)).toBeCloseTo(mean(scores.kl), 3);
       expect(found.layers.reduce((sum, { kl }) => sum + kl!, 0)).toBeCloseTo(found.kl, 3);
     }
-    expect(found.meanVariance !== undefined).toBe(name !== 'ladder');
-    if (name === 'ladder') {
-      expect(found.layers.map(({ name: layer, size: count }) => [layer, count])).toEqual([
+    const levels = name === 'ladder' || name === 'chain';
+    expect(found.meanVariance !== undefined).toBe(!levels);
+    if (levels) {
+      // The first drawn first: a ladder draws downwards, a chain upwards.
+      const downwards = [
         ['z2', 3],
         ['z1', 4],
-      ]);
+      ];
+      expect(found.layers.map(({ name: layer, size: count }) => [layer, count])).toEqual(
+        name === 'ladder' ? downwards : downwards.reverse(),
+      );
       expect(found.active).toEqual(Array.from(found.klPerDimension!, (kl) => kl > 0.01));
     } else {
       const { mean: means } = await vae.encode(data, labels);
