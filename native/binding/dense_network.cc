@@ -29,6 +29,24 @@ std::span<const float> ToFloats(napi_env env, napi_value value) {
   return {view.data, view.count};
 }
 
+Int8Layer ToInt8Layer(napi_env env, napi_value value) {
+  Int8Layer int8;
+  int8.scale = Napi::Value(env, Get(env, value, "scale")).ToNumber().FloatValue();
+  int8.zero = Napi::Value(env, Get(env, value, "zero")).ToNumber().Int32Value();
+  const ArrayView weights = ViewArray(env, Get(env, value, "weights"), "denseNetwork");
+  int8.scales = ToFloats(env, Get(env, value, "scales"));
+  napi_value optional;
+  ArrayView bias;
+  bias.type = napi_int32_array;
+  if (GetOptional(env, value, "bias", &optional)) bias = ViewArray(env, optional, "denseNetwork");
+  if (weights.type != napi_int8_array || bias.type != napi_int32_array) {
+    throw Error(code::kOption, "denseNetwork: expected weights in an Int8Array and the bias in an Int32Array.");
+  }
+  int8.weights = {static_cast<const int8_t*>(weights.data), weights.count};
+  int8.bias = {static_cast<const int32_t*>(bias.data), bias.count};
+  return int8;
+}
+
 }  // namespace
 
 DenseNetworkSpec ToDenseNetworkSpec(napi_env env, napi_value value) {
@@ -41,8 +59,9 @@ DenseNetworkSpec ToDenseNetworkSpec(napi_env env, napi_value value) {
     layer.from = Napi::Value(env, Get(env, given, "from")).ToNumber().Uint32Value();
     layer.inputs = Napi::Value(env, Get(env, given, "inputs")).ToNumber().Uint32Value();
     layer.outputs = Napi::Value(env, Get(env, given, "outputs")).ToNumber().Uint32Value();
-    layer.weights = ToFloats(env, Get(env, given, "weights"));
     napi_value optional;
+    if (GetOptional(env, given, "weights", &optional)) layer.weights = ToFloats(env, optional);
+    if (GetOptional(env, given, "int8", &optional)) layer.int8 = ToInt8Layer(env, optional);
     if (GetOptional(env, given, "bias", &optional)) layer.bias = ToFloats(env, optional);
     if (GetOptional(env, given, "output", &optional)) {
       layer.output = Napi::Value(env, optional).ToNumber().Int32Value();

@@ -49,7 +49,7 @@ class InferenceSessionWrap::LoadJob : public Job {
   void Work(WorkerSlot&) override {
     bytes_ = ModelSize(model_);
     std::unique_ptr<DenseNetwork> dense_network;
-    if (dense_network_.inputs > 0) {
+    if (dense_network_.inputs > 0 && DenseNetwork::Supports(dense_network_.layers)) {
       dense_network = std::make_unique<DenseNetwork>(dense_network_.inputs, dense_network_.layers, config_.intra_op_threads);
     }
     session_ = std::make_shared<InferenceSession>(model_, config_, std::move(dense_network));

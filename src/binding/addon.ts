@@ -51,15 +51,29 @@ export interface NativeAbortFlag {
 }
 
 /** One fully connected layer of a network that native code runs by itself. */
+/** How a layer multiplies in 8-bit integers; where the processor has no instructions for it, ONNX Runtime does. */
+export interface Int8Layer {
+  /** Of the input, as ONNX's QuantizeLinear to uint8 has them. */
+  readonly scale: number;
+  readonly zero: number;
+  /** [inputs, outputs], within ±64. */
+  readonly weights: Int8Array;
+  /** What 1 of the weights is, [outputs]. */
+  readonly scales: Float32Array;
+  /** [outputs], in steps of scale · scales; default: zeros. */
+  readonly bias?: Int32Array | undefined;
+}
+
 export interface DenseLayer {
   /** 0: the network's input; i: layer i − 1. */
   readonly from: number;
   readonly inputs: number;
   readonly outputs: number;
-  /** [inputs, outputs] */
-  readonly weights: Float32Array;
+  /** [inputs, outputs]; of layers in 8-bit integers, left out. */
+  readonly weights?: Float32Array | undefined;
   /** [outputs]; default: zeros. */
   readonly bias?: Float32Array | undefined;
+  readonly int8?: Int8Layer | undefined;
   readonly activation: 'none' | 'relu' | 'sigmoid' | 'tanh';
   /** Which of the model's outputs it is, if any. */
   readonly output?: number | undefined;

@@ -2,6 +2,7 @@
 import { stat } from 'node:fs/promises';
 import type { DenseLayer, DenseNetworkSpec } from '../binding/addon.js';
 import { type Constant, type Graph, type Node, readConstant, readModel } from '../graph/index.js';
+import { int8Gemm, type Rounding, roundingOf } from './dense-int8.js';
 
 /** Beyond, weights come from memory, and how they are multiplied makes no difference. */
 const MOST_BYTES = 8 * 2 ** 20;
@@ -35,11 +36,35 @@ export function findDenseNetwork(graph: Graph): DenseNetworkSpec | undefined {
   // Which layer a value is, 0 being the input; and how many nodes take it.
   const layerOf = new Map([[input.name, 0]]);
   const uses = countUses(graph);
+  const producers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  // Values in uint8, and what they are worth.
+  const wholes = new Map<string, Source>();
+  const rounded = new Map<string, Source>();
   let weights = 0;
   for (const node of graph.nodes) {
-    const from = layerOf.get(node.inputs[0] ?? '');
+    const [first = ''] = node.inputs;
     const [output = ''] = node.outputs;
-    if (from === undefined || node.domain !== '') return undefined;
+    if (node.domain !== '') return undefined;
+    if (node.op === 'DequantizeLinear') {
+      // Weights are looked at with their layer.
+      if (graph.initializers.has(first)) continue;
+      const whole = wholes.get(first);
+      if (whole === undefined || !sameRounding(whole, roundingOf(graph, node))) return undefined;
+      rounded.set(output, whole);
+      continue;
+    }
+    const exact = layerOf.get(first);
+    if (node.op === 'QuantizeLinear') {
+      const rounding = roundingOf(graph, node);
+      if (exact === undefined || rounding === undefined) return undefined;
+      // One for each value: see roundActivation().
+      for (const other of wholes.values()) if (other.from === exact && !sameRounding(other, rounding)) return undefined;
+      wholes.set(output, { from: exact, ...rounding });
+      continue;
+    }
+    const worth = rounded.get(first);
+    const from = exact ?? worth?.from;
+    if (from === undefined || (worth !== undefined && node.op !== 'Gemm')) return undefined;
     const source = layers[from - 1];
     const activation = ACTIVATIONS[node.op as keyof typeof ACTIVATIONS];
     if (SAME_ELEMENTS.has(node.op)) {
@@ -49,9 +74,10 @@ export function findDenseNetwork(graph: Graph): DenseNetworkSpec | undefined {
       layers[from - 1] = { ...source, activation };
       layerOf.set(output, from);
     } else {
-      const layer = node.op === 'Gemm' ? gemm(graph, node, from, source?.outputs ?? inputs) : undefined;
+      const width = source?.outputs ?? inputs;
+      const layer = worth === undefined ? gemm(graph, node, from, width) : int8(graph, producers, node, worth, width);
       if (layer === undefined) return undefined;
-      weights += layer.weights.length;
+      weights += layer.inputs * layer.outputs;
       if (weights * 4 > MOST_BYTES) return undefined;
       layerOf.set(output, layers.push(layer));
     }
@@ -73,7 +99,28 @@ function countUses({ nodes, outputs }: Graph): Map<string, number> {
   return uses;
 }
 
+/** Which layer's values, and how they are rounded. */
+interface Source extends Rounding {
+  readonly from: number;
+}
+
+function sameRounding(a: Rounding, b: Rounding | undefined): boolean {
+  return a.scale === b?.scale && a.zero === b.zero;
+}
+
+function int8(
+  graph: Graph,
+  producers: ReadonlyMap<string, Node>,
+  node: Node,
+  { from, scale, zero }: Source,
+  width: number,
+): DenseLayer | undefined {
+  const layer = int8Gemm(graph, producers, node, { scale, zero });
+  return layer?.inputs === width ? { from, ...layer, activation: 'none' } : undefined;
+}
+
 function gemm({ initializers }: Graph, node: Node, from: number, inputs: number): DenseLayer | undefined {
+  if (node.op !== 'Gemm') return undefined;
   const number = (name: string, otherwise: number): number => {
     const attribute = node.attributes[name];
     return attribute?.kind === 'int' || attribute?.kind === 'float' ? attribute.value : otherwise;

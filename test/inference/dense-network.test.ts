@@ -53,7 +53,7 @@ function* exact({ inputs, layers }: DenseNetworkSpec, { data, dims }: NativeTens
     for (const { from, outputs, weights, bias, activation } of layers) {
       const sums = Array.from({ length: outputs }, (_, o) => bias?.[o] ?? 0);
       values[from]!.forEach((value, i) => {
-        for (let o = 0; o < outputs; o += 1) sums[o]! += value * weights[i * outputs + o]!;
+        for (let o = 0; o < outputs; o += 1) sums[o]! += value * weights![i * outputs + o]!;
       });
       values.push(sums.map(ACTIVATIONS[activation]));
     }
