@@ -36,6 +36,7 @@ const THREADED_TESTS = [
   'test/codec/lossy',
   'test/inference/batcher',
   'test/inference/dense-network',
+  'test/inference/dense-int8',
   'test/inference/workers',
   'test/training/training-session',
   'test/artifacts/native-kernels',
