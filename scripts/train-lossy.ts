@@ -37,6 +37,7 @@ const { positionals, values } = parseArgs({
     'hold-out': { type: 'string', default: '' },
     only: { type: 'string', default: '' },
     prior: { type: 'string', default: 'hyperprior' },
+    config: { type: 'string', default: '{}' },
     keep: { type: 'string' },
     from: { type: 'string' },
     description: { type: 'string', default: '' },
@@ -65,7 +66,7 @@ for (const path of (await Promise.all(positionals.map(filesOf))).flat()) {
 }
 console.log(`${photographs} photographs, ${pictures.length} pictures`);
 
-const config = lossyConfigSchema.parse({ prior: values.prior });
+const config = lossyConfigSchema.parse({ ...JSON.parse(values.config), prior: values.prior });
 const started = performance.now();
 let stepsDone = 0;
 const { codec, weights } = await trainLossy(pictures, {
@@ -96,7 +97,8 @@ const card = {
   name: basename(values.out),
   data: values.description || `${photographs} photographs`,
   commands: [
-    `npx tsx scripts/train-lossy.ts PHOTOGRAPHS --steps ${values.steps} --batch ${values.batch} --rate ${values.rate}`,
+    `npx tsx scripts/train-lossy.ts PHOTOGRAPHS --steps ${values.steps} --batch ${values.batch} --rate ${values.rate} ` +
+      `--config '${values.config}'`,
   ],
   heldOut,
   seed: 1,

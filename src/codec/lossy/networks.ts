@@ -34,7 +34,8 @@ export function synthesis(scope: Scope, y: Value, { widths }: LossyConfig): Valu
 /** Latents to hyper-latents [N, hyperLatents, ⌈h/4⌉, ⌈w/4⌉]. */
 export function hyperAnalysis(scope: Scope, y: Value, { hyperWidth, hyperLatents }: LossyConfig): Value {
   const { g } = scope;
-  const first = g.op('Relu', [conv(scope.at(0), y, hyperWidth, 3, 1, 1)]);
+  // Latents differ by a thousand times, and their scales, which this is to tell, are a matter of ratios.
+  const first = g.op('Relu', [conv(scope.at(0), g.op('Asinh', [y]), hyperWidth, 3, 1, 1)]);
   const second = g.op('Relu', [conv(scope.at(1), first, hyperWidth, 3, 2, 1)]);
   return conv(scope.at(2), second, hyperLatents, 3, 2, 1);
 }

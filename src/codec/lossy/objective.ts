@@ -23,7 +23,8 @@ export const SCALE_STEPS = 8;
 export const LEAST_LOG_SCALE = -4;
 export const MOST_LOG_SCALE = 8;
 
-const LEAST_PROBABILITY = 1e-9;
+/** What a scale costs for each octave outside of the coder's range: it comes back when it matters. */
+const BITS_OF_EXCESS = 0.01;
 const LAMBDA_OF_STEP_ONE = 7e-5;
 
 export const INPUTS = { pixels: 'pixels', level: 'level', noise: 'noise', hyperNoise: 'hyper_noise' } as const;
@@ -60,6 +61,7 @@ export function buildLossyObjective(
 
   let bits: Value;
   let rounded: Value;
+  let pull: Value | undefined;
   if (prior === 'hyperprior') {
     const hyperSide = side / HYPER_DOWNSAMPLING;
     const hyperNoise = g.input(INPUTS.hyperNoise, 'float32', ['N', hyperLatents, hyperSide, hyperSide]);
@@ -75,7 +77,9 @@ export function buildLossyObjective(
     const off = g.op('Sub', [seen, mean]);
     rounded = g.op('Add', [roundStraight(scope, g.op('Sub', [y, mean])), mean]);
     const counted = relaxation === 'straight-through' ? roundStraight(scope, off) : off;
-    const yBits = sumPerExample(g, bitsOf(g, logisticMass(g, counted, inverseScale(scope, logScale))));
+    const { inverse, excess } = inverseScale(g, logScale);
+    pull = g.op('Mul', [excess, g.scalar(BITS_OF_EXCESS)]);
+    const yBits = sumPerExample(g, toBits(g, logLogisticMass(g, counted, inverse)));
     const zCounted = relaxation === 'straight-through' ? roundedZ : noisyZ;
     bits = g.op('Add', [yBits, factorisedBits(scope.at('prior'), zCounted, level, config)]);
   } else {
@@ -96,7 +100,8 @@ export function buildLossyObjective(
       g.op('MatMul', [level, g.constant(Float32Array.from(values), 'float32', [values.length, 1])]),
       g.int64s([-1]),
     ]);
-  const weighted = g.op('Add', [bitsPerPixel, g.op('Mul', [squaredError, perLevel([...lambdas])])]);
+  const rate = pull ? g.op('Mul', [g.op('Add', [bits, pull]), g.scalar(1 / (size * size))]) : bitsPerPixel;
+  const weighted = g.op('Add', [rate, g.op('Mul', [squaredError, perLevel([...lambdas])])]);
   const middle = lambdas[Math.floor(lambdas.length / 2)]!;
   const loss = g.op('Mul', [weighted, perLevel(lambdas.map((lambda) => Math.sqrt(middle / lambda)))]);
   g.output('loss', meanOverBatch(g, loss));
@@ -146,33 +151,43 @@ function factorisedBits(scope: Scope, values: Value, level: Value, config: Lossy
     );
     return g.op('Reshape', [g.op('MatMul', [level, all]), g.int64s([-1, channels, components, 1])]);
   };
-  const weights = g.op('Softmax', [part('logits', 0.1)], { axis: 2 });
+  const logWeights = g.op('LogSoftmax', [part('logits', 0.1)], { axis: 2 });
   const means = part('means', 2);
   const inverse = g.op('Exp', [g.op('Neg', [part('log_scales', 0.3, 0.7)])]);
   const spread = g.op('Reshape', [values, g.int64s([-1, channels, 1, size])]);
-  const mass = logisticMass(g, g.op('Sub', [spread, means]), inverse);
-  const mixed = g.op('ReduceSum', [g.op('Mul', [mass, weights]), g.int64s([2])], { keepdims: 0 });
-  return sumPerExample(g, bitsOf(g, mixed));
+  const mass = logLogisticMass(g, g.op('Sub', [spread, means]), inverse);
+  const mixed = g.op('ReduceLogSumExp', [g.op('Add', [mass, logWeights]), g.int64s([2])], { keepdims: 0 });
+  return sumPerExample(g, toBits(g, mixed));
 }
 
-/** Mass of a logistic around 0 within half a step of x. By symmetry on the side where little is lost to rounding. */
-function logisticMass(g: GraphBuilder, x: Value, inverse: Value): Value {
+/**
+ * log of the mass of a logistic around 0 within half a step of x: S(a) S(−b) (1 − exp(b − a)), with a and
+ * b the scaled distances of x ± ½, keeps its precision, and a gradient, however far out x is.
+ */
+function logLogisticMass(g: GraphBuilder, x: Value, inverse: Value): Value {
   const distance = g.op('Abs', [x]);
-  const upper = g.op('Sigmoid', [g.op('Mul', [g.op('Sub', [g.scalar(0.5), distance]), inverse])]);
-  const lower = g.op('Sigmoid', [g.op('Mul', [g.op('Sub', [g.scalar(-0.5), distance]), inverse])]);
-  return g.op('Sub', [upper, lower]);
+  const upper = g.op('Mul', [g.op('Add', [distance, g.scalar(0.5)]), inverse]);
+  const lower = g.op('Mul', [g.op('Sub', [distance, g.scalar(0.5)]), inverse]);
+  const outside = g.op('Add', [g.op('Softplus', [g.op('Neg', [upper])]), g.op('Softplus', [lower])]);
+  const width = g.op('Log', [g.op('Sub', [g.scalar(1 + 1e-7), g.op('Exp', [g.op('Neg', [inverse])])])]);
+  return g.op('Sub', [width, outside]);
 }
 
-function bitsOf(g: GraphBuilder, probability: Value): Value {
-  const log = g.op('Log', [g.op('Max', [probability, g.scalar(LEAST_PROBABILITY)])]);
-  return g.op('Mul', [log, g.scalar(-1 / Math.LN2)]);
+function toBits(g: GraphBuilder, logProbability: Value): Value {
+  return g.op('Mul', [logProbability, g.scalar(-1 / Math.LN2)]);
 }
 
-/** 2^-logScale within the coder's range; gradients pass its ends, or nothing would bring a scale back. */
-function inverseScale(scope: Scope, logScale: Value): Value {
-  const { g } = scope;
+/**
+ * 2^-logScale within the coder's range, and how far outside of it the scales are, summed over each
+ * example. Gradients end with the range: the rate alone would drive the scales of the many latents that
+ * are always 0 down for ever, and the hidden layers they share with those that are not.
+ */
+function inverseScale(g: GraphBuilder, logScale: Value): { inverse: Value; excess: Value } {
   const clipped = g.op('Clip', [logScale, g.scalar(LEAST_LOG_SCALE), g.scalar(MOST_LOG_SCALE)]);
-  return g.op('Exp', [g.op('Mul', [straightThrough(scope, logScale, clipped), g.scalar(-Math.LN2)])]);
+  return {
+    inverse: g.op('Exp', [g.op('Mul', [clipped, g.scalar(-Math.LN2)])]),
+    excess: sumPerExample(g, g.op('Abs', [g.op('Sub', [logScale, clipped])])),
+  };
 }
 
 /** Rounds forwards; backwards it is not there. */

@@ -16,7 +16,7 @@ import { DOWNSAMPLING, HYPER_DOWNSAMPLING, type LossyConfig, lossyConfigSchema }
 import { buildHyperPeaks, buildNetwork, constantsFrom } from './graphs.js';
 import { LossyCodec } from './lossy-codec.js';
 import { PIXEL_CHANNELS } from './networks.js';
-import { buildLossyObjective, gainName, INPUTS } from './objective.js';
+import { buildLossyObjective, gainName, INPUTS, LEAST_LOG_SCALE } from './objective.js';
 import { checkPicture, type Picture } from './picture.js';
 import { quantiseLatentCoder, type Weights, type WeightsOf } from './quantise-hyper.js';
 import { startFromWavelets } from './wavelet-start.js';
@@ -104,7 +104,11 @@ export async function trainLossy(pictures: readonly Picture[], options: TrainLos
   const specs: ParameterSpec[] = [];
   buildLossyObjective(config, cropSize, relaxation, collectParameters(specs));
   const store = parsed.from ? storeFrom(specs, parsed.from) : initialiseParameters(specs, seed);
-  if (!parsed.from) startFromWavelets(store, config);
+  const calibration = feedsOf(pictures, config, { batchSize: CALIBRATION_CROPS, cropSize, seed, step: steps });
+  if (!parsed.from) {
+    startFromWavelets(store, config);
+    await startScales(store, config, calibration);
+  }
   const { model, stopped } = buildLossyObjective(config, cropSize, relaxation, store.asInitializers);
   const artifacts = generateArtifacts({
     ...{ model, stopped, scalars: ['bits_per_pixel', 'squared_error'], trainable: specs.map(({ name }) => name) },
@@ -140,8 +144,7 @@ export async function trainLossy(pictures: readonly Picture[], options: TrainLos
   }
   const trained = new ParameterStore(specs, Float32Array.from(session.getParameters()));
   const weights = weightsOf(trained);
-  const crops = feedsOf(pictures, config, { batchSize: CALIBRATION_CROPS, cropSize, seed, step: steps });
-  const peaks = await hyperPeaks(config, weights, crops);
+  const peaks = await hyperPeaks(config, weights, calibration);
   const codec = await LossyCodec.make(
     { config, weights, coder: quantiseLatentCoder(config, weights, peaks) },
     { threads },
@@ -163,6 +166,8 @@ function checkPictures(pictures: readonly Picture[], cropSize: number): void {
     );
   }
 }
+
+type Feeds = ReturnType<typeof feedsOf>;
 
 interface Batch {
   readonly batchSize: number;
@@ -234,29 +239,50 @@ function crop(pictures: readonly Picture[], draw: Float32Array, size: number, in
   }
 }
 
-/** How large the hidden layers of the hyper synthesis get on some crops. */
-async function hyperPeaks(
-  config: LossyConfig,
-  weights: WeightsOf,
-  feeds: ReturnType<typeof feedsOf>,
-): Promise<number[]> {
-  if (config.prior !== 'hyperprior') return [];
-  const run = async (model: Model, data: Float32Array, dims: readonly number[], outputs: readonly string[]) => {
-    const session = await GraphSession.open(writeModel(model), model.graph.name);
-    try {
-      return await session.run(
-        { input: { dtype: 'float32', dims, data } },
-        outputs.map((name) => ({ name })),
-      );
-    } finally {
-      await session.close();
+/**
+ * Makes each channel's scale what it is on average on some crops: training then only learns how scales
+ * differ from place to place and from level to level.
+ */
+async function startScales(store: ParameterStore, config: LossyConfig, feeds: Feeds): Promise<void> {
+  if (config.prior !== 'hyperprior') return;
+  const weights = weightsOf(store);
+  const { data, dims } = await analyse(config, weights, feeds);
+  const [rows, channels] = dims as [number, number];
+  const plane = data.length / rows / channels;
+  const bias = weights('hyper_synthesis.2.bias').data;
+  for (let channel = 0; channel < channels; channel += 1) {
+    let sum = 0;
+    for (let row = 0; row < rows; row += 1) {
+      const from = (row * channels + channel) * plane;
+      for (let at = from; at < from + plane; at += 1) sum += Math.abs(data[at]!);
     }
-  };
+    // The mean of |x| of a logistic is its scale times 2 ln 2.
+    const scale = sum / (rows * plane) / (2 * Math.LN2);
+    bias[channels + channel] = Math.max(LEAST_LOG_SCALE, Math.log2(scale));
+  }
+}
+
+/** How large the hidden layers of the hyper synthesis get on some crops. */
+async function hyperPeaks(config: LossyConfig, weights: WeightsOf, feeds: Feeds): Promise<number[]> {
+  if (config.prior !== 'hyperprior') return [];
+  const y = await analyse(config, weights, feeds);
   const source = constantsFrom(weights);
+  const [z] = await runOnce(buildNetwork('hyper_analysis', config, source), y, ['output']);
+  const peaks = await runOnce(buildHyperPeaks(config, source), z!, ['peak0', 'peak1']);
+  return peaks.map((peak) => Number(peak.data[0]));
+}
+
+interface Floats {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
+}
+
+/** The latents of crops, [N, latents, h, w], every crop at a level of its own in turn. */
+async function analyse(config: LossyConfig, weights: WeightsOf, feeds: Feeds): Promise<Floats> {
   const { data, shape } = feeds[INPUTS.pixels]!;
-  const [latents] = await run(buildNetwork('analysis', config, source), data as Float32Array, shape, ['output']);
-  // Every crop at a level of its own.
-  const y = latents!.data as Float32Array;
+  const network = buildNetwork('analysis', config, constantsFrom(weights));
+  const [latents] = await runOnce(network, { data: data as Float32Array, dims: shape }, ['output']);
+  const y = latents!.data;
   const [rows, channels] = latents!.dims as [number, number];
   const plane = y.length / rows / channels;
   for (let row = 0; row < rows; row += 1) {
@@ -264,9 +290,20 @@ async function hyperPeaks(
     for (let i = 0; i < channels * plane; i += 1)
       y[row * channels * plane + i]! *= Math.exp(gain[Math.floor(i / plane)]!);
   }
-  const [z] = await run(buildNetwork('hyper_analysis', config, source), y, latents!.dims, ['output']);
-  const peaks = await run(buildHyperPeaks(config, source), z!.data as Float32Array, z!.dims, ['peak0', 'peak1']);
-  return peaks.map((peak) => Number((peak.data as Float32Array)[0]));
+  return latents!;
+}
+
+async function runOnce(model: Model, { data, dims }: Floats, outputs: readonly string[]): Promise<Floats[]> {
+  const session = await GraphSession.open(writeModel(model), model.graph.name);
+  try {
+    const made = await session.run(
+      { input: { dtype: 'float32', dims, data } },
+      outputs.map((name) => ({ name })),
+    );
+    return made.map((output) => ({ data: output.data as Float32Array, dims: output.dims }));
+  } finally {
+    await session.close();
+  }
 }
 
 function weightsOf(store: ParameterStore): WeightsOf {
