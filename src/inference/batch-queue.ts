@@ -13,8 +13,8 @@ export interface BatchQueueOptions<In, Out> {
   readonly maxQueue: number;
   /** Batches that run at once. */
   readonly concurrency: number;
-  /** Runs requests together; one result for each, in order. */
-  readonly run: (requests: readonly In[], rows: number, signal: AbortSignal) => Promise<readonly Out[]>;
+  /** Runs requests together; one result for each, in order. The signal is there where a request has one. */
+  readonly run: (requests: readonly In[], rows: number, signal: AbortSignal | undefined) => Promise<readonly Out[]>;
 }
 
 interface Waiting<In, Out> {
@@ -28,7 +28,7 @@ interface Waiting<In, Out> {
 }
 
 interface Running<In, Out> {
-  readonly controller: AbortController;
+  readonly controller: AbortController | undefined;
   readonly members: readonly Waiting<In, Out>[];
 }
 
@@ -141,15 +141,15 @@ export class BatchQueue<In, Out> {
   }
 
   async #run(members: readonly Waiting<In, Out>[], rows: number): Promise<void> {
-    const running: Running<In, Out> = { controller: new AbortController(), members };
+    const controller = members.some(({ signal }) => signal !== undefined) ? new AbortController() : undefined;
+    const running: Running<In, Out> = { controller, members };
     for (const member of members) if (member.signal !== undefined) this.#follow(member, running);
     try {
-      const results = await this.#options.run(
-        members.map(({ request }) => request),
-        rows,
-        running.controller.signal,
-      );
-      for (const [index, member] of members.entries()) this.#settle(member, () => member.resolve(results[index]!));
+      const requests = members.map(({ request }) => request);
+      const results = await this.#options.run(requests, rows, controller?.signal);
+      for (let index = 0; index < members.length; index += 1) {
+        if (this.#settle(members[index]!)) members[index]!.resolve(results[index]!);
+      }
     } catch (error) {
       await this.#runAlone(running, error);
     }
@@ -162,16 +162,16 @@ export class BatchQueue<In, Out> {
   /** A batch that failed is run request by request, so that each has an outcome of its own. */
   async #runAlone({ members, controller }: Running<In, Out>, error: unknown): Promise<void> {
     if (members.length === 1) {
-      this.#settle(members[0]!, () => members[0]!.reject(error));
+      if (this.#settle(members[0]!)) members[0]!.reject(error);
       return;
     }
     for (const member of members) {
       if (member.settled) continue;
       try {
-        const [result] = await this.#options.run([member.request], member.rows, controller.signal);
-        this.#settle(member, () => member.resolve(result!));
+        const [result] = await this.#options.run([member.request], member.rows, controller?.signal);
+        if (this.#settle(member)) member.resolve(result!);
       } catch (own) {
-        this.#settle(member, () => member.reject(own));
+        if (this.#settle(member)) member.reject(own);
       }
     }
   }
@@ -180,8 +180,8 @@ export class BatchQueue<In, Out> {
   #follow(member: Waiting<In, Out>, running: Running<In, Out>): void {
     member.signal!.removeEventListener('abort', member.onAbort!);
     member.onAbort = () => {
-      this.#settle(member, () => member.reject(member.signal!.reason));
-      if (running.members.every(({ settled }) => settled)) running.controller.abort(member.signal!.reason);
+      if (this.#settle(member)) member.reject(member.signal!.reason);
+      if (running.members.every(({ settled }) => settled)) running.controller!.abort(member.signal!.reason);
     };
     member.signal!.addEventListener('abort', member.onAbort, { once: true });
   }
@@ -192,16 +192,17 @@ export class BatchQueue<In, Out> {
     this.#waiting.splice(at, 1);
     this.#rows -= entry.rows;
     if (this.#waiting.length === 0) this.#clearTimer();
-    this.#settle(entry, () => entry.reject(entry.signal!.reason));
+    if (this.#settle(entry)) entry.reject(entry.signal!.reason);
     for (const resolve of this.#room.splice(0)) resolve();
     if (this.idle) this.#idle?.();
   }
 
-  #settle(member: Waiting<In, Out>, settle: () => void): void {
-    if (member.settled) return;
+  /** False where it has an outcome already. */
+  #settle(member: Waiting<In, Out>): boolean {
+    if (member.settled) return false;
     member.settled = true;
     if (member.onAbort !== undefined) member.signal!.removeEventListener('abort', member.onAbort);
-    settle();
+    return true;
   }
 
   #clearTimer(): void {

@@ -97,7 +97,7 @@ describe('requests of a model', () => {
 describe('the queue', () => {
   /** A queue whose runs end when told to. */
   function setUp(options = {}) {
-    const runs: { requests: readonly number[]; signal: AbortSignal; end: (error?: Error) => void }[] = [];
+    const runs: { requests: readonly number[]; signal: AbortSignal | undefined; end: (error?: Error) => void }[] = [];
     const queue = new BatchQueue<number, number>({
       maxBatch: 4,
       maxDelayMs: 0,
@@ -106,7 +106,7 @@ describe('the queue', () => {
       run: (requests, _rows, signal) =>
         new Promise((resolve, reject) => {
           const end = (error?: Error) => (error ? reject(error) : resolve(requests.map((request) => request * 10)));
-          signal.addEventListener('abort', () => reject(signal.reason));
+          signal?.addEventListener('abort', () => reject(signal.reason));
           runs.push({ requests, signal, end });
         }),
       ...options,
@@ -201,10 +201,10 @@ describe('the queue', () => {
     controllers[0]!.abort(new Error('running'));
     expect(await running[0]).toMatchObject({ message: 'running' });
     // The other still wants the run.
-    expect(runs[0]!.signal.aborted).toBe(false);
+    expect(runs[0]!.signal!.aborted).toBe(false);
     controllers[1]!.abort(new Error('last'));
     expect(await running[1]).toMatchObject({ message: 'last' });
-    expect(runs[0]!.signal.aborted).toBe(true);
+    expect(runs[0]!.signal!.aborted).toBe(true);
     await queue.drain();
     expect(await reasonOf(queue.submit(5, 1, AbortSignal.abort(new Error('before'))))).toMatchObject({
       message: 'before',
