@@ -39,7 +39,7 @@ export interface BatcherOptions {
 export interface BatchedModel {
   readonly dataShape: readonly number[];
   readonly latentShape: readonly number[];
-  encode(batch: TensorLike, options?: BatchOptions): Promise<Encoding>;
+  encode(batch: TensorLike, options?: BatchOptions): Promise<{ mean: Tensor; logVariance: Tensor }>;
   decode(latents: TensorLike, options?: BatchOptions): Promise<Tensor>;
   reconstruct(batch: TensorLike, options?: BatchOptions): Promise<Tensor>;
 }
@@ -117,7 +117,10 @@ export class Batcher {
    *
    * @throws VaeError as Vae.encode() does, and ERR_VAE_BUSY where the queue is full.
    */
-  encode(batch: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Encoding> {
+  encode(
+    batch: TensorLike | LabelledArray,
+    options: RequestOptions = {},
+  ): Promise<{ mean: Tensor; logVariance: Tensor }> {
     return this.#submit('encode', batch, this.#model.dataShape, options) as Promise<Encoding>;
   }
 
