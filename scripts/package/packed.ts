@@ -31,7 +31,10 @@ export async function packInto(folder: string, options: PackOptions = {}): Promi
   } else {
     const prebuilds = join(stage, 'prebuilds', `${process.platform}-${process.arch}`);
     await mkdir(prebuilds, { recursive: true });
-    await cp(join(PACKAGE_ROOT, 'build', 'Release', 'node-vae.node'), join(prebuilds, 'node-vae.node'));
+    const addon = join(prebuilds, 'node-vae.node');
+    await cp(join(PACKAGE_ROOT, 'build', 'Release', 'node-vae.node'), addon);
+    // As prebuildify does with what is shipped.
+    if (process.platform === 'linux') await succeed(execute('strip', ['--strip-all', addon], { cwd: stage }));
   }
   const pack = await succeed(execute(npm, ['pack', '--json', '--ignore-scripts', '--silent'], { cwd: stage }));
   const [description] = JSON.parse(pack.stdout) as [{ filename: string; files: { path: string; size: number }[] }];
