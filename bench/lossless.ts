@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type CodecMeasurement, type Measured, measureCodec } from '../src/codec/index.js';
+import { type CodecMeasurement, type Measured, measureCodec } from '../src/codecs/index.js';
 import { readIdx } from '../src/data/index.js';
 import { mnistPath } from './lib/mnist.js';
 import { figure } from './lib/report.js';

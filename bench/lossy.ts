@@ -3,7 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp, { type Sharp } from 'sharp';
-import { LossyCodec, type Picture, PictureMetrics } from '../src/codec/index.js';
+import { LossyCodec, type Picture, PictureMetrics } from '../src/codecs/index.js';
 import { figureToPng, figureToSvg } from '../src/report/index.js';
 import { type Curve, type CurvePoint, rateDistortion, rateRatio } from './lib/rate-distortion.js';
 import { figure } from './lib/report.js';

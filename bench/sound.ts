@@ -4,7 +4,7 @@ import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { compress, decompress } from '../src/codec/index.js';
+import { compress, decompress } from '../src/codecs/index.js';
 import { figure } from './lib/report.js';
 import type { Bench, BenchCase, BenchResult, Metrics } from './lib/types.js';
 

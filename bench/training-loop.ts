@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import sharp from 'sharp';
 import { type Dataset, readImages, toDataset } from '../src/data/index.js';
 import { Vae, type VaeOptions } from '../src/index.js';
-import { MOST_BATCHES_AHEAD } from '../src/training/fit-loop.js';
+import { MOST_BATCHES_AHEAD } from '../src/training/loop/fit-loop.js';
 import type { History } from '../src/training/progress.js';
 import { readDigits } from './lib/mnist.js';
 import { breakdownTable, byteRows } from './lib/ours-training.js';

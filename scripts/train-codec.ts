@@ -10,9 +10,9 @@ import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { soundItems } from '../src/codec/index.js';
+import { soundItems } from '../src/codecs/index.js';
 import { readIdx } from '../src/data/index.js';
-import { Vae } from '../src/vae.js';
+import { Vae } from '../src/vae/vae.js';
 
 const images = (folder: () => string, epochs: number, data: string) =>
   ({

@@ -12,11 +12,11 @@ import { basename, extname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import sharp from 'sharp';
 import { decodeSafeTensors, encodeSafeTensors } from '../src/artifacts/safetensors.js';
-import { lossyConfigSchema } from '../src/codec/lossy/config.js';
-import { transformSpecs } from '../src/codec/lossy/lossy-model.js';
-import type { Picture } from '../src/codec/lossy/picture.js';
-import type { WeightsOf } from '../src/codec/lossy/quantise-hyper.js';
-import { trainLossy } from '../src/codec/lossy/train.js';
+import { lossyConfigSchema } from '../src/codecs/pictures/config.js';
+import { transformSpecs } from '../src/codecs/pictures/model-file.js';
+import type { Picture } from '../src/codecs/pictures/picture.js';
+import type { WeightsOf } from '../src/codecs/pictures/to-integers.js';
+import { trainLossy } from '../src/codecs/pictures/train.js';
 
 /** Steps between two saves of --keep. */
 const SAVE_STEPS = 500;

@@ -2,13 +2,13 @@
 // Usage: npx tsx scripts/write-config-schema.ts. A test says when it is out of date.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
-import { trainConfigJsonSchema } from '../src/train-config.js';
+import { trainConfigJsonSchema } from '../src/vae/train-config.js';
 
 const at = (path: string): string => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** Files whose schemas make up each section. */
 const SOURCES: Readonly<Record<string, readonly string[]>> = {
-  model: ['src/architectures/vae-network.ts', 'src/vae-options.ts'],
+  model: ['src/architectures/vae-network.ts', 'src/vae/options.ts'],
   fit: ['src/training/fit-options.ts'],
 };
 

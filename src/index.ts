@@ -19,7 +19,7 @@ export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts
 export type { ArtifactsManifest } from './artifacts/manifest.js';
 export { shippedModels } from './artifacts/model-source.js';
 export type { OptimizerConfig, OptimizerInput, OptimizerOptions } from './artifacts/optimizer-options.js';
-export * from './codec/index.js';
+export * from './codecs/index.js';
 export { VaeError, type VaeErrorCode, type VaeErrorOptions } from './core/errors.js';
 export type { Seed } from './core/seed.js';
 export type { ArrayWithShape, TensorLike } from './core/tensor.js';
@@ -30,16 +30,14 @@ export type { Rows } from './data/rows/rows.js';
 export type { NestedRow, NestedRows } from './data/stack.js';
 export type { BatchInput as DatasetBatch } from './data/to-dataset.js';
 export type { RebuiltVideo } from './data/video/rebuild.js';
-export type { Batcher, BatcherOptions, RequestOptions } from './inference/batcher.js';
-export { DeviceTensor } from './inference/device-tensor.js';
-export type { LabelledArray, LabelRows } from './inference/labels.js';
-export type { OnnxPair } from './inference/open-imported.js';
-export type { ProviderInput, ProviderName } from './inference/providers.js';
-export type { QuantizationReport } from './inference/quantization-report.js';
-export type { BatchInput } from './inference/rows.js';
-export type { DeviceEncoding, DeviceLatents } from './inference/run-on-device.js';
-export type { StreamItem, StreamOptions, VaeStream } from './inference/streams.js';
-export type { TilingInput } from './inference/tiling.js';
+export { DeviceTensor } from './inference/device/device-tensor.js';
+export type { DeviceEncoding, DeviceLatents } from './inference/device/run-on-device.js';
+export type { OnnxPair } from './inference/imported/open-imported.js';
+export type { QuantizationReport } from './inference/int8/quantization-report.js';
+export type { LabelledArray, LabelRows } from './inference/rows/labels.js';
+export type { BatchInput } from './inference/rows/rows.js';
+export type { TilingInput } from './inference/rows/tiling.js';
+export type { ProviderInput, ProviderName } from './inference/sessions/providers.js';
 export * from './latent/index.js';
 export { LIKELIHOOD_NAMES, type LikelihoodConfig, type LikelihoodInput } from './nn/likelihoods/index.js';
 export type { LikelihoodHead } from './nn/likelihoods/likelihood.js';
@@ -47,13 +45,15 @@ export { OBJECTIVE_NAMES, type ObjectiveConfig, type ObjectiveInput } from './nn
 export { POSTERIOR_NAMES, type PosteriorConfig, type PosteriorInput } from './nn/posteriors/index.js';
 export { PRIOR_NAMES, type PriorConfig, type PriorInput } from './nn/priors/index.js';
 export * from './report/index.js';
+export type { Batcher, BatcherOptions, RequestOptions } from './serving/batcher.js';
+export type { StreamItem, StreamOptions, VaeStream } from './serving/streams.js';
 export type { FitControl } from './training/control.js';
-export type { TrainingEstimate } from './training/estimate.js';
-export { fingerprintOf } from './training/fingerprint.js';
+export type { TrainingEstimate } from './training/estimate/estimate.js';
 export type { EstimateOptions, FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';
 export type { LoggedEvent, RunEnded, RunStarted } from './training/log/metrics-log.js';
 export { type MetricsLine, readMetrics } from './training/log/read-metrics.js';
+export type { Schedule, ScheduleFunction, ScheduleName, SchedulePoint } from './training/loop/schedules.js';
 export type {
   EpochProgress,
   FitProgress,
@@ -63,6 +63,7 @@ export type {
   Terms,
   WarningProgress,
 } from './training/progress.js';
+export { fingerprintOf } from './training/record/fingerprint.js';
 export {
   describeEnvironment,
   digestParameters,
@@ -73,8 +74,7 @@ export {
   type RunResult,
   readRunRecord,
   writeRunRecord,
-} from './training/run-record.js';
-export type { Schedule, ScheduleFunction, ScheduleName, SchedulePoint } from './training/schedules.js';
+} from './training/record/run-record.js';
 export {
   type OptimizerStepResult,
   type StepOptions,
@@ -82,15 +82,14 @@ export {
   TrainingSession,
   type TrainingSessionOptions,
 } from './training/training-session.js';
-export { Vae } from './vae.js';
 export {
   type ExportedNetwork,
   type ExportOptions,
   type ExportReport,
   exportModel,
-} from './vae-export.js';
-export { FIGURE_NAMES, type FigureName, type PlotOptions, plotModel, tableDeviations } from './vae-figures.js';
-export type { ResizeOptions } from './vae-files.js';
+} from './vae/export.js';
+export { FIGURE_NAMES, type FigureName, type PlotOptions, plotModel, tableDeviations } from './vae/figures.js';
+export type { RebuiltFile, ReconstructFileOptions } from './vae/files.js';
 export type {
   CallOptions,
   DecodeOptions,
@@ -112,6 +111,7 @@ export type {
   VaeOptions,
   VaeSessionOptions,
   WarmUpOptions,
-} from './vae-options.js';
-export type { RebuiltFile, ReconstructFileOptions } from './vae-rebuild.js';
-export { decodePicture, type EncodedPicture, encodePicture, type WholePictureOptions } from './vae-whole.js';
+} from './vae/options.js';
+export type { ResizeOptions } from './vae/resize.js';
+export { Vae } from './vae/vae.js';
+export { decodePicture, type EncodedPicture, encodePicture, type WholePictureOptions } from './vae/whole-pictures.js';

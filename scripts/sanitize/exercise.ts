@@ -2,11 +2,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Codec } from '../../src/codec/codec.js';
-import { trainLossy } from '../../src/codec/lossy/train.js';
-import { Vae } from '../../src/vae.js';
-import { drawing } from '../../test/codec/drawing.js';
-import { randomItems, randomSpec } from '../../test/codec/random-spec.js';
+import { Codec } from '../../src/codecs/lossless/codec.js';
+import { trainLossy } from '../../src/codecs/pictures/train.js';
+import { Vae } from '../../src/vae/vae.js';
+import { drawing } from '../../test/codecs/drawing.js';
+import { randomItems, randomSpec } from '../../test/codecs/random-spec.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'node-vae-exercise-'));
 const data = { data: Float32Array.from({ length: 800 }, (_, i) => (i % 13) / 13), shape: [100, 8] };

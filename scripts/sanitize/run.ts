@@ -21,7 +21,7 @@ const reports = mkdtempSync(join(tmpdir(), 'node-vae-sanitize-'));
 /** Everything that runs native code in this process, as vitest's filters: the addon is used all over these folders. */
 const NATIVE_TESTS = [
   'test/binding/',
-  'test/codec/',
+  'test/codecs/',
   'test/inference/',
   'test/training/',
   'test/latent/',
@@ -32,8 +32,8 @@ const NATIVE_TESTS = [
 /** Those in which threads meet: the rest runs the same native code once more on one thread. */
 const THREADED_TESTS = [
   'test/binding/',
-  'test/codec/codec',
-  'test/codec/lossy',
+  'test/codecs/codec',
+  'test/codecs/lossy',
   'test/inference/batcher',
   'test/inference/dense-network',
   'test/inference/dense-int8',

@@ -4,28 +4,28 @@ import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
 import type { TensorLike } from '../core/tensor.js';
 import { writeModel } from '../graph/index.js';
-import { type DeviceGraphKind, deviceGraph } from './device-graphs.js';
-import { DeviceTensor } from './device-tensor.js';
-import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './draw-latents.js';
-import { drawRuns, kindOf, scoreByImportance } from './importance.js';
-import { type InspectedLatents, inspectByEncoder, inspectByObjective } from './inspect-latents.js';
-import { type LabelRows, labelFeeds, rowLabels } from './labels.js';
-import type { Networks, SessionKind } from './networks.js';
-import { type ChosenProvider, chooseProvider, type ProviderInput } from './providers.js';
-import { type QuantizedNetworks, quantizeNetworks } from './quantize.js';
-import { type BatchInput, type RowReader, readRows, withMembers } from './rows.js';
-import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './run-networks.js';
+import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './bounds/draw-latents.js';
+import { drawRuns, kindOf, scoreByImportance } from './bounds/importance.js';
+import { type InspectedLatents, inspectByEncoder, inspectByObjective } from './bounds/inspect-latents.js';
+import { type ScoreRows, scoreByNetworks, scoreByObjective } from './bounds/score.js';
+import { type DeviceGraphKind, deviceGraph } from './device/device-graphs.js';
+import { DeviceTensor } from './device/device-tensor.js';
 import {
   type DeviceEncoding,
   type DeviceLatents,
   type DeviceWork,
   decodeOnDevice,
   encodeOnDevice,
-} from './run-on-device.js';
-import { type ScoreRows, scoreByNetworks, scoreByObjective } from './score.js';
-import { GraphSession } from './session.js';
-import { SessionPool } from './session-pool.js';
-import { type TilingInput, tiledNetworks } from './tiling.js';
+} from './device/run-on-device.js';
+import { type QuantizedNetworks, quantizeNetworks } from './int8/quantize.js';
+import type { Networks, SessionKind } from './networks.js';
+import { type LabelRows, labelFeeds, rowLabels } from './rows/labels.js';
+import { type BatchInput, type RowReader, readRows, withMembers } from './rows/rows.js';
+import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './rows/run-networks.js';
+import { type TilingInput, tiledNetworks } from './rows/tiling.js';
+import { type ChosenProvider, chooseProvider, type ProviderInput } from './sessions/providers.js';
+import { GraphSession } from './sessions/session.js';
+import { SessionPool } from './sessions/session-pool.js';
 
 export interface EngineOptions {
   readonly threads: number;

@@ -3,7 +3,7 @@ import type { SessionOptions } from '../binding/addon.js';
 import { VaeError } from '../core/errors.js';
 import type { Model } from '../graph/index.js';
 import type { NoiseSpec } from '../nn/noise.js';
-import type { GraphSession } from './session.js';
+import type { GraphSession } from './sessions/session.js';
 
 /** Element types a network may take and give. */
 export type FloatType = 'float32' | 'float16';

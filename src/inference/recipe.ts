@@ -13,8 +13,8 @@ import { elementCount } from '../core/dtype.js';
 import { lowerSlowOperators } from '../grad/lower.js';
 import { GraphBuilder, type Model, writeModel } from '../graph/index.js';
 import type { Networks, SessionKind } from './networks.js';
-import { FRACTIONS } from './rows.js';
-import { GraphSession } from './session.js';
+import { FRACTIONS } from './rows/rows.js';
+import { GraphSession } from './sessions/session.js';
 
 type MakeGraph = (vae: VaeNetwork, parameters: ParameterStore) => Model;
 

@@ -1,7 +1,7 @@
 /** What a callback can do with the run that calls it. */
 import { VaeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
-import type { LoopState } from './loop-state.js';
+import type { LoopState } from './loop/loop-state.js';
 
 /**
  * Given to `onProgress` with every event. What changes the run takes effect with the next batches. Step events

@@ -3,8 +3,8 @@ import { type OptimizerInput, optimizerSchema } from '../artifacts/optimizer-opt
 import type { InputOf } from '../core/options.js';
 import { seedSchema } from '../core/seed.js';
 import type { FitControl } from './control.js';
+import { type Schedule, scheduleSchema } from './loop/schedules.js';
 import type { FitProgress, History } from './progress.js';
-import { type Schedule, scheduleSchema } from './schedules.js';
 
 const signalSchema = z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal');
 

@@ -4,15 +4,15 @@ import type { Artifacts } from '../artifacts/generate.js';
 import { type ModelParts, saveModel } from '../artifacts/model-io.js';
 import type { NativeTrainingSession } from '../binding/addon.js';
 import { VaeError } from '../core/errors.js';
-import { Checkpointer } from './checkpointer.js';
 import { RunControl } from './control.js';
-import { type LoopHooks, type LoopInputs, runEpochs } from './fit-loop.js';
+import type { TrainModelOptions } from './fit.js';
 import type { MetricsLog, RunEnded } from './log/metrics-log.js';
-import type { LoopState } from './loop-state.js';
+import { type LoopHooks, type LoopInputs, runEpochs } from './loop/fit-loop.js';
+import type { LoopState } from './loop/loop-state.js';
 import type { FitProgress, History } from './progress.js';
-import type { RunDirectory } from './run-directory.js';
-import { restoreSnapshot, takeSnapshot } from './snapshot.js';
-import type { TrainModelOptions } from './train-model.js';
+import { Checkpointer } from './record/checkpointer.js';
+import type { RunDirectory } from './record/run-directory.js';
+import { restoreSnapshot, takeSnapshot } from './record/snapshot.js';
 
 /** A run that has to go back this often will not get better by halving its rate once more. */
 const MOST_ROLLBACKS = 8;

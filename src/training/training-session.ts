@@ -21,7 +21,7 @@ import { seedSchema } from '../core/seed.js';
 import { asDense, type TensorLike } from '../core/tensor.js';
 import { constantOf, GraphBuilder, type Model, readModel, writeModel } from '../graph/index.js';
 import { removeDeadNodes } from '../graph/passes/dead-nodes.js';
-import { type Schedule, type ScheduleFunction, scheduleFunction, scheduleSchema } from './schedules.js';
+import { type Schedule, type ScheduleFunction, scheduleFunction, scheduleSchema } from './loop/schedules.js';
 
 const optionsSchema = z.strictObject({
   /** Seed of dropout and other draws of the graph. Default 0. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createItemCodec } from '../../src/binding/coder.js';
 import { loadAddon } from '../../src/binding/index.js';
-import { randomItems, randomSpec } from '../codec/random-spec.js';
+import { randomItems, randomSpec } from '../codecs/random-spec.js';
 
 describe('the native item codec', () => {
   it('gives back what went in, for any number of items', async () => {

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { arrayHeader } from '../../src/codec/items/array-file.js';
+import { arrayHeader } from '../../src/codecs/lossless/array-file.js';
 import { writeNpy } from '../../src/index.js';
 import { digits } from '../support/digits.js';
 import { runCli } from './run-cli.js';

@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest';
 import type { DenseNetworkSpec, NativeTensor } from '../../src/binding/addon.js';
 import { loadAddon } from '../../src/binding/index.js';
 import { GraphBuilder, type Model, type Value, writeModel } from '../../src/graph/index.js';
-import { findDenseNetwork } from '../../src/inference/dense-network.js';
-import { quantizedInputs, quantizeModel } from '../../src/inference/quantize-graph.js';
+import { quantizedInputs, quantizeModel } from '../../src/inference/int8/quantize-graph.js';
+import { findDenseNetwork } from '../../src/inference/sessions/dense-network.js';
 
 const wave = (length: number, scale: number, phase: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => scale * Math.sin(i * 1.7 + phase));

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { DenseNetworkSpec, NativeTensor } from '../../src/binding/addon.js';
 import { loadAddon } from '../../src/binding/index.js';
 import { GraphBuilder, type Model, writeModel } from '../../src/graph/index.js';
-import { findDenseNetwork, readDenseNetwork } from '../../src/inference/dense-network.js';
+import { findDenseNetwork, readDenseNetwork } from '../../src/inference/sessions/dense-network.js';
 
 const wave = (length: number, scale: number, phase: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => scale * Math.sin(i * 1.7 + phase));

@@ -9,7 +9,7 @@ import { headOffsets, type LocalMixtureConfig } from '../../src/nn/likelihoods/l
 import { neighbourhood } from '../../src/nn/likelihoods/neighbours.js';
 import { sumPerExample } from '../../src/nn/reduce.js';
 import { type ParameterSpec, Scope } from '../../src/nn/scope.js';
-import { randomNumbers } from '../codec/random-spec.js';
+import { randomNumbers } from '../codecs/random-spec.js';
 
 const config: LocalMixtureConfig = {
   type: 'local-mixture',

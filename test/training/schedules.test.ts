@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { parseOptions } from '../../src/core/options.js';
-import { type Schedule, scheduleFunction, scheduleSchema } from '../../src/training/schedules.js';
+import { type Schedule, scheduleFunction, scheduleSchema } from '../../src/training/loop/schedules.js';
 
 /** Values at each of the steps of a run of `epochs` epochs. */
 function values(schedule: Schedule, steps = 101, epochs = 10, losses: number[] = []): number[] {

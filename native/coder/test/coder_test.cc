@@ -226,7 +226,7 @@ void TestLevels() {
 }
 
 // What the coder writes is part of the archive format: these numbers hold on every processor and
-// never change. Run under emulated processors by test/codec/processors.mjs.
+// never change. Run under emulated processors by test/codecs/processors.mjs.
 void TestGolden() {
   constexpr uint64_t kExpected[] = {
       0x3E8C1EE7CEEB4C1Au, 0xEA6C97A82126E85Fu, 0xEA98C87DCC6E20D2u,

@@ -1,0 +1,59 @@
+/** Where an archive's bytes lie: in memory or in a file. */
+import { type FileHandle, open } from 'node:fs/promises';
+import { VaeError } from '../core/errors.js';
+import { ioError } from '../core/files.js';
+import { damaged } from './format.js';
+
+export interface ByteSource {
+  readonly length: number;
+  /** Exactly `length` bytes from `offset`. */
+  read(offset: number, length: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export function memorySource(bytes: Uint8Array): ByteSource {
+  return {
+    length: bytes.length,
+    async read(offset, length) {
+      if (offset < 0 || offset + length > bytes.length) throw damaged(`it ends before byte ${offset + length}`);
+      return bytes.subarray(offset, offset + length);
+    },
+    async close() {},
+  };
+}
+
+export async function fileSource(path: string): Promise<ByteSource> {
+  try {
+    const file = await open(path, 'r');
+    const { size } = await file.stat();
+    return handleSource(file, size, path);
+  } catch (error) {
+    throw ioError(error, `opening ${path}`);
+  }
+}
+
+export function handleSource(file: FileHandle, length: number, path: string): ByteSource {
+  return {
+    length,
+    async read(offset, count) {
+      if (offset < 0 || offset + count > length) throw damaged(`it ends before byte ${offset + count}`);
+      const bytes = Buffer.alloc(count);
+      try {
+        for (let done = 0; done < count; ) {
+          const { bytesRead } = await file.read(bytes, done, count - done, offset + done);
+          if (bytesRead === 0) {
+            throw new VaeError(
+              'ERR_VAE_IO',
+              `Failed reading ${path}: it became shorter than the ${length} bytes it had.`,
+            );
+          }
+          done += bytesRead;
+        }
+      } catch (error) {
+        throw ioError(error, `reading ${path}`);
+      }
+      return bytes;
+    },
+    close: () => file.close(),
+  };
+}

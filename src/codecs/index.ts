@@ -1,0 +1,60 @@
+/// <reference types="node" preserve="true" />
+/** Compression with a VAE, without loss and with: `node-vae/codec`. */
+
+export type { ArchiveHeader, PictureArchiveHeader, SoundArchiveHeader } from '../archive/format.js';
+export {
+  type CompressInput,
+  type CompressOptions,
+  type CompressProgress,
+  type CompressResult,
+  compress,
+} from './compress.js';
+export {
+  type DecompressOptions,
+  type DecompressProgress,
+  type DecompressResult,
+  decompress,
+} from './decompress.js';
+export { Codec, type CodeOptions } from './lossless/codec.js';
+export { type CodecCandidate, codecObstacle } from './lossless/from-vae.js';
+export {
+  Archive,
+  type ArchiveItems,
+  type DamagedChunk,
+  type OpenArchiveOptions,
+  openArchive,
+} from './lossless/item-archive.js';
+export {
+  type CodecMeasurement,
+  type Measured,
+  type MeasureOptions,
+  measureCodec,
+  PEER_NAMES,
+} from './measure/measure.js';
+export { type CodecInput, type LossyCodecInput, shippedCodecs } from './models/find.js';
+export {
+  type CompressPicturesOptions,
+  type CompressPicturesResult,
+  compressPictures,
+  type PictureReport,
+  type PicturesInput,
+  type PicturesProgress,
+} from './pictures/compress.js';
+export type { LossyConfig } from './pictures/config.js';
+export {
+  LossyCodec,
+  type LossyCodecOptions,
+  type LossyEncodeOptions,
+} from './pictures/lossy-codec.js';
+export { PictureMetrics, type PictureQuality } from './pictures/metrics.js';
+export type { Picture } from './pictures/picture.js';
+export {
+  type NamedPicture,
+  type OpenPicturesOptions,
+  openPictures,
+  PictureArchive,
+} from './pictures/picture-archive.js';
+export { readPicture } from './pictures/read-picture.js';
+export { type LossyProgress, type TrainedLossy, type TrainLossyOptions, trainLossy } from './pictures/train.js';
+export { type SoundItemsOptions, soundItems } from './sound/items.js';
+export { type ArchivedSound, type OpenSoundsOptions, openSounds, SoundArchive } from './sound/sound-archive.js';

@@ -1,0 +1,164 @@
+/** A segment of a sound file to a record of an archive and back. */
+
+import {
+  brotli,
+  type ChunkItems,
+  checksumOf,
+  type EncodedRecord,
+  encodeNamesBlock,
+  inflate,
+} from '../../archive/chunk.js';
+import { damaged, encodeRecord, type Method, type RecordHeader } from '../../archive/format.js';
+import { readVarint, varint } from '../../archive/varint.js';
+import { VaeError } from '../../core/errors.js';
+import type { Codec } from '../lossless/codec.js';
+import { fromItems, itemCount, type SampleFormat, toItems } from './residuals.js';
+
+/** Bytes of a file that one segment holds; the last segment of a file may have fewer. */
+export const SEGMENT_BYTES = 1 << 18;
+/** More channels are kept as bytes. */
+export const MOST_CHANNELS = 8;
+const FALLBACK_QUALITY = 5;
+
+/** Where sound lies in the bytes of a segment. What stands before and after it are other bytes of the file. */
+export interface SoundPart extends SampleFormat {
+  readonly start: number;
+  readonly frames: number;
+}
+
+/** Which segment of which file: the name of the record's one item. */
+export interface SegmentName {
+  readonly file: string;
+  /** From 0. */
+  readonly index: number;
+  readonly count: number;
+}
+
+/** @throws VaeError ERR_VAE_SHAPE unless the codec's items are [width]. */
+export function widthOf(codec: Codec, where: string): number {
+  const [width, ...more] = codec.itemShape.filter((dim) => dim !== 1);
+  if (width !== undefined && more.length === 0) return width;
+  throw new VaeError(
+    'ERR_VAE_SHAPE',
+    `${where}: sound needs a codec model of sound, with items of shape [width]; this one's have ` +
+      `[${codec.itemShape.join(', ')}]. "sound-codec" comes with the package.`,
+  );
+}
+
+export function encodeSegmentName({ file, index, count }: SegmentName): string {
+  return `${index + 1}/${count} ${file}`;
+}
+
+/** @throws VaeError ERR_VAE_FORMAT */
+export function decodeSegmentName(name: string): SegmentName {
+  const [, index, count, file] = /^([1-9]\d{0,8})\/([1-9]\d{0,8}) (.+)$/s.exec(name) ?? [];
+  if (file === undefined || Number(index) > Number(count)) throw damaged('a part of a sound has no place in its file');
+  return { file, index: Number(index) - 1, count: Number(count) };
+}
+
+/** Codes a segment by the model, or by Brotli, or not at all: whichever is shortest. */
+export async function encodeSegment(
+  codec: Codec,
+  { items: bytes, names }: ChunkItems,
+  part: SoundPart | undefined,
+  { verify, signal }: { readonly verify: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<EncodedRecord> {
+  const [coded, general, block] = await Promise.all([
+    part === undefined ? undefined : encodeSound(codec, bytes, part, { verify, signal }),
+    brotli(bytes, FALLBACK_QUALITY),
+    encodeNamesBlock(names),
+  ]);
+  const candidates: [Method, Uint8Array][] = [
+    ...(coded === undefined ? [] : [['coded', coded] as [Method, Uint8Array]]),
+    ['brotli', general],
+    ['stored', bytes],
+  ];
+  const [method, data] = candidates.reduce((best, next) => (next[1].length < best[1].length ? next : best));
+  const header: RecordHeader = {
+    ...{ kind: 'chunk', method, items: 1, namesBytes: block.block.length, namesDecoded: block.decoded.length },
+    payloadBytes: block.block.length + data.length,
+    checksum: checksumOf(bytes, block.decoded),
+  };
+  return { header, bytes: Buffer.concat([encodeRecord(header), block.block, data]) };
+}
+
+/** The bytes of a segment, without its names. @throws VaeError ERR_VAE_FORMAT when they are not what the checksum says. */
+export async function decodeSegment(
+  codec: Codec | undefined,
+  record: RecordHeader,
+  payload: Uint8Array,
+  signal?: AbortSignal,
+): Promise<{ readonly bytes: Uint8Array; readonly names: Uint8Array }> {
+  const names =
+    record.namesBytes === 0
+      ? new Uint8Array(0)
+      : await inflate(payload.subarray(0, record.namesBytes), record.namesDecoded);
+  const data = payload.subarray(record.namesBytes);
+  const bytes = await (async () => {
+    if (record.method === 'stored') return data;
+    if (record.method === 'brotli') return inflate(data, SEGMENT_BYTES);
+    if (codec === undefined) throw damaged('a part of a sound needs a model');
+    return decodeSound(codec, data, signal);
+  })();
+  if (bytes.length > SEGMENT_BYTES) throw damaged(`a part of a sound has ${bytes.length} bytes`);
+  if (!Buffer.from(checksumOf(bytes, names)).equals(record.checksum)) {
+    throw damaged('decoded bytes do not have the checksum that was written with them');
+  }
+  return { bytes, names };
+}
+
+async function encodeSound(
+  codec: Codec,
+  bytes: Uint8Array,
+  part: SoundPart,
+  { verify, signal }: { readonly verify: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<Uint8Array> {
+  const { channels, bytesPerSample, start, frames } = part;
+  const width = widthOf(codec, 'compress()');
+  const end = start + frames * channels * bytesPerSample;
+  const samples = bytes.subarray(start, end);
+  const { items, bits } = await toItems(samples, part, width, signal);
+  if (verify && Buffer.compare(await fromItems({ items, bits }, frames, part, width, signal), samples) !== 0) {
+    throw new VaeError('ERR_VAE_RUNTIME', 'compress(): sound did not come out of its items as it went in.');
+  }
+  const edges = Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)]);
+  const packed = await brotli(edges);
+  const short = packed.length < edges.length;
+  const block = short ? packed : edges;
+  const numbers = [start, bytes.length - end, frames, block.length, bits.length].map(varint);
+  const coded = await codec.encode(items, { verify, ...(signal && { signal }) });
+  return Buffer.concat([Buffer.of(channels, bytesPerSample, short ? 1 : 0), ...numbers, block, bits, coded]);
+}
+
+async function decodeSound(codec: Codec, data: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+  const width = widthOf(codec, 'openSounds()');
+  const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+  const [channels, bytesPerSample, packed] = view;
+  if (channels === undefined || bytesPerSample === undefined || packed === undefined || packed > 1) {
+    throw damaged('a part of a sound ends too early');
+  }
+  if (channels < 1 || channels > MOST_CHANNELS || !isSampleSize(bytesPerSample)) {
+    throw damaged(`a part of a sound has ${channels} channels of ${bytesPerSample} bytes`);
+  }
+  const format: SampleFormat = { channels, bytesPerSample };
+  const cursor = { at: 3 };
+  const next = () => readVarint(view, cursor, view.length, 2 * SEGMENT_BYTES);
+  const [before, after, frames, blockBytes, bitBytes] = [next(), next(), next(), next(), next()] as const;
+  const soundBytes = frames * channels * bytesPerSample;
+  const items = itemCount(frames, format, width);
+  if (before + after + soundBytes > SEGMENT_BYTES || frames < 1) {
+    throw damaged('a part of a sound is longer than it can be');
+  }
+  const block = view.subarray(cursor.at, cursor.at + blockBytes);
+  const bits = view.subarray(cursor.at + blockBytes, cursor.at + blockBytes + bitBytes);
+  const edges = packed === 1 ? await inflate(block, before + after) : block;
+  if (edges.length !== before + after) throw damaged('what stands around a sound has another length than it says');
+  const rest = view.subarray(cursor.at + blockBytes + bitBytes);
+  const decoded = await codec.decode(rest, items, signal ? { signal } : {});
+  const samples = await fromItems({ items: decoded, bits }, frames, format, width, signal);
+  return Buffer.concat([edges.subarray(0, before), samples, edges.subarray(before)]);
+}
+
+export function isSampleSize(bytes: number): bytes is SampleFormat['bytesPerSample'] {
+  return bytes === 1 || bytes === 2 || bytes === 3;
+}

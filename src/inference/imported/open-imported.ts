@@ -1,0 +1,104 @@
+/** Opens pairs of ONNX files, and the autoencoders of diffusion models. */
+import type { DiffusionConfig, DiffusionFolder } from '../../artifacts/diffusion-layout.js';
+import { VaeError } from '../../core/errors.js';
+import { readModel, writeModel } from '../../graph/index.js';
+import { Engine, type EngineOptions } from '../engine.js';
+import type { ByteRange, LatentScaling } from '../networks.js';
+import { FRACTIONS } from '../rows/rows.js';
+import { describeNetworks, type ImportedSource, openImported } from './imported.js';
+import { isHalfPrecision, upcastModel } from './upcast.js';
+
+/** 8-bit values over [−1, 1], as diffusion models take them. */
+const SYMMETRIC: ByteRange = { scale: 2 / 255, offset: -1 };
+
+/** diffusers' clamp of the log-variance (DiagonalGaussianDistribution). */
+const LOG_VARIANCE_RANGE = [-30, 20] as const;
+
+/** diffusers' default of AutoencoderKL, for configs that were written without it. */
+const DEFAULT_SCALING = 0.18215;
+
+/** Two ONNX files. Names, types and ranks of inputs and outputs are found by themselves. */
+export interface OnnxPair {
+  /** Path of the encoder: one input, the data; outputs mean and log-variance, or both in one, or a latent. */
+  readonly encoder: string;
+  /** Path of the decoder: one input, the latent; an output of the data's form. */
+  readonly decoder: string;
+  /** Names of the encoder's outputs, where they cannot be told apart. */
+  readonly outputs?: { readonly mean: string; readonly logVariance: string } | undefined;
+  /** What 8-bit data stands for: [0, 1] (default) or [−1, 1]. */
+  readonly range?: 'unit' | 'symmetric';
+}
+
+export function openPair(pair: OnnxPair, options: EngineOptions): Promise<Engine> {
+  return open(
+    {
+      encoder: pair.encoder,
+      decoder: pair.decoder,
+      outputs: pair.outputs,
+      bytes: pair.range === 'symmetric' ? SYMMETRIC : FRACTIONS,
+      names: { encoder: pair.encoder, decoder: pair.decoder },
+    },
+    options,
+  );
+}
+
+export async function openDiffusion(
+  { encoder, decoder, config }: DiffusionFolder,
+  options: EngineOptions,
+): Promise<Engine> {
+  const { sample_size: size } = config;
+  const widened = async (path: string): Promise<string | Uint8Array> => {
+    if (!config.force_upcast) return path;
+    const model = await readModel(path);
+    return isHalfPrecision(model) ? writeModel(upcastModel(model)) : path;
+  };
+  return open(
+    {
+      encoder: await widened(encoder),
+      decoder: await widened(decoder),
+      scaling: latentScaling(config),
+      bytes: SYMMETRIC,
+      logVarianceRange: LOG_VARIANCE_RANGE,
+      tileSize: Array.isArray(size) ? Math.min(...size) : (size ?? undefined),
+      names: { encoder, decoder },
+    },
+    options,
+  );
+}
+
+/**
+ * Both networks are opened and held against each other.
+ *
+ * @throws VaeError ERR_VAE_GRAPH where they do not make a VAE, ERR_VAE_IO, ERR_VAE_FORMAT, ERR_VAE_BINDING.
+ */
+function open(source: ImportedSource, options: EngineOptions): Promise<Engine> {
+  return Engine.study(
+    (kind, session) => {
+      if (kind !== 'encoder' && kind !== 'decoder') {
+        throw new VaeError('ERR_VAE_GRAPH', `Imported networks have no ${kind} graph.`);
+      }
+      return openImported(source, kind, session);
+    },
+    options,
+    async (encoder, session) => {
+      const decoder = await openImported(source, 'decoder', session);
+      try {
+        return await describeNetworks(source, encoder, decoder);
+      } finally {
+        await decoder.close();
+      }
+    },
+  );
+}
+
+/** Latents as pipelines pass them on: (z − shift) · scale, by channel where the config has statistics. */
+function latentScaling(config: DiffusionConfig): LatentScaling {
+  const { latents_mean: mean, latents_std: std, shift_factor: shift } = config;
+  const scalesByDefault = std == null && (config['_class_name'] ?? 'AutoencoderKL') === 'AutoencoderKL';
+  const factor =
+    config.scaling_factor === undefined && scalesByDefault ? DEFAULT_SCALING : (config.scaling_factor ?? 1);
+  return {
+    scale: Float32Array.from(std ?? [1], (deviation) => factor / deviation),
+    shift: Float32Array.from(mean ?? [shift ?? 0]),
+  };
+}

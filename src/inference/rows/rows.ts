@@ -1,0 +1,238 @@
+/** Batches as users give them, seen as float32 rows for a graph. */
+import { BYTE_SCALE } from '../../architectures/input.js';
+import type { NativeTensor } from '../../binding/addon.js';
+import { elementCount, type TypedArray } from '../../core/dtype.js';
+import { VaeError } from '../../core/errors.js';
+import { firstNonFinite } from '../../core/finite.js';
+import { describeValue } from '../../core/options.js';
+import { asDense, isTensorLike, type TensorLike } from '../../core/tensor.js';
+import { Dataset } from '../../data/dataset.js';
+import type { ByteRange } from '../networks.js';
+import type { Feeds } from '../sessions/session.js';
+import type { LabelledArray } from './labels.js';
+
+/** What encode, reconstruct and score take: a batch of examples, or a whole dataset. */
+export type BatchInput = TensorLike | LabelledArray | Dataset;
+
+export interface RowReader {
+  readonly rows: number;
+  /** Shape of one row. */
+  readonly rowShape: readonly number[];
+  /** Rows `from` to `to` as float32 [to − from, ...shape]: borrowed where they lie in memory as float32. */
+  read(from: number, to: number): NativeTensor | Promise<NativeTensor>;
+  /**
+   * As read(), for rows that lie in memory as float32, but before anything looked at their values: the
+   * run has to. Absent where there are none.
+   */
+  readonly borrow?: ((from: number, to: number) => NativeTensor) | undefined;
+  /** @throws VaeError ERR_VAE_DATA for NaN or infinity in borrowed rows, the first of which is row `from`. */
+  readonly check?: ((rows: NativeTensor, from: number) => void) | undefined;
+  /** What else the graph is fed with these rows. */
+  readonly feeds?: ((from: number, to: number) => Feeds) | undefined;
+  /** One row as it is stored. */
+  stored(row: number): TypedArray | Promise<TypedArray>;
+  /** Copies part of what `stored` gave as float32: `count` elements from `at`, into `into` from `to`. */
+  convert(stored: TypedArray, at: number, count: number, into: Float32Array, to: number): void;
+}
+
+export interface RowOptions {
+  /** How 8-bit values are read. Default: as fractions of 255. */
+  readonly bytes?: ByteRange;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** 8-bit values as fractions of 255. */
+export const FRACTIONS: ByteRange = { scale: BYTE_SCALE, offset: 0 };
+
+/**
+ * Checks the shape of a batch and gives its rows piece by piece.
+ *
+ * @param shape of one row, −1 on an axis of any size.
+ * @throws VaeError ERR_VAE_SHAPE where rows have another shape, ERR_VAE_DATA for NaN, infinity or no rows.
+ */
+export function readRows(
+  input: BatchInput,
+  shape: readonly number[],
+  where: string,
+  { bytes = FRACTIONS, signal }: RowOptions = {},
+): RowReader {
+  if (input instanceof Dataset)
+    return new DatasetRows(input, checkRowShape(input.rowShape, shape, where), bytes, where, signal);
+  if (!isTensorLike(input)) {
+    throw new VaeError(
+      'ERR_VAE_SHAPE',
+      `${where}: expected a Tensor, { data, shape } or a Dataset, received ${describeValue(input)}.`,
+    );
+  }
+  const { data, dims } = asDense(input, where);
+  const rows = dims[0] ?? 0;
+  const rowShape = checkRowShape(dims.slice(1), shape, where);
+  if (rows === 0) throw new VaeError('ERR_VAE_DATA', `${where}: the batch is empty.`);
+  return data instanceof Float32Array
+    ? new FloatRows(data, rows, rowShape, bytes, where)
+    : new MemoryRows(data, rows, rowShape, bytes, where);
+}
+
+/** Rows one after another in memory. A class, since readers are made for every single request. */
+class MemoryRows<Data extends TypedArray = TypedArray> implements RowReader {
+  protected readonly width: number;
+
+  constructor(
+    protected readonly data: Data,
+    readonly rows: number,
+    readonly rowShape: readonly number[],
+    protected readonly bytes: ByteRange,
+    protected readonly where: string,
+  ) {
+    this.width = elementCount(rowShape);
+  }
+
+  read(from: number, to: number): NativeTensor {
+    return toFloat32(this.part(from, to), from, to, this.rowShape, this.bytes, this.where);
+  }
+
+  stored(row: number): TypedArray {
+    return this.part(row, row + 1);
+  }
+
+  convert(stored: TypedArray, at: number, count: number, into: Float32Array, to: number): void {
+    copyAsFloats(stored, at, count, into, to, byteTable(this.bytes), this.where);
+  }
+
+  /** The array itself where it is all of it: views take time to make. */
+  protected part(from: number, to: number): TypedArray {
+    if (from === 0 && to === this.rows) return this.data;
+    return this.data.subarray(from * this.width, to * this.width);
+  }
+}
+
+class FloatRows extends MemoryRows<Float32Array> {
+  borrow(from: number, to: number): NativeTensor {
+    return { dtype: 'float32', dims: [to - from, ...this.rowShape], data: this.part(from, to) };
+  }
+
+  check(rows: NativeTensor, from: number): void {
+    checkFinite(rows.data as Float32Array, from, this.width, this.where);
+  }
+}
+
+class DatasetRows implements RowReader {
+  readonly rows: number;
+
+  constructor(
+    private readonly data: Dataset,
+    readonly rowShape: readonly number[],
+    private readonly bytes: ByteRange,
+    private readonly where: string,
+    private readonly signal: AbortSignal | undefined,
+  ) {
+    this.rows = data.length;
+  }
+
+  async read(from: number, to: number): Promise<NativeTensor> {
+    const wanted = Uint32Array.from({ length: to - from }, (_, index) => from + index);
+    const data = await this.data.read(wanted, this.signal);
+    return toFloat32(data, from, to, this.rowShape, this.bytes, this.where);
+  }
+
+  stored(row: number): Promise<TypedArray> {
+    return this.data.read([row], this.signal);
+  }
+
+  convert(stored: TypedArray, at: number, count: number, into: Float32Array, to: number): void {
+    copyAsFloats(stored, at, count, into, to, byteTable(this.bytes), this.where);
+  }
+}
+
+/** The same rows with other members in place of theirs. */
+export function withMembers(reader: RowReader, members: Partial<RowReader>): RowReader {
+  return Object.assign(Object.create(reader) as RowReader, members);
+}
+
+/**
+ * Rows may come flattened where their shape is fixed; any other shape is refused.
+ *
+ * @returns the shape of a row.
+ */
+export function checkRowShape(
+  received: readonly number[],
+  expected: readonly number[],
+  where: string,
+): readonly number[] {
+  if (received.length === expected.length) {
+    const fits = received.every((dim, axis) => (expected[axis] === -1 ? dim > 0 : dim === expected[axis]));
+    if (fits) return received;
+  } else if (received.length === 1 && !expected.includes(-1) && received[0] === elementCount(expected)) {
+    return expected;
+  }
+  // A single channel may be left out, as files of grey pictures do.
+  if (expected[0] === 1 && received.length === expected.length - 1) {
+    return checkRowShape([1, ...received], expected, where);
+  }
+  const names = expected.map((dim) => (dim === -1 ? 'any' : dim)).join(', ');
+  throw new VaeError(
+    'ERR_VAE_SHAPE',
+    `${where}: expected shape [N, ${names}], received [N${received.map((dim) => `, ${dim}`).join('')}].`,
+  );
+}
+
+function toFloat32(
+  data: TypedArray,
+  from: number,
+  to: number,
+  shape: readonly number[],
+  bytes: ByteRange,
+  where: string,
+): NativeTensor {
+  let values: Float32Array;
+  if (data instanceof Float32Array) {
+    values = data;
+  } else {
+    values = new Float32Array(data.length);
+    copyAsFloats(data, 0, data.length, values, 0, byteTable(bytes), where);
+  }
+  if (!(data instanceof Uint8Array)) checkFinite(values, from, elementCount(shape), where);
+  return { dtype: 'float32', dims: [to - from, ...shape], data: values };
+}
+
+/** @throws VaeError ERR_VAE_DATA naming the row that holds NaN or infinity. */
+export function checkFinite(values: Float32Array, firstRow: number, width: number, where: string): void {
+  const bad = firstNonFinite(values);
+  if (bad < 0) return;
+  const row = firstRow + Math.floor(bad / width);
+  throw new VaeError('ERR_VAE_DATA', `${where}: row ${row} holds ${values[bad]}; every value must be a finite number.`);
+}
+
+const tables = new Map<string, Float32Array>();
+
+/** What each byte stands for; made once for each range. */
+function byteTable({ scale, offset }: ByteRange): Float32Array {
+  const key = `${scale},${offset}`;
+  let table = tables.get(key);
+  if (table === undefined) {
+    table = Float32Array.from({ length: 256 }, (_, byte) => Math.fround(byte * scale + offset));
+    tables.set(key, table);
+  }
+  return table;
+}
+
+function copyAsFloats(
+  from: TypedArray,
+  at: number,
+  count: number,
+  into: Float32Array,
+  to: number,
+  table: Float32Array,
+  where: string,
+): void {
+  if (from instanceof Float32Array || from instanceof Float64Array) {
+    into.set(count === from.length ? from : from.subarray(at, at + count), to);
+  } else if (from instanceof Uint8Array || from instanceof Uint8ClampedArray) {
+    for (let index = 0; index < count; index += 1) into[to + index] = table[from[at + index]!]!;
+  } else {
+    throw new VaeError(
+      'ERR_VAE_SHAPE',
+      `${where}: expected float32, float64 or uint8 values, received ${from.constructor.name}; convert it first.`,
+    );
+  }
+}

@@ -1,0 +1,269 @@
+/** One model for many concurrent requests. */
+import type { Tensor } from 'onnxruntime-common';
+import { z } from 'zod';
+import type { NativeTensor } from '../binding/addon.js';
+import { Lifetime } from '../core/disposal.js';
+import { elementCount } from '../core/dtype.js';
+import { parseOptions } from '../core/options.js';
+import { floatTensor, type TensorLike } from '../core/tensor.js';
+import type { Networks } from '../inference/networks.js';
+import { type LabelledArray, type LabelRows, rowLabels } from '../inference/rows/labels.js';
+import { readRows } from '../inference/rows/rows.js';
+import { BatchQueue } from './batch-queue.js';
+
+export const batcherSchema = z.strictObject({
+  maxBatch: z.int().positive().max(65_536).default(64),
+  maxDelayMs: z.number().min(0).max(60_000).default(0),
+  maxQueue: z.int().positive().default(1024),
+  concurrency: z.int().positive().max(64).default(1),
+});
+
+export interface BatcherOptions {
+  /** Rows of one run at most. Default 64. */
+  readonly maxBatch?: number;
+  /**
+   * How long a request waits for others while nothing runs; while something runs, requests gather by
+   * themselves. Default 0: for those of the same turn of the event loop.
+   */
+  readonly maxDelayMs?: number;
+  /** Rows that may wait; a request beyond is refused with ERR_VAE_BUSY. Default 1024. */
+  readonly maxQueue?: number;
+  /**
+   * Runs at once. Default 1: a run has all processors, and the JavaScript thread, which would only wait for
+   * it, helps. More can pay on machines of many processors.
+   */
+  readonly concurrency?: number;
+}
+
+/** What a batcher needs of a model: a Vae. */
+export interface BatchedModel {
+  readonly dataShape: readonly number[];
+  readonly latentShape: readonly number[];
+  encode(batch: TensorLike, options?: BatchOptions): Promise<{ mean: Tensor; logVariance: Tensor }>;
+  decode(latents: TensorLike, options?: BatchOptions): Promise<Tensor>;
+  reconstruct(batch: TensorLike, options?: BatchOptions): Promise<Tensor>;
+}
+
+interface BatchOptions {
+  readonly signal?: AbortSignal;
+  readonly labels?: Int32Array;
+}
+
+interface Encoding {
+  readonly mean: Tensor;
+  readonly logVariance: Tensor;
+}
+
+type Result = Encoding | Tensor;
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal;
+  /** For conditional models: the class number of the request's rows, or one for each. */
+  readonly labels?: LabelRows;
+}
+
+/** Bytes of a batch that are kept for the next one, at most. */
+const MOST_KEPT = 4 * 2 ** 20;
+
+type Operation = 'encode' | 'decode' | 'reconstruct';
+
+/** Rows of one request, float32. */
+interface Rows {
+  readonly data: Float32Array;
+  readonly rows: number;
+  readonly labels: Int32Array | undefined;
+}
+
+type Queue = BatchQueue<Rows, Result>;
+
+/**
+ * Gathers concurrent small requests into batches. Every request has its own result (in memory of its
+ * own), its own error and its own abort; a bad one does not spoil its neighbours. Data is borrowed: it
+ * must not change before the promise settles.
+ */
+export class Batcher {
+  readonly #model: BatchedModel;
+  readonly #networks: Pick<Networks, 'bytes' | 'classes'>;
+  readonly #options: z.output<typeof batcherSchema>;
+  readonly #release: () => Promise<void>;
+  readonly #lifetime = new Lifetime('Batcher');
+  /** By operation and, where data may have any, shape of a row. */
+  readonly #queues = new Map<string, Queue>();
+  readonly #open: boolean;
+
+  /** Inside use; see Vae.batcher(). */
+  constructor(
+    model: BatchedModel,
+    networks: Pick<Networks, 'bytes' | 'classes'>,
+    options: BatcherOptions,
+    release: () => Promise<void>,
+  ) {
+    this.#options = parseOptions(batcherSchema, options, 'batcher()');
+    this.#model = model;
+    this.#networks = networks;
+    this.#release = release;
+    this.#open = [...model.dataShape, ...model.latentShape].includes(-1);
+  }
+
+  /** Rows that wait, over all operations. */
+  get waiting(): number {
+    let rows = 0;
+    for (const queue of this.#queues.values()) rows += queue.rows;
+    return rows;
+  }
+
+  /**
+   * Like Vae.encode(), float32 or uint8 [n, ...data].
+   *
+   * @throws VaeError as Vae.encode() does, and ERR_VAE_BUSY where the queue is full.
+   */
+  encode(
+    batch: TensorLike | LabelledArray,
+    options: RequestOptions = {},
+  ): Promise<{ mean: Tensor; logVariance: Tensor }> {
+    return this.#submit('encode', batch, this.#model.dataShape, options) as Promise<Encoding>;
+  }
+
+  /** Like Vae.decode(), float32 [n, ...latent]. */
+  decode(latents: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Tensor> {
+    return this.#submit('decode', latents, this.#model.latentShape, options) as Promise<Tensor>;
+  }
+
+  /** Like Vae.reconstruct(), from the posterior's mean. */
+  reconstruct(batch: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Tensor> {
+    return this.#submit('reconstruct', batch, this.#model.dataShape, options) as Promise<Tensor>;
+  }
+
+  /** Resolves when no queue is full: for those who would rather wait than be refused. */
+  async room(): Promise<void> {
+    await Promise.all([...this.#queues.values()].map((queue) => queue.room()));
+  }
+
+  /** Refuses new requests, lets those that wait go through, and resolves when all have settled. Idempotent. */
+  close(): Promise<void> {
+    return this.#lifetime.close(async () => {
+      await Promise.all([...this.#queues.values()].map((queue) => queue.drain()));
+      await this.#release();
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #submit(operation: Operation, input: TensorLike, shape: readonly number[], options: RequestOptions): Promise<Result> {
+    try {
+      this.#lifetime.check();
+      const where = `batcher.${operation}()`;
+      const reader = readRows(input, shape, where, operation === 'decode' ? {} : { bytes: this.#networks.bytes });
+      const { rows } = reader;
+      const labels = rowLabels(this.#networks, options.labels, input, rows, where);
+      // In memory already: a TensorLike is never read asynchronously. The batch's run looks for NaN.
+      const taken = (reader.borrow === undefined ? reader.read(0, rows) : reader.borrow(0, rows)) as NativeTensor;
+      const request = { data: taken.data as Float32Array, rows, labels };
+      return this.#queue(operation, reader.rowShape).submit(request, rows, options.signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  #queue(operation: Operation, rowShape: readonly number[]): Queue {
+    const key = this.#open ? `${operation} ${rowShape.join(',')}` : operation;
+    const known = this.#queues.get(key);
+    if (known !== undefined) return known;
+    // Data of open sides may come in any number of shapes.
+    for (const [other, queue] of this.#queues) if (queue.idle) this.#queues.delete(other);
+    const room = new GatherRoom(this.#options.maxBatch, elementCount(rowShape));
+    const queue: Queue = new BatchQueue({
+      ...this.#options,
+      run: (requests, rows, signal) => this.#run(operation, requests, rows, rowShape, room, signal),
+    });
+    this.#queues.set(key, queue);
+    return queue;
+  }
+
+  async #run(
+    operation: Operation,
+    requests: readonly Rows[],
+    rows: number,
+    rowShape: readonly number[],
+    room: GatherRoom,
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Result[]> {
+    const data = requests.length === 1 ? requests[0]!.data : room.gather(requests, rows);
+    const batch = { data, shape: [rows, ...rowShape] };
+    const labels = gatherLabels(requests, rows);
+    const plain = signal === undefined && labels === undefined;
+    // A call without options needs no look at them.
+    const result = await (plain
+      ? this.#model[operation](batch)
+      : this.#model[operation](batch, { ...(signal && { signal }), ...(labels && { labels }) }));
+    if (requests.length === 1) return [result];
+    room.giveBack(data);
+    return share(requests, result);
+  }
+}
+
+/** Each request's rows of the results, in memory of their own. */
+function share(requests: readonly Rows[], result: Result): readonly Result[] {
+  if ('mean' in result) {
+    const means = slices(requests, result.mean);
+    const logVariances = slices(requests, result.logVariance);
+    return means.map((mean, index) => ({ mean, logVariance: logVariances[index]! }));
+  }
+  return slices(requests, result);
+}
+
+function slices(requests: readonly Rows[], { data, dims }: Tensor): Tensor[] {
+  const width = data.length / dims[0]!;
+  const row = dims.slice(1);
+  let at = 0;
+  return requests.map(({ rows }) => {
+    const from = at;
+    at += rows * width;
+    return floatTensor((data as Float32Array).slice(from, at), [rows, ...row]);
+  });
+}
+
+/** Memory in which requests are put together: kept for later batches, since fresh memory takes time to touch. */
+class GatherRoom {
+  readonly #spare: ArrayBuffer[] = [];
+  readonly #bytes: number;
+  readonly #width: number;
+
+  constructor(maxBatch: number, width: number) {
+    this.#width = width;
+    this.#bytes = 4 * maxBatch * width;
+  }
+
+  gather(requests: readonly Rows[], rows: number): Float32Array {
+    const length = rows * this.#width;
+    const kept = this.#bytes <= MOST_KEPT;
+    const all = kept
+      ? new Float32Array(this.#spare.pop() ?? new ArrayBuffer(this.#bytes), 0, length)
+      : new Float32Array(length);
+    let at = 0;
+    for (const { data } of requests) {
+      all.set(data, at);
+      at += data.length;
+    }
+    return all;
+  }
+
+  /** After a run that succeeded: one that failed may still be reading. */
+  giveBack({ buffer }: Float32Array): void {
+    if (buffer.byteLength === this.#bytes && this.#bytes <= MOST_KEPT) this.#spare.push(buffer as ArrayBuffer);
+  }
+}
+
+/** Either all requests have labels or none has. */
+function gatherLabels(requests: readonly Rows[], rows: number): Int32Array | undefined {
+  if (requests.length === 1 || requests[0]!.labels === undefined) return requests[0]!.labels;
+  const all = new Int32Array(rows);
+  let at = 0;
+  for (const { labels } of requests) {
+    all.set(labels!, at);
+    at += labels!.length;
+  }
+  return all;
+}

@@ -1,0 +1,150 @@
+/** Files through a model and back to files: pictures, tables, sound and video. */
+import { VaeError } from '../core/errors.js';
+import { type RebuildRows, type RebuiltSound, rebuildSound } from '../data/audio/rebuild.js';
+import { audioRowShape } from '../data/audio/recipe.js';
+import { cutTo, mirroredTo, psnrOf, readPicture } from '../data/image/rebuild.js';
+import type { ImageRecipe } from '../data/image/recipe.js';
+import { fillTable } from '../data/table/fill.js';
+import { layoutOf } from '../data/table/recipe.js';
+import { type RebuiltVideo, rebuildVideo } from '../data/video/rebuild.js';
+import { type VideoRecipe, videoRowShape } from '../data/video/recipe.js';
+import { type DelayedRows, temporalWindow } from '../data/video/temporal-window.js';
+import { writeImages } from '../report/images/write.js';
+import type { Vae } from './vae.js';
+import { strideOf } from './whole-pictures.js';
+
+export interface ReconstructFileOptions {
+  /** Sound: see AudioOptions. */
+  readonly acceptTruncated?: boolean;
+  /** Sound: bits of a sample of the file written; 32 are floats. Default 16. */
+  readonly bits?: 8 | 16 | 24 | 32;
+  /**
+   * Video, models of single frames: each frame is decoded from the weighted mean of the latents of so many frames around
+   * it, an odd number. More flickers less, and blurs what moves. Default 1: every frame by itself.
+   */
+  readonly window?: number;
+  readonly signal?: AbortSignal;
+}
+
+export type RebuiltFile =
+  | { readonly kind: 'image'; readonly width: number; readonly height: number; readonly psnr: number }
+  | { readonly kind: 'table'; readonly rows: number; readonly filled: number }
+  | ({ readonly kind: 'audio' } & RebuiltSound)
+  | ({ readonly kind: 'video' } & RebuiltVideo);
+
+/** Pictures with more pixels than this pass in tiles. */
+const MOST_PIXELS = 1 << 20;
+const TILE = 512;
+
+export async function reconstructFile(
+  vae: Vae,
+  input: string,
+  output: string,
+  { signal, window = 1, ...options }: ReconstructFileOptions,
+): Promise<RebuiltFile> {
+  const { recipe } = vae;
+  const call = signal ? { signal } : {};
+  const file = { path: input, name: input, folder: undefined };
+  const passRows =
+    (shape: readonly number[]): RebuildRows =>
+    async (rows, count) =>
+      (await vae.reconstruct({ data: rows, shape: [count, ...shape] }, call)).data as Float32Array;
+  switch (recipe?.kind) {
+    case 'image':
+      return rebuildImage(vae, input, output, recipe, signal);
+    case 'audio': {
+      const rebuilt = await rebuildSound(file, output, recipe, passRows(audioRowShape(recipe)), { ...options, signal });
+      return { kind: 'audio', ...rebuilt };
+    }
+    case 'video': {
+      const shape = videoRowShape(recipe);
+      if (window === 1) {
+        return { kind: 'video', ...(await rebuildVideo(file, output, recipe, passRows(shape), signal)) };
+      }
+      const { rebuild, finish } = frameWindow(vae, recipe, window, call);
+      return { kind: 'video', ...(await rebuildVideo(file, output, recipe, rebuild, signal, finish)) };
+    }
+    case 'table': {
+      const { width } = layoutOf(recipe);
+      const filled = await fillTable(input, output, recipe, passRows([width]), { signal });
+      return { kind: 'table', ...filled };
+    }
+    case undefined:
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        'reconstructFile(): this model was trained on arrays and does not know how files become rows; use reconstruct().',
+      );
+  }
+}
+
+/** @throws VaeError ERR_VAE_OPTION for a window that is no odd number, and for models of clips. */
+function frameWindow(
+  vae: Vae,
+  recipe: VideoRecipe,
+  window: number,
+  call: { readonly signal?: AbortSignal },
+): DelayedRows {
+  if (!Number.isInteger(window) || window < 1 || window % 2 === 0 || window > 255) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `reconstructFile(), window: expected an odd number of frames from 1 to 255, received ${window}.`,
+    );
+  }
+  if (recipe.frames !== 1) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `reconstructFile(), window: this model takes clips of ${recipe.frames} frames, which overlap by themselves; a window is ` +
+        'for models of single frames (trained with frames: 1).',
+    );
+  }
+  const frame = videoRowShape(recipe);
+  return temporalWindow(window, {
+    encode: async (data, count) =>
+      (await vae.encode({ data, shape: [count, ...frame] }, call)).mean.data as Float32Array,
+    decode: async (data, count) =>
+      (await vae.decode({ data, shape: [count, ...vae.latentShape] }, call)).data as Float32Array,
+  });
+}
+
+async function rebuildImage(
+  vae: Vae,
+  input: string,
+  output: string,
+  recipe: ImageRecipe,
+  signal: AbortSignal | undefined,
+): Promise<RebuiltFile> {
+  const call = signal ? { signal } : {};
+  if (!recipe.anySize) {
+    const data = await vae.read(input, call);
+    const original = await data.read([0], signal);
+    const rebuilt = await vae.reconstruct({ data: original, shape: [1, ...data.rowShape] }, call);
+    await writePicture(output, rebuilt.data as Float32Array, data.rowShape);
+    const psnr = psnrOf(original, rebuilt.data as Float32Array, recipe.depth === 16 ? 1 : 255, 1);
+    return { kind: 'image', width: recipe.width, height: recipe.height, psnr };
+  }
+  const picture = await readPicture(input, recipe, signal);
+  const { channels, height, width } = picture;
+  // A map of latents has a place for so many pixels of each side.
+  const padded = mirroredTo(strideOf(vae, recipe), picture);
+  const tiled = padded.height * padded.width > MOST_PIXELS;
+  await using sized = vae.resized(
+    tiled ? { height: TILE, width: TILE } : { height: padded.height, width: padded.width },
+  );
+  const rebuilt = await sized.reconstruct(
+    { data: padded.data, shape: [1, channels, padded.height, padded.width] },
+    { ...call, ...(tiled && { tiling: true }) },
+  );
+  const values = cutTo(picture, rebuilt.data as Float32Array, padded);
+  await writePicture(output, values, [channels, height, width]);
+  return { kind: 'image', width, height, psnr: psnrOf(picture.data, values, recipe.depth === 16 ? 1 : 255, 1) };
+}
+
+async function writePicture(path: string, data: Float32Array, shape: readonly number[]): Promise<void> {
+  if (!/\.png$/i.test(path)) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `Pictures are written as PNG: expected a path that ends in .png, received "${path}".`,
+    );
+  }
+  await writeImages(path, { data, shape: [1, ...shape] });
+}

@@ -1,0 +1,74 @@
+/** The ways to come by a model: from options, from files of this package, from files of others. */
+import { describeParameters } from '../architectures/graphs.js';
+import { latentDimOf, makeVaeNetwork } from '../architectures/vae-network.js';
+import { importOnnx } from '../artifacts/import-onnx.js';
+import { initialiseParameters } from '../artifacts/initialize.js';
+import { locateModel } from '../artifacts/locate.js';
+import { loadModel } from '../artifacts/model-io.js';
+import { parseOptions } from '../core/options.js';
+import { parseRecipe } from '../data/recipe.js';
+import { Engine } from '../inference/engine.js';
+import { type OnnxPair, openDiffusion, openPair } from '../inference/imported/open-imported.js';
+import { loadQuantized } from '../inference/int8/quantized-model.js';
+import { recipeNetworks } from '../inference/recipe.js';
+import {
+  createSchema,
+  type FromOnnxOptions,
+  fromOnnxSchema,
+  type LoadOptions,
+  loadSchema,
+  sourceSchema,
+  type VaeOptions,
+} from './options.js';
+import type { Origin } from './origin.js';
+
+/** What a Vae is made of. */
+export interface OpenedModel {
+  readonly origin: Origin;
+  readonly engine: Engine;
+}
+
+/** See Vae.create(). */
+export async function createModel(options: VaeOptions): Promise<OpenedModel> {
+  const { threads, provider, tiling, seed, ...model } = parseOptions(createSchema, options, 'Vae.create()');
+  const vae = makeVaeNetwork(model);
+  const parameters = initialiseParameters(describeParameters(vae), BigInt(seed));
+  const latentDim = latentDimOf(model);
+  const description = { ...model, latentDim, seed: String(seed), parameterCount: parameters.count };
+  const engine = await Engine.open(recipeNetworks(vae, parameters), { threads, provider, tiling });
+  return { origin: { parts: { description, vae, parameters, training: undefined } }, engine };
+}
+
+/** See Vae.load(). */
+export async function openModel(source: string | OnnxPair, options: LoadOptions): Promise<OpenedModel> {
+  const { build, ...setting } = parseOptions(loadSchema, options, 'Vae.load()');
+  const from = parseOptions(sourceSchema, source, 'Vae.load(), source');
+  if (typeof from !== 'string') {
+    const { encoder, decoder } = from;
+    return { origin: { imported: { type: 'imported', encoder, decoder } }, engine: await openPair(from, setting) };
+  }
+  const found = await locateModel(from);
+  if (found.kind === 'diffusion') {
+    const { encoder, decoder } = found;
+    return {
+      origin: { imported: { type: 'imported', encoder, decoder } },
+      engine: await openDiffusion(found, setting),
+    };
+  }
+  const quantized = await loadQuantized(found.directory);
+  if (quantized !== undefined) {
+    const { description, networks } = quantized;
+    return { origin: { frozen: description }, engine: await Engine.open(networks, setting) };
+  }
+  const parts = await loadModel(found.directory, build);
+  if (parts.description.data !== undefined) parseRecipe(parts.description.data, `${found.directory}, "data"`);
+  return { origin: { parts }, engine: await Engine.open(recipeNetworks(parts.vae, parts.parameters), setting) };
+}
+
+/** See Vae.fromOnnx(). */
+export async function importModel(options: FromOnnxOptions): Promise<OpenedModel> {
+  const { threads, provider, tiling, ...source } = parseOptions(fromOnnxSchema, options, 'Vae.fromOnnx()');
+  const parts = await importOnnx(source);
+  const engine = await Engine.open(recipeNetworks(parts.vae, parts.parameters), { threads, provider, tiling });
+  return { origin: { parts }, engine };
+}

