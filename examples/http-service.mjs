@@ -5,7 +5,7 @@
 import { parseArgs } from 'node:util';
 import Fastify from 'fastify';
 import { AnomalyDetector, readNpy, Vae } from 'node-vae';
-import { readPicture, writePicture } from './lib/pictures.mjs';
+import { decodePictureBytes, writePicture } from './lib/pictures.mjs';
 
 const { values: flags } = parseArgs({
   options: {
@@ -25,8 +25,22 @@ const detector = await AnomalyDetector.fit(vae, await readNpy(flags.normal), { q
 const batcher = vae.batcher({ maxBatch: 64, maxQueue: Number(flags['max-queue']) });
 let closing = false;
 
-const app = Fastify({ bodyLimit: 20 * 1024 * 1024, forceCloseConnections: 'idle' });
-app.addContentTypeParser(/^image\//, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
+// A client that is silent or slow does not hold its connection for ever, and shutting down has a deadline.
+const REQUEST_MS = Number(process.env.REQUEST_MS ?? 30_000);
+const SHUTDOWN_MS = Number(process.env.SHUTDOWN_MS ?? 10_000);
+const PICTURES = /^image\/(png|jpeg|webp|tiff|gif|avif)$/;
+
+const app = Fastify({
+  bodyLimit: 20 * 1024 * 1024,
+  forceCloseConnections: 'idle',
+  requestTimeout: REQUEST_MS,
+  connectionTimeout: REQUEST_MS,
+  keepAliveTimeout: 5_000,
+  http: { headersTimeout: Math.min(10_000, REQUEST_MS), connectionsCheckingInterval: 1_000 },
+});
+// Bodies are bytes and nothing else: text or JSON of a client must not become a path or an instruction.
+app.removeAllContentTypeParsers();
+app.addContentTypeParser(PICTURES, { parseAs: 'buffer' }, (_request, body, done) => done(null, body));
 
 // While closing, a client that keeps its connection is told to let go of it.
 app.addHook('onSend', async (_request, reply) => {
@@ -44,7 +58,7 @@ app.post('/pictures', async (request, reply) => {
   const { signal } = abort;
   let picture;
   try {
-    picture = await readPicture(request.body, vae.dataShape);
+    picture = await decodePictureBytes(request.body, vae.dataShape);
   } catch {
     return reply.code(415).send({ error: 'Send a picture as PNG, JPEG, WebP or TIFF, with its content type.' });
   }
@@ -69,11 +83,14 @@ app.setErrorHandler((error, _request, reply) => {
   return reply.code(error.statusCode ?? 500).send({ error: error.statusCode ? error.message : 'Internal error.' });
 });
 
-// Requests under way are answered, then everything is let go in the order it was made.
+// Not ready first, so that no more clients are sent here; requests under way are answered; what is not answered by the
+// deadline is cut off. Then everything is let go in the order it was made.
 async function close() {
   if (closing) return;
   closing = true;
+  const deadline = setTimeout(() => app.server.closeAllConnections(), SHUTDOWN_MS);
   await app.close();
+  clearTimeout(deadline);
   await batcher.close();
   await vae.close();
 }

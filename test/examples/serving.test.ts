@@ -2,6 +2,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -61,6 +62,10 @@ interface Service {
 }
 
 async function start(...more: string[]): Promise<Service> {
+  return startWith({}, ...more);
+}
+
+async function startWith(env: NodeJS.ProcessEnv, ...more: string[]): Promise<Service> {
   const args = [
     'examples/http-service.mjs',
     '--model',
@@ -71,7 +76,11 @@ async function start(...more: string[]): Promise<Service> {
     '0',
     ...more,
   ];
-  const child = spawn(process.execPath, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, ...env },
+  });
   let errors = '';
   child.stderr!.on('data', (text) => {
     errors += text;
@@ -144,6 +153,34 @@ describe('the HTTP service', () => {
     expect([health.status, await health.json()]).toEqual([200, { status: 'ok', waiting: 0 }]);
   });
 
+  it('takes nothing but the bytes of a picture: no path, no instruction, no drawing', async () => {
+    const there = join(folder, 'pictures', 'digit-003.png');
+    const drawing = '<svg xmlns="http://www.w3.org/2000/svg" width="28" height="28"><rect width="9" height="9"/></svg>';
+    const instruction = { create: { width: 28, height: 28, channels: 3, background: 'red' } };
+    const bodies: [string, string][] = [
+      ['text/plain', there],
+      ['text/plain; charset=utf-8', there],
+      ['application/json', JSON.stringify(there)],
+      ['application/json', JSON.stringify([there])],
+      ['application/json', JSON.stringify(instruction)],
+      ['application/json', JSON.stringify({ type: 'Buffer', data: [...(await png(3))] })],
+      ['application/x-www-form-urlencoded', `path=${there}`],
+      ['application/octet-stream', there],
+      ['image/svg+xml', drawing],
+      ['image/png', drawing],
+      ['image/jpeg', `<?xml version="1.0"?>${drawing}`],
+      ['image/png', there],
+      ['image/png', JSON.stringify(instruction)],
+      ['image/png', ''],
+      ['image/x-anything', there],
+    ];
+    for (const [type, body] of bodies) {
+      const response = await post(service.url, Buffer.from(body), type);
+      expect([type, body.slice(0, 20), response.status]).toEqual([type, body.slice(0, 20), 415]);
+      expect(await response.text()).not.toContain('latent');
+    }
+  });
+
   it('answers what is under way before it ends', async () => {
     const picture = await png(5);
     const requests = Promise.allSettled(Array.from({ length: 20 }, () => post(service.url, picture)));
@@ -159,6 +196,53 @@ describe('the HTTP service', () => {
     expect(await service.exit).toBe(0);
   });
 });
+
+it('ends although connections are silent and bodies never come', async () => {
+  const service = await startWith({ SHUTDOWN_MS: '500' });
+  const { hostname, port } = new URL(service.url);
+  const begin = (text: string) =>
+    new Promise<Socket>((resolve) => {
+      const socket = connect(Number(port), hostname, () => socket.write(text, () => resolve(socket)));
+      socket.on('error', () => undefined);
+    });
+  const sockets = await Promise.all([
+    begin(''),
+    begin('POST /pic'),
+    begin('POST /pictures HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 1000\r\n\r\nabc'),
+  ]);
+  // Until the service knows of them.
+  expect((await post(service.url, await png(1))).status).toBe(200);
+  const from = performance.now();
+  service.child.kill('SIGTERM');
+  expect(await service.exit).toBe(0);
+  expect(performance.now() - from).toBeLessThan(5000);
+  for (const socket of sockets) socket.destroy();
+}, 60_000);
+
+it('lets go of clients that are silent or slow', async () => {
+  const service = await startWith({ REQUEST_MS: '700' });
+  try {
+    const { hostname, port } = new URL(service.url);
+    const head = 'POST /pictures HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 1000\r\n\r\n';
+    for (const text of ['', 'POST /pic', head]) {
+      const ended = new Promise<void>((resolve) => {
+        const socket = connect(Number(port), hostname, () => socket.write(text));
+        // A byte now and then does not make it a living one.
+        const drip = setInterval(() => text === head && socket.write('x'), 200);
+        socket.on('error', () => undefined);
+        socket.resume().once('close', () => {
+          clearInterval(drip);
+          resolve();
+        });
+      });
+      await ended;
+    }
+    expect((await post(service.url, await png(1))).status).toBe(200);
+  } finally {
+    service.child.kill('SIGTERM');
+    await service.exit;
+  }
+}, 60_000);
 
 it('turns clients away when too many wait', async () => {
   const service = await start('--max-queue', '1');
