@@ -1,6 +1,7 @@
 // Registers what the addon exports; src/binding/addon.ts describes it.
 #include "binding/abort_flag.h"
 #include "binding/device_tensor.h"
+#include "binding/file_lock.h"
 #include "binding/inference_session.h"
 #include "binding/item_codec.h"
 #include "binding/latent_codec.h"
@@ -32,6 +33,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("createItemCodec", Napi::Function::New(env, ItemCodecWrap::Create, "createItemCodec"));
   state->latent_codec_class = Napi::Persistent(LatentCodecWrap::Define(env));
   exports.Set("createLatentCodec", Napi::Function::New(env, LatentCodecWrap::Create, "createLatentCodec"));
+  exports.Set("lockFile", Napi::Function::New(env, LockFile, "lockFile"));
   exports.Set("AbortFlag", abort_flag);
   exports.Set("random", MakeRandom(env));
   exports.Set("nativeBytes", Napi::Function::New(env, NativeBytes, "nativeBytes"));

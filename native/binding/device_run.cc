@@ -23,7 +23,7 @@ class InferenceSessionWrap::DeviceJob : public Job {
   void Prepare(Napi::Env env, napi_value feeds, napi_value outputs, napi_value abort);
 
   void Work(WorkerSlot& slot) override {
-    node_vae::RunOnDevice(native_->session(), request_, slot.run_options, abort_.get());
+    node_vae::RunOnDevice(native_->session(), request_, slot.run_options(), abort_.get());
   }
   napi_value Result(napi_env env) override;
   void Release(napi_env env) noexcept override {
@@ -115,9 +115,7 @@ Napi::Value InferenceSessionWrap::RunOnDevice(const Napi::CallbackInfo& info) {
   return GuardPromise(env, [&] {
     auto job = std::make_unique<DeviceJob>(*this);
     job->Prepare(env, info[0], info[1], info[2]);
-    napi_value promise = AddonState::Of(env).runs.Submit(std::move(job));
-    handle_.Begin(*this);
-    return promise;
+    return handle_.Start(*this, AddonState::Of(env).runs, std::move(job));
   });
 }
 

@@ -97,7 +97,7 @@ class InferenceSessionWrap::RunJob : public Job {
 
   void Work(WorkerSlot& slot) override {
     request_.busy_threads = busy_threads;
-    native_->Run(request_, slot.run_options, abort_.get());
+    native_->Run(request_, slot.run_options(), abort_.get());
   }
   napi_value Result(napi_env env) override;
   void Release(napi_env env) noexcept override {
@@ -205,9 +205,7 @@ Napi::Value InferenceSessionWrap::Run(const Napi::CallbackInfo& info) {
   return GuardPromise(env, [&] {
     auto job = std::make_unique<RunJob>(*this);
     job->Prepare(env, info[0], info[1], info[2], info[3].ToBoolean());
-    napi_value promise = AddonState::Of(env).runs.Submit(std::move(job));
-    handle_.Begin(*this);
-    return promise;
+    return handle_.Start(*this, AddonState::Of(env).runs, std::move(job));
   });
 }
 
@@ -226,7 +224,7 @@ class InferenceSessionWrap::PreparedJob : public Job {
 
   void Work(WorkerSlot& slot) override {
     request_.busy_threads = busy_threads;
-    native_->Run(request_, slot.run_options, abort_.get());
+    native_->Run(request_, slot.run_options(), abort_.get());
   }
   napi_value Result(napi_env env) override;
   void Release(napi_env env) noexcept override {
@@ -352,9 +350,7 @@ Napi::Value InferenceSessionWrap::RunPrepared(const Napi::CallbackInfo& info) {
     if (slot >= plans_.size() || plans_[slot] == nullptr || plans_[slot]->retired) return env.Undefined();
     auto job = std::make_unique<PreparedJob>(*this, plans_[slot]);
     if (!job->Prepare(env, info[1], caller_owned, info[3], info[4].ToBoolean())) return env.Undefined();
-    napi_value promise = AddonState::Of(env).runs.Submit(std::move(job));
-    handle_.Begin(*this);
-    return promise;
+    return handle_.Start(*this, AddonState::Of(env).runs, std::move(job));
   });
 }
 

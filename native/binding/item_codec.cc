@@ -11,7 +11,6 @@
 #include "binding/coder_values.h"
 #include "binding/convert.h"
 #include "coder/chunk_codec.h"
-#include "ort/runtime.h"
 
 namespace node_vae {
 namespace {
@@ -76,7 +75,6 @@ class ItemCodecWrap::LoadJob : public Job {
 Napi::Value ItemCodecWrap::Create(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Guard(env, [&] {
-    LoadedRuntime();  // the worker threads' slots hold run options
     if (!IsObject(env, info[0])) throw Error(code::kOption, "createItemCodec(spec): expected an object.");
     return Napi::Value(env, AddonState::Of(env).loads.Submit(std::make_unique<LoadJob>(env, info[0])));
   });
@@ -196,8 +194,7 @@ Napi::Value ItemCodecWrap::Encode(const Napi::CallbackInfo& info) {
   return Guard(env, [&] {
     auto job = std::make_unique<EncodeJob>(*this, env, info[0], ToCount(env, info[1], "encode(count)"),
                                            info[2].ToBoolean().Value(), AbortFlag::From(env, info[3]));
-    handle_.Begin(*this);
-    return Napi::Value(env, AddonState::Of(env).codings.Submit(std::move(job)));
+    return Napi::Value(env, handle_.Start(*this, AddonState::Of(env).codings, std::move(job)));
   });
 }
 
@@ -207,8 +204,7 @@ Napi::Value ItemCodecWrap::Decode(const Napi::CallbackInfo& info) {
   return Guard(env, [&] {
     auto job = std::make_unique<DecodeJob>(*this, env, info[0], ToCount(env, info[1], "decode(count)"),
                                            AbortFlag::From(env, info[2]));
-    handle_.Begin(*this);
-    return Napi::Value(env, AddonState::Of(env).codings.Submit(std::move(job)));
+    return Napi::Value(env, handle_.Start(*this, AddonState::Of(env).codings, std::move(job)));
   });
 }
 

@@ -6,7 +6,6 @@
 
 #include "binding/coder_values.h"
 #include "binding/kept.h"
-#include "ort/runtime.h"
 
 namespace node_vae {
 
@@ -64,7 +63,6 @@ class LatentCodecWrap::LoadJob : public Job {
 Napi::Value LatentCodecWrap::Create(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Guard(env, [&] {
-    LoadedRuntime();  // the worker threads' slots hold run options
     if (!IsObject(env, info[0])) throw Error(code::kOption, "createLatentCodec(spec): expected an object.");
     return Napi::Value(env, AddonState::Of(env).loads.Submit(std::make_unique<LoadJob>(env, info[0])));
   });
@@ -149,8 +147,7 @@ Napi::Value LatentCodecWrap::Encode(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Guard(env, [&] {
     auto job = std::make_unique<EncodeJob>(*this, env, info[0], info[1], info[2]);
-    handle_.Begin(*this);
-    return Napi::Value(env, AddonState::Of(env).codings.Submit(std::move(job)));
+    return Napi::Value(env, handle_.Start(*this, AddonState::Of(env).codings, std::move(job)));
   });
 }
 
@@ -159,8 +156,7 @@ Napi::Value LatentCodecWrap::Decode(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Guard(env, [&] {
     auto job = std::make_unique<DecodeJob>(*this, env, info[0], info[1]);
-    handle_.Begin(*this);
-    return Napi::Value(env, AddonState::Of(env).codings.Submit(std::move(job)));
+    return Napi::Value(env, handle_.Start(*this, AddonState::Of(env).codings, std::move(job)));
   });
 }
 

@@ -43,10 +43,12 @@ class SessionHandle {
     accounted_ = bytes;
   }
 
-  // Around every job: `self` is kept from collection while any is in flight.
+  // The one way to submit a job of this session: it is counted from before it is submitted until its
+  // Release() calls End(), which comes in whatever way it ends. `self` is kept from collection meanwhile.
   template <typename Wrapper>
-  void Begin(Wrapper& self) {
+  napi_value Start(Wrapper& self, Workers& workers, std::unique_ptr<Job> job) {
     if (in_flight_++ == 0) self.Ref();
+    return workers.Submit(std::move(job));
   }
   template <typename Wrapper>
   void End(Wrapper& self, napi_env env) noexcept {
@@ -83,12 +85,17 @@ class SessionHandle {
         : native_(std::move(native)), waiting_(std::move(waiting)), unloading_(std::move(unloading)) {}
     void Work(WorkerSlot&) override { native_.reset(); }
     napi_value Result(napi_env env) override {
-      *unloading_ = false;
       napi_value undefined;
       Check(env, napi_get_undefined(env, &undefined));
+      return undefined;
+    }
+    void Release(napi_env env) noexcept override {
+      native_.reset();
+      *unloading_ = false;
+      napi_value undefined;
+      if (napi_get_undefined(env, &undefined) != napi_ok) return;
       for (napi_deferred waiting : *waiting_) napi_resolve_deferred(env, waiting, undefined);
       waiting_->clear();
-      return undefined;
     }
 
    private:
@@ -97,11 +104,16 @@ class SessionHandle {
     std::shared_ptr<bool> unloading_;
   };
 
-  void Unload(napi_env env) {
+  void Unload(napi_env env) noexcept {
     Account(env, 0);
     *unloading_ = true;
-    AddonState::Of(env).loads.Submit(std::make_unique<UnloadJob>(std::move(native_), waiting_, unloading_));
+    auto job = std::make_unique<UnloadJob>(std::move(native_), waiting_, unloading_);
     native_ = nullptr;
+    try {
+      AddonState::Of(env).loads.Submit(std::move(job));
+    } catch (...) {
+      // No thread was to be had: it was unloaded here.
+    }
   }
 
   napi_env env_ = nullptr;

@@ -104,9 +104,7 @@ class TrainingSessionWrap::SessionJob : public Job {
 };
 
 napi_value TrainingSessionWrap::Submit(Napi::Env env, std::unique_ptr<SessionJob> job) {
-  napi_value promise = AddonState::Of(env).trainings.Submit(std::move(job));
-  handle_.Begin(*this);
-  return promise;
+  return handle_.Start(*this, AddonState::Of(env).trainings, std::move(job));
 }
 
 class TrainingSessionWrap::TrainJob : public SessionJob {
@@ -123,7 +121,7 @@ class TrainingSessionWrap::TrainJob : public SessionJob {
   }
 
   void Work(WorkerSlot& slot) override {
-    result_ = session_->Train(request_, slot.run_options, abort_.get(), slot.stop);
+    result_ = session_->Train(request_, slot.run_options(), abort_.get(), slot.stop);
   }
   napi_value Result(napi_env env) override { return FromTrainResult(env, result_, session_->config().scalars); }
 
@@ -150,7 +148,7 @@ class TrainingSessionWrap::EvalJob : public SessionJob {
   }
 
   void Work(WorkerSlot& slot) override {
-    results_ = session_->Evaluate(request_, slot.run_options, abort_.get(), slot.stop);
+    results_ = session_->Evaluate(request_, slot.run_options(), abort_.get(), slot.stop);
   }
   napi_value Result(napi_env env) override {
     auto object = Napi::Object::New(env);

@@ -34,6 +34,21 @@ void Relax() noexcept {
 
 }  // namespace
 
+Ort::RunOptions& WorkerSlot::run_options() {
+  std::lock_guard lock(mutex_);
+  if (!run_options_) {
+    run_options_.emplace();
+    if (stop.load()) run_options_->SetTerminate();
+  }
+  return *run_options_;
+}
+
+void WorkerSlot::Stop() noexcept {
+  std::lock_guard lock(mutex_);
+  stop.store(true, std::memory_order_release);
+  if (run_options_) Ort::Status(Ort::GetApi().RunOptionsSetTerminate(*run_options_));
+}
+
 Completions::Completions(napi_env env) : env_(env) {
   napi_value name = Napi::String::New(env, "node-vae");
   Check(env, napi_create_threadsafe_function(env, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, OnWake, &wake_));
@@ -153,8 +168,14 @@ void Workers::Grow() {
 }
 
 napi_value Workers::Submit(std::unique_ptr<Job> job) {
-  Grow();
-  napi_value promise = completions_.Expect(*job);
+  napi_value promise;
+  try {
+    Grow();
+    promise = completions_.Expect(*job);
+  } catch (...) {
+    job->Release(completions_.env());
+    throw;
+  }
   submitter_.store(job->helpable() ? CurrentProcessor() : -1, std::memory_order_relaxed);
   bool wake;
   {
@@ -220,10 +241,7 @@ void Workers::Stop() noexcept {
     waiting_.store(1, std::memory_order_release);  // ends spinning
   }
   wake_.notify_all();
-  for (const auto& slot : slots_) {
-    slot->stop.store(true, std::memory_order_release);
-    Ort::Status(Ort::GetApi().RunOptionsSetTerminate(slot->run_options));
-  }
+  for (const auto& slot : slots_) slot->Stop();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
 }

@@ -8,6 +8,7 @@
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <thread>
 #include <vector>
 
@@ -18,10 +19,19 @@
 namespace node_vae {
 
 // What one of our threads lends to the job it runs.
-struct WorkerSlot {
-  Ort::RunOptions run_options;
+class WorkerSlot {
+ public:
+  // Made when a job first asks for them: coding does without ONNX Runtime, which may not be there at all.
+  Ort::RunOptions& run_options();
+  // JavaScript thread: sets `stop` and ends a running call of ONNX Runtime.
+  void Stop() noexcept;
+
   // Set when the environment goes: long jobs stop at the next occasion.
   std::atomic<bool> stop{false};
+
+ private:
+  std::mutex mutex_;
+  std::optional<Ort::RunOptions> run_options_;  // guarded by mutex_
 };
 
 // Work for another thread whose result settles a promise. Made and finished on the JavaScript thread.
@@ -61,6 +71,7 @@ class Completions {
   Completions(const Completions&) = delete;
   Completions& operator=(const Completions&) = delete;
 
+  napi_env env() const noexcept { return env_; }
   // JavaScript thread: makes the promise of a job about to be submitted.
   napi_value Expect(Job& job);
   // Any thread.
@@ -101,7 +112,7 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
-  // JavaScript thread. Returns the promise.
+  // JavaScript thread. Returns the promise. Where it throws, the job was released before.
   napi_value Submit(std::unique_ptr<Job> job);
   // JavaScript thread. Ends running ONNX Runtime calls, drops waiting jobs, joins the threads.
   void Stop() noexcept;

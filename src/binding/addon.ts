@@ -356,6 +356,11 @@ export interface Addon {
   createTrainingSession(config: TrainingSessionConfig): Promise<NativeTrainingSession>;
   createItemCodec(spec: ItemCodecSpec): Promise<NativeItemCodec>;
   createLatentCodec(spec: LatentCodecSpec): Promise<NativeLatentCodec>;
+  /**
+   * Takes the advisory lock of an open file for as long as its descriptor is open, and no longer than the process
+   * lives: `held`; `taken` by another opening of the file; `unsupported` where the file system has no locks.
+   */
+  lockFile(descriptor: number): 'held' | 'taken' | 'unsupported';
   AbortFlag: new () => NativeAbortFlag;
   readonly random: NativeRandom;
   /** Bytes of native memory held by live sessions' own buffers, for tests of leaks. */

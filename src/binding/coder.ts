@@ -1,6 +1,6 @@
 /** The typed face of native/coder: items, or the latents of pictures, to bytes and back under an integer model. */
 import type { NativeAbortFlag } from './addon.js';
-import { loadAddon, loadRuntime } from './index.js';
+import { loadAddon } from './index.js';
 
 /** A fully connected layer in integers; native/coder/dense.h has the formula. */
 export interface IntegerLayer {
@@ -62,7 +62,6 @@ export interface NativeItemCodec {
 
 /** @throws VaeError ERR_VAE_FORMAT when the numbers do not make a model, or could overflow. */
 export async function createItemCodec(spec: ItemCodecSpec): Promise<NativeItemCodec> {
-  loadRuntime();
   return loadAddon().createItemCodec(spec);
 }
 
@@ -107,6 +106,5 @@ export interface NativeLatentCodec {
 
 /** @throws VaeError ERR_VAE_FORMAT when the numbers do not make a model, or could overflow. */
 export async function createLatentCodec(spec: LatentCodecSpec): Promise<NativeLatentCodec> {
-  loadRuntime();
   return loadAddon().createLatentCodec(spec);
 }
