@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp, { type Sharp } from 'sharp';
 import { LossyCodec, type Picture, PictureMetrics } from '../src/codecs/index.js';
+import { findFiles } from '../src/data/find-files.js';
 import { figureToPng, figureToSvg } from '../src/report/index.js';
 import { type Curve, type CurvePoint, rateDistortion, rateRatio } from './lib/rate-distortion.js';
 import { figure } from './lib/report.js';
@@ -158,12 +159,8 @@ function summaryOf(points: readonly CurvePoint[]): Metrics {
 
 async function filesOf(folder: string): Promise<string[]> {
   if (!existsSync(folder)) return [];
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && /\.(jpe?g|png)$/i.test(entry.name))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .filter((path) => !/screenshot/.test(path))
-    .sort();
+  const files = await findFiles([folder], { plural: 'photographs', endings: ['.jpg', '.jpeg', '.png'] });
+  return files.map(({ name }) => name).filter((path) => !/screenshot/.test(path));
 }
 
 /** Wallpapers are called by their size, and their folder by their name. */

@@ -7,20 +7,21 @@
  */
 import { createHash } from 'node:crypto';
 import { renameSync, writeFileSync } from 'node:fs';
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { basename, extname, join } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import sharp from 'sharp';
 import { decodeSafeTensors, encodeSafeTensors } from '../src/artifacts/safetensors.js';
 import { lossyConfigSchema } from '../src/codecs/pictures/config.js';
 import { transformSpecs } from '../src/codecs/pictures/model-file.js';
 import type { Picture } from '../src/codecs/pictures/picture.js';
 import type { WeightsOf } from '../src/codecs/pictures/to-integers.js';
 import { trainLossy } from '../src/codecs/pictures/train.js';
+import { findFiles } from '../src/data/find-files.js';
+import { PICTURES } from '../src/data/image/formats.js';
+import { decodePixels, readPictureHeader } from '../src/data/image/pixels.js';
 
 /** Steps between two saves of --keep. */
 const SAVE_STEPS = 500;
-const KINDS = new Set(['.jpg', '.jpeg', '.png', '.webp']);
 /** Longest sides that each photograph is made into: fine and coarse detail. */
 const LONGEST = [1280, 720];
 
@@ -50,18 +51,16 @@ const only = words(values.only);
 
 const pictures: Picture[] = [];
 let photographs = 0;
-for (const path of (await Promise.all(positionals.map(filesOf))).flat()) {
-  const name = basename(path);
-  if (heldOut.some((word) => path.includes(word)) || (only.length > 0 && !only.some((word) => path.includes(word))))
+for (const file of await findFiles(positionals, PICTURES)) {
+  const { name } = file;
+  if (heldOut.some((word) => name.includes(word)) || (only.length > 0 && !only.some((word) => name.includes(word))))
     continue;
-  const { width = 0, height = 0 } = await sharp(path).metadata();
+  const { width, height, grey } = await readPictureHeader(file);
   const sizes = LONGEST.filter((longest) => 2 * longest <= Math.max(width, height) + 2);
   if (sizes.length > 0) photographs += 1;
-  for (const longest of sizes) {
-    const image = sharp(path).rotate().flatten().toColourspace('srgb').resize(longest, longest, { fit: 'inside' });
-    const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-    if (info.channels !== 1 && info.channels !== 3) throw new Error(`${name} has ${info.channels} channels`);
-    pictures.push({ width: info.width, height: info.height, channels: info.channels, data });
+  for (const longestSide of sizes) {
+    const pixels = await decodePixels(file, { colour: grey ? 'grey' : 'rgb', longestSide });
+    pictures.push({ ...pixels, channels: grey ? 1 : 3, data: pixels.data as Uint8Array });
   }
 }
 console.log(`${photographs} photographs, ${pictures.length} pictures`);
@@ -115,15 +114,6 @@ const card = {
 await writeFile(join(values.out, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
 console.log(JSON.stringify(card, null, 2));
 await codec.close();
-
-async function filesOf(path: string): Promise<string[]> {
-  if (!(await stat(path)).isDirectory()) return [path];
-  const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries
-    .filter((entry) => entry.isFile() && KINDS.has(extname(entry.name).toLowerCase()))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-    .sort();
-}
 
 /** Writes the file beside its name and renames it, so that there is a whole one at any time. */
 function save(path: string, of: WeightsOf): void {

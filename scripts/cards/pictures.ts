@@ -1,5 +1,5 @@
 /** Originals, reconstructions and draws as PNG files: pictures, clips as strips of frames, waves as lines. */
-import sharp from 'sharp';
+import { decodePixels, encodePng } from '../../src/data/image/pixels.js';
 import type { ArrayWithShape } from '../../src/index.js';
 import { type Figure, figureToPng, priorSamples, reconstructions } from '../../src/report/index.js';
 
@@ -29,8 +29,9 @@ export async function drawSamples(kind: Kind, samples: ArrayWithShape): Promise<
 
 /** 64 colours are enough for these, and a repository need not hold more. */
 async function small(figure: Figure): Promise<Uint8Array> {
-  const png = await figureToPng(figure);
-  return sharp(png).resize({ width: 892 }).png({ palette: true, colours: 64, compressionLevel: 9 }).toBuffer();
+  const bytes = await figureToPng(figure);
+  const pixels = await decodePixels({ bytes, name: figure.id }, { colour: 'rgb', longestSide: 892 });
+  return encodePng({ ...pixels, data: pixels.data as Uint8Array }, { colours: 64, compressionLevel: 9 });
 }
 
 /** Clips [N, 1, frames, height, width] as pictures [N * frames, 1, height, width]. */

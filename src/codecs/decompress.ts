@@ -12,6 +12,7 @@ import { VaeError } from '../core/errors.js';
 import { ioError, makeFolder, writeFilesAtomically } from '../core/files.js';
 import { inOrder } from '../core/in-order.js';
 import { parseOptions } from '../core/options.js';
+import { fileAt } from '../data/find-files.js';
 import { arrayHeader } from './lossless/array-file.js';
 import { encodePng, readImage } from './lossless/image-files.js';
 import { type Archive, type ArchiveItems, type DamagedChunk, openArchive } from './lossless/item-archive.js';
@@ -253,7 +254,7 @@ async function imagesThere(
       const path = join(folder, ...checkName(name));
       const found = await lstat(path).catch(() => undefined);
       if (!found?.isFile()) return undefined;
-      const item = await readImage(path, itemShape).catch(() => undefined);
+      const item = await readImage(fileAt(path), itemShape).catch(() => undefined);
       if (item === undefined) return undefined;
       items.set(item, index * itemSize);
       keys.push(name.toLowerCase());

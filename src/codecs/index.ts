@@ -54,7 +54,7 @@ export {
   openPictures,
   PictureArchive,
 } from './pictures/picture-archive.js';
-export { readPicture } from './pictures/read-picture.js';
+export { readPicture, readPictureBytes } from './pictures/read-picture.js';
 export { type LossyProgress, type TrainedLossy, type TrainLossyOptions, trainLossy } from './pictures/train.js';
 export { type SoundItemsOptions, soundItems } from './sound/items.js';
 export { type ArchivedSound, type OpenSoundsOptions, openSounds, SoundArchive } from './sound/sound-archive.js';

@@ -1,6 +1,6 @@
 /** Finding data files: single files, folders with all below them, and globs. */
-import { readdir, readFile, stat } from 'node:fs/promises';
-import { extname, join, sep } from 'node:path';
+import { open, readdir, readFile, readlink, stat } from 'node:fs/promises';
+import { basename, extname, join, sep } from 'node:path';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 
@@ -11,6 +11,13 @@ export interface FoundFile {
   readonly name: string;
   /** First folder below the one that was given, where there is one. */
   readonly folder: string | undefined;
+  /** The path within the folder that was given, with `/` between its parts; of single files their name. */
+  readonly within: string;
+}
+
+/** A file that was named by its path. */
+export function fileAt(path: string): FoundFile {
+  return { path, name: path, folder: undefined, within: basename(path) };
 }
 
 /** The endings of the files of one kind, such as `.png`, in lower case. */
@@ -32,8 +39,8 @@ export function isGlob(path: string): boolean {
 
 /**
  * All files of these paths, in an order that does not depend on the file system. Of a folder,
- * those named like the kind; hidden files and folders are left out. A path with * ? [ ] { } that is no
- * file itself is a glob.
+ * those named like the kind, at whatever depth, also through links; hidden files and folders are left out. A path
+ * with * ? [ ] { } that is no file itself is a glob.
  *
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_DATA where nothing was found.
  */
@@ -47,6 +54,13 @@ export async function findFiles(paths: readonly string[], kind: FileKind, signal
   );
 }
 
+/** As findFiles(), whatever the files are called; none where there are none. */
+export async function listFiles(paths: readonly string[], signal?: AbortSignal): Promise<FoundFile[]> {
+  const found: FoundFile[] = [];
+  for (const path of paths) found.push(...(await expand(path, undefined, signal)));
+  return found;
+}
+
 /** The kind most files of a folder are of, at whatever depth, by their names; undefined where none is of any. */
 export async function kindOfFolder<K extends FileKind>(folder: string, kinds: readonly K[]): Promise<K | undefined> {
   const counts = new Map<K, number>();
@@ -58,17 +72,48 @@ export async function kindOfFolder<K extends FileKind>(folder: string, kinds: re
   return [...counts].sort((a, b) => b[1] - a[1])[0]?.[0];
 }
 
-/** The bytes of a picture file. */
+/** The bytes of a file. */
 export async function readFoundFile({ path, name }: FoundFile, signal?: AbortSignal): Promise<Buffer> {
   try {
     return await readFile(path, signal ? { signal } : {});
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
-    throw ioError(error, `reading ${name}`);
+    throw await readingError(error, path, name);
   }
 }
 
-async function expand(path: string, kind: FileKind, signal: AbortSignal | undefined): Promise<FoundFile[]> {
+/** The first bytes of a file, `count` at most. */
+export async function startOfFile({ path, name }: FoundFile, count: number): Promise<Uint8Array> {
+  try {
+    const file = await open(path, 'r');
+    try {
+      const bytes = new Uint8Array(count);
+      const { bytesRead } = await file.read(bytes, 0, count, 0);
+      return bytes.subarray(0, bytesRead);
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw await readingError(error, path, name);
+  }
+}
+
+/** A link that leads nowhere is bad data, which can be skipped; everything else is the disk's. */
+async function readingError(error: unknown, path: string | Buffer, name: string): Promise<VaeError> {
+  if ((error as NodeJS.ErrnoException).code === 'ENOENT') {
+    const target = await readlink(path).catch(() => undefined);
+    if (target !== undefined) {
+      return new VaeError(
+        'ERR_VAE_DATA',
+        `${name}: a link to "${target}", which is not there. Mend or remove it, or have such files skipped.`,
+        { cause: error },
+      );
+    }
+  }
+  return ioError(error, `reading ${name}`);
+}
+
+async function expand(path: string, kind: FileKind | undefined, signal: AbortSignal | undefined): Promise<FoundFile[]> {
   const info = await stat(path).catch((error: NodeJS.ErrnoException) => {
     if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
     throw ioError(error, `reading ${path}`);
@@ -78,7 +123,7 @@ async function expand(path: string, kind: FileKind, signal: AbortSignal | undefi
     for await (const file of walk(path, kind, signal)) files.push(file);
     return files.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   }
-  if (info) return [{ path, name: path, folder: undefined }];
+  if (info) return [fileAt(path)];
   if (!isGlob(path)) {
     throw new VaeError('ERR_VAE_IO', `There is no file or folder "${path}". Check the path to the data.`);
   }
@@ -88,15 +133,26 @@ async function expand(path: string, kind: FileKind, signal: AbortSignal | undefi
     expandDirectories: false,
     ...(signal && { signal }),
   });
-  return names.sort().map((name) => ({ path: name, name, folder: undefined }));
+  return names.sort().map(fileAt);
 }
 
-async function* walk(root: string, kind: FileKind, signal: AbortSignal | undefined): AsyncGenerator<FoundFile> {
-  const folders: { path: Buffer; name: string; first: string | undefined }[] = [
-    { path: Buffer.from(root), name: root, first: undefined },
-  ];
-  for (let folder = folders.shift(); folder; folder = folders.shift()) {
+interface Folder {
+  readonly path: Buffer;
+  readonly name: string;
+  readonly within: string;
+  /** Itself and those above it, by device and number: a link to one of them would go round for ever. */
+  readonly above: readonly string[];
+}
+
+async function* walk(
+  root: string,
+  kind: FileKind | undefined,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<FoundFile> {
+  const folders: Folder[] = [{ path: Buffer.from(root), name: root, within: '', above: [await identityOf(root)] }];
+  for (let folder = folders.pop(); folder; folder = folders.pop()) {
     signal?.throwIfAborted();
+    const { above } = folder;
     const entries = await readdir(folder.path, { withFileTypes: true, encoding: 'buffer' }).catch((error) => {
       throw ioError(error, `listing ${folder?.name}`);
     });
@@ -106,15 +162,22 @@ async function* walk(root: string, kind: FileKind, signal: AbortSignal | undefin
       if (text.startsWith('.')) continue;
       const path = Buffer.concat([folder.path, Buffer.from(sep), bytes]);
       const name = join(folder.name, text);
+      const within = folder.within === '' ? text : `${folder.within}/${text}`;
       const isFolder = entry.isSymbolicLink() ? await isDirectory(path) : entry.isDirectory();
       if (isFolder) {
-        // A link to a folder above would go round for ever.
-        if (!entry.isSymbolicLink()) folders.push({ path, name, first: folder.first ?? text });
-      } else if (namedLike(text, kind)) {
-        yield { path: isText(bytes) ? path.toString() : path, name, folder: folder.first };
+        const identity = await identityOf(path);
+        if (!above.includes(identity)) folders.push({ path, name, within, above: [...above, identity] });
+      } else if (kind === undefined || namedLike(text, kind)) {
+        const first = within.includes('/') ? within.slice(0, within.indexOf('/')) : undefined;
+        yield { path: isText(bytes) && isText(folder.path) ? path.toString() : path, name, folder: first, within };
       }
     }
   }
+}
+
+async function identityOf(path: string | Buffer): Promise<string> {
+  const { dev, ino } = await stat(path, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 async function isDirectory(path: Buffer): Promise<boolean> {

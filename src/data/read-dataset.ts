@@ -9,7 +9,8 @@ import type { Dataset } from './dataset.js';
 import { kindOfPath } from './files.js';
 import { type FileKind, isGlob, kindOfFolder, namedLike } from './find-files.js';
 import { looksLikeIdx, type ReadIdxOptions, readIdx, readIdxArray } from './idx/read.js';
-import { type ImageOptions, PICTURES, type ReadImagesOptions, readImages } from './image/read.js';
+import { PICTURE_FORMATS, PICTURES } from './image/formats.js';
+import { type ImageOptions, type ReadImagesOptions, readImages } from './image/read.js';
 import type { LabelsInput } from './labels.js';
 import { readNpy } from './npy/read.js';
 import { type DataRecipe, dataRecipeSchema } from './recipe.js';
@@ -205,7 +206,7 @@ const MAGIC: readonly (readonly [DataKind, RegExp])[] = [
   ['npy', /^\x93NUMPY/],
   ['audio', /^RIFF....WAVE/s],
   ['video', /^YUV4MPEG2 /],
-  ['image', /^(\xff\xd8\xff|\x89PNG\r\n|GIF8|RIFF....WEBP|II\*\0|MM\0\*)/s],
+  ...PICTURE_FORMATS.map(({ magic }) => ['image', magic] as const),
 ];
 
 async function kindOfBytes(path: string): Promise<DataKind | undefined> {

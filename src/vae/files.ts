@@ -2,6 +2,7 @@
 import { VaeError } from '../core/errors.js';
 import { type RebuildRows, type RebuiltSound, rebuildSound } from '../data/audio/rebuild.js';
 import { audioRowShape } from '../data/audio/recipe.js';
+import { fileAt } from '../data/find-files.js';
 import { cutTo, mirroredTo, psnrOf, readPicture } from '../data/image/rebuild.js';
 import type { ImageRecipe } from '../data/image/recipe.js';
 import { fillTable } from '../data/table/fill.js';
@@ -44,7 +45,7 @@ export async function reconstructFile(
 ): Promise<RebuiltFile> {
   const { recipe } = vae;
   const call = signal ? { signal } : {};
-  const file = { path: input, name: input, folder: undefined };
+  const file = fileAt(input);
   const passRows =
     (shape: readonly number[]): RebuildRows =>
     async (rows, count) =>

@@ -7,6 +7,7 @@ import { Fourier, inverseShortTimeFourier, shortTimeFourier } from '../../src/da
 import { SoundFramer, SoundJoiner } from '../../src/data/audio/frames.js';
 import { rebuildSound, writeSound } from '../../src/data/audio/rebuild.js';
 import { resampled, type SoundSource } from '../../src/data/audio/resample.js';
+import { fileAt } from '../../src/data/find-files.js';
 import { type AudioRecipe, readAudio, readDataset, SoundMeasure, WavFile, WavWriter } from '../../src/data/index.js';
 
 let folder: string;
@@ -34,7 +35,6 @@ async function writeWav(
   await writer.close();
 }
 
-const foundAt = (path: string) => ({ path, name: path, folder: undefined });
 const hasFfmpeg = (() => {
   try {
     execFileSync('ffmpeg', ['-version'], { stdio: 'ignore' });
@@ -309,7 +309,7 @@ describe('whole files through a model', () => {
         mean: 0,
         deviation: 0.25,
       };
-      const result = await rebuildSound(foundAt(at('in.wav')), at('out.wav'), recipe, async (rows) => rows);
+      const result = await rebuildSound(fileAt(at('in.wav')), at('out.wav'), recipe, async (rows) => rows);
       expect(result.snr).toBeGreaterThan(100);
       expect(result.spectralDistance).toBeLessThan(1e-4);
       expect(result.clipped).toBe(0);
@@ -344,7 +344,7 @@ describe('whole files through a model', () => {
     });
     const data = await readAudio(at('speech.wav'), { form: 'mel', bands: 80, fftSize: 512, overlap: 1024 });
     const recipe = data.recipe as AudioRecipe;
-    const result = await rebuildSound(foundAt(at('speech.wav')), at('back.wav'), recipe, async (rows) => rows);
+    const result = await rebuildSound(fileAt(at('speech.wav')), at('back.wav'), recipe, async (rows) => rows);
     // White noise of the same loudness stands at about 4, silence at 3.
     expect(result.spectralDistance).toBeLessThan(1.2);
     const wav = await WavFile.open(at('back.wav'));
@@ -371,7 +371,7 @@ describe('whole files through a model', () => {
     };
     const used: number[] = [];
     const result = await rebuildSound(
-      foundAt(path),
+      fileAt(path),
       at('hour-out.wav'),
       recipe,
       async (rows) => {

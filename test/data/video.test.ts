@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promi
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fileAt } from '../../src/data/find-files.js';
 import { type Dataset, readDataset, readVideo, type VideoRecipe } from '../../src/data/index.js';
 import { rebuildVideo, writeVideo } from '../../src/data/video/rebuild.js';
 import { Y4mFile, Y4mWriter } from '../../src/data/video/y4m.js';
@@ -36,8 +37,6 @@ async function clip(path: string, frames: number, { size = 16, grey = false } = 
   for (let index = 0; index < frames; index += 1) await writer.write(frame(index, size, grey ? 1 : 3));
   await writer.close();
 }
-
-const foundAt = (path: string) => ({ path, name: path, folder: undefined });
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'node-vae-video-'));
@@ -140,7 +139,7 @@ describe('whole videos through a model', () => {
   const recipe: VideoRecipe = { kind: 'video', height: 16, width: 16, colour: 'rgb', frames: 8, hop: 6, rate: [12, 1] };
 
   it('come out as they went in where clips do', async () => {
-    const result = await rebuildVideo(foundAt(at('clips/a/one.y4m')), at('out.y4m'), recipe, async (rows) => rows);
+    const result = await rebuildVideo(fileAt(at('clips/a/one.y4m')), at('out.y4m'), recipe, async (rows) => rows);
     expect(result).toMatchObject({ frames: 20, rows: 3 });
     expect(result.psnr).toBe(Number.POSITIVE_INFINITY);
     const [before, after] = [await readVideo(at('clips/a/one.y4m')), await readVideo(at('out.y4m'))];
@@ -151,7 +150,7 @@ describe('whole videos through a model', () => {
 
   it('fade from clip to clip where neighbours disagree', async () => {
     let row = 0;
-    await rebuildVideo(foundAt(at('clips/a/one.y4m')), at('fade.y4m'), recipe, async (rows, count) => {
+    await rebuildVideo(fileAt(at('clips/a/one.y4m')), at('fade.y4m'), recipe, async (rows, count) => {
       const out = new Float32Array(rows.length);
       for (let index = 0; index < count; index += 1, row += 1)
         out.fill(row % 2 === 0 ? 1 : 0, (index * rows.length) / count, ((index + 1) * rows.length) / count);
@@ -179,7 +178,7 @@ describe('whole videos through a model', () => {
   });
 
   it.skipIf(!hasFfmpeg)('go to and come from files that play everywhere', { timeout: 60_000 }, async () => {
-    await rebuildVideo(foundAt(at('clips/a/one.y4m')), at('out.mp4'), recipe, async (rows) => rows);
+    await rebuildVideo(fileAt(at('clips/a/one.y4m')), at('out.mp4'), recipe, async (rows) => rows);
     expect((await readFile(at('out.mp4'))).subarray(4, 8).toString()).toBe('ftyp');
     const back = await readVideo(at('out.mp4'));
     const original = await readVideo(at('clips/a/one.y4m'));

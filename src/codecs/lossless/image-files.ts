@@ -1,14 +1,13 @@
 /** Image files of one size, decoded to bytes, channels first. */
-import { readdir, stat } from 'node:fs/promises';
-import { basename, extname, join, relative, sep } from 'node:path';
+import { extname } from 'node:path';
 import { VaeError } from '../../core/errors.js';
-import { ioError } from '../../core/files.js';
+import { type FoundFile, findFiles, namedLike } from '../../data/find-files.js';
+import { PICTURES } from '../../data/image/formats.js';
+import { decodePixels, encodePng as encodePixels, fromPlanes } from '../../data/image/pixels.js';
 import { checkFits, type ItemSource } from './item-source.js';
 
-const EXTENSIONS = new Set(['.png', '.jpg', '.jpeg', '.webp', '.gif', '.tif', '.tiff', '.avif', '.bmp']);
-
 export function isImagePath(path: string): boolean {
-  return EXTENSIONS.has(extname(path).toLowerCase());
+  return namedLike(path, PICTURES);
 }
 
 /**
@@ -25,7 +24,7 @@ export async function openImages(paths: readonly string[], itemShape: readonly n
       const items = new Uint8Array(count * size);
       for (let index = 0; index < count; index += 1) {
         signal?.throwIfAborted();
-        items.set(await readImage(files[from + index]!.path, itemShape), index * size);
+        items.set(await readImage(files[from + index]!.file, itemShape), index * size);
       }
       return { items, count, names: files.slice(from, from + count).map(({ name }) => name) };
     },
@@ -38,16 +37,9 @@ export async function openImages(paths: readonly string[], itemShape: readonly n
  *
  * @throws VaeError ERR_VAE_DATA where there are none, or two would come out as one.
  */
-export async function imageFiles(paths: readonly string[]): Promise<{ path: string; name: string }[]> {
-  const files: { path: string; name: string }[] = [];
-  for (const path of paths) files.push(...(await filesOf(path)));
-  if (files.length === 0) {
-    throw new VaeError(
-      'ERR_VAE_DATA',
-      `${paths.join(', ')}: no images there. Known are ${[...EXTENSIONS].join(', ')}.`,
-    );
-  }
-  const names = files.map(({ name }) => `${name.slice(0, name.length - extname(name).length)}.png`);
+export async function imageFiles(paths: readonly string[]): Promise<{ file: FoundFile; name: string }[]> {
+  const files = await findFiles(paths, PICTURES);
+  const names = files.map(({ within }) => `${within.slice(0, within.length - extname(within).length)}.png`);
   const twice = names.find((name, index) => names.indexOf(name) !== index && names.length < 10_000);
   if (twice !== undefined || new Set(names).size !== names.length) {
     throw new VaeError(
@@ -55,7 +47,7 @@ export async function imageFiles(paths: readonly string[]): Promise<{ path: stri
       `Two images would come out as "${twice ?? 'the same file'}"; rename one of them.`,
     );
   }
-  return files.map(({ path }, index) => ({ path, name: names[index]! }));
+  return files.map((file, index) => ({ file, name: names[index]! }));
 }
 
 /** [channels, height, width] of an item that can be a picture. */
@@ -67,40 +59,16 @@ export function imageShape(itemShape: readonly number[]): [number, number, numbe
   return [channels!, height, width];
 }
 
-async function filesOf(path: string): Promise<{ path: string; name: string }[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [{ path, name: basename(path) }];
-    const entries = await readdir(path, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile() && isImagePath(entry.name))
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-      .sort()
-      .map((file) => ({ path: file, name: relative(path, file).split(sep).join('/') }));
-  } catch (error) {
-    throw ioError(error, `reading ${path}`);
-  }
-}
-
 /** Pixels of an image file, channels first. */
-export async function readImage(path: string, itemShape: readonly number[]): Promise<Uint8Array> {
-  const { default: sharp } = await import('sharp');
-  let decoded: { data: Buffer; info: { width: number; height: number; channels: number } };
-  try {
-    const image = sharp(path);
-    const { depth } = await image.metadata();
-    if (depth !== 'uchar')
-      throw new VaeError('ERR_VAE_DATA', `${path} has pixels of type ${depth}; codecs are for 8 bits.`);
-    decoded = await image.raw().toBuffer({ resolveWithObject: true });
-  } catch (cause) {
-    if (cause instanceof VaeError) throw cause;
-    throw new VaeError('ERR_VAE_FORMAT', `${path} could not be read as an image: ${(cause as Error).message}.`, {
-      cause,
-    });
+export async function readImage(file: FoundFile, itemShape: readonly number[]): Promise<Uint8Array> {
+  const { name } = file;
+  const { width, height, channels: stored, data } = await decodePixels(file, { colour: 'stored' });
+  if (!(data instanceof Uint8Array)) {
+    throw new VaeError('ERR_VAE_DATA', `${name} has 16 bits a channel; codecs are for 8 bits.`);
   }
-  const { width, height } = decoded.info;
   const [channels] = imageShape(itemShape);
-  checkFits([channels, height, width], itemShape, path);
-  return toPlanes(decoded.data, decoded.info.channels, channels, path);
+  checkFits([channels, height, width], itemShape, name);
+  return toPlanes(data, stored, channels, name);
 }
 
 /**
@@ -134,14 +102,7 @@ function toPlanes(data: Uint8Array, stored: number, channels: number, path: stri
 }
 
 /** A PNG of one item. */
-export async function encodePng(item: Uint8Array, itemShape: readonly number[]): Promise<Buffer> {
-  const { default: sharp } = await import('sharp');
+export function encodePng(item: Uint8Array, itemShape: readonly number[]): Promise<Buffer> {
   const [channels, height, width] = imageShape(itemShape);
-  const pixels = height * width;
-  const data = new Uint8Array(item.length);
-  for (let channel = 0; channel < channels; channel += 1) {
-    for (let pixel = 0; pixel < pixels; pixel += 1) data[pixel * channels + channel] = item[channel * pixels + pixel]!;
-  }
-  const image = sharp(data, { raw: { width, height, channels: channels as 1 | 3 | 4 } });
-  return (channels === 1 ? image.toColourspace('b-w') : image).png().toBuffer();
+  return encodePixels({ data: fromPlanes(item, channels), width, height, channels: channels as 1 | 3 | 4 });
 }

@@ -1,10 +1,11 @@
-/** Other lossless compressors on the same items: of Node, of sharp, and programs where installed. */
+/** Other lossless compressors on the same items: of Node, WebP, and programs where installed. */
 import { spawn } from 'node:child_process';
 import { access, constants as fsConstants, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
+import { decodePixels, encodeLosslessWebp } from '../../data/image/pixels.js';
 import { imageShape } from '../lossless/image-files.js';
 
 export interface PeerInput {
@@ -85,20 +86,17 @@ const webp: Peer = {
   name: 'WebP lossless',
   obstacle: async (input) => noPicture(input),
   async compress(input) {
-    const { default: sharp } = await import('sharp');
     const { data, width, height, channels } = toPicture(input);
-    return sharp(data, { raw: { width, height, channels: channels as 1 | 3 }, limitInputPixels: false })
-      .webp({ lossless: true, effort: 6 })
-      .toBuffer();
+    return encodeLosslessWebp({ data, width, height, channels: channels as 1 | 3 });
   },
   async decompress(bytes, input) {
-    const { default: sharp } = await import('sharp');
-    const { data, info } = await sharp(bytes, { limitInputPixels: false }).raw().toBuffer({ resolveWithObject: true });
+    const pixels = await decodePixels({ bytes, name: 'WebP' }, { colour: 'stored', maxPixels: Infinity });
+    const data = pixels.data as Uint8Array;
     const { channels } = mosaicOf(input);
     // WebP has no grey: one of the three equal colours is what went in.
-    if (info.channels === channels) return fromPicture(data, input);
-    const grey = Buffer.alloc(data.length / info.channels);
-    for (let i = 0; i < grey.length; i += 1) grey[i] = data[i * info.channels]!;
+    if (pixels.channels === channels) return fromPicture(data, input);
+    const grey = Buffer.alloc(data.length / pixels.channels);
+    for (let i = 0; i < grey.length; i += 1) grey[i] = data[i * pixels.channels]!;
     return fromPicture(grey, input);
   },
 };

@@ -12,7 +12,7 @@ import type { LossyCodec } from './lossy-codec.js';
 import { PictureMetrics } from './metrics.js';
 import { MOST_QUALITY, type Picture } from './picture.js';
 import type { NamedPicture } from './picture-archive.js';
-import { readPicture } from './read-picture.js';
+import { decodeOpaque } from './read-picture.js';
 
 /** Pictures of a chunk: what is decoded to get at one of them. */
 const MOST_CHUNK_PICTURES = 16;
@@ -131,7 +131,7 @@ async function sourcesOf(input: PicturesInput): Promise<Source[]> {
   }
   if (all.every((each) => typeof each === 'string')) {
     const files = await imageFiles(all);
-    return files.map(({ path, name }) => ({ name, read: () => readPicture(path) }));
+    return files.map(({ file, name }) => ({ name, read: () => decodeOpaque(file) }));
   }
   return (all as readonly (Picture | NamedPicture)[]).map((picture, index) => ({
     name: 'name' in picture ? picture.name : `${String(index).padStart(6, '0')}.png`,

@@ -1,41 +1,62 @@
 /** Picture files, and pictures as PNG. */
 import { VaeError } from '../../core/errors.js';
+import { fileAt } from '../../data/find-files.js';
+import { decodePixels, encodePng, type PictureSource, type Pixels } from '../../data/image/pixels.js';
 import type { Picture } from './picture.js';
 
 /**
  * An 8-bit grey or colour picture, turned as its EXIF says.
  *
  * @throws VaeError ERR_VAE_FORMAT for what is no picture, ERR_VAE_DATA for more than 8 bits or
- *   transparent parts.
+ *   transparent parts, or for one that is too large to be decoded.
  */
 export async function readPicture(path: string): Promise<Picture> {
-  const { default: sharp } = await import('sharp');
-  try {
-    const image = sharp(path);
-    const { depth, hasAlpha, space } = await image.metadata();
-    if (depth !== 'uchar') {
-      throw new VaeError('ERR_VAE_DATA', `${path} has pixels of type ${depth}; lossy compression is for 8 bits.`);
-    }
-    if (hasAlpha && !(await image.stats()).isOpaque) {
-      throw new VaeError('ERR_VAE_DATA', `${path} has transparent parts, which lossy compression does not keep.`);
-    }
-    const grey = space === 'b-w';
-    const plain = image
-      .rotate()
-      .removeAlpha()
-      .toColourspace(grey ? 'b-w' : 'srgb');
-    const { data, info } = await plain.raw().toBuffer({ resolveWithObject: true });
-    return { width: info.width, height: info.height, channels: info.channels === 1 ? 1 : 3, data };
-  } catch (cause) {
-    if (cause instanceof VaeError) throw cause;
-    throw new VaeError('ERR_VAE_FORMAT', `${path} could not be read as an image: ${(cause as Error).message}.`, {
-      cause,
-    });
+  if (typeof path !== 'string') {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      'readPicture(): expected a path; the bytes of a picture file go to readPictureBytes().',
+    );
   }
+  return decodeOpaque(fileAt(path));
 }
 
-export async function pictureToPng({ data, width, height, channels }: Picture): Promise<Buffer> {
-  const { default: sharp } = await import('sharp');
-  const image = sharp(data, { raw: { width, height, channels } });
-  return (channels === 1 ? image.toColourspace('b-w') : image).png().toBuffer();
+/**
+ * As readPicture(), of the bytes of a picture file.
+ *
+ * @param bytes a whole file, such as an upload; not changed, not kept.
+ */
+export async function readPictureBytes(bytes: Uint8Array): Promise<Picture> {
+  if (!(bytes instanceof Uint8Array)) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      'readPictureBytes(): expected the bytes of a picture file as Uint8Array; a path goes to readPicture().',
+    );
+  }
+  return decodeOpaque({ bytes, name: 'readPictureBytes()' });
+}
+
+/** @throws VaeError as readPicture(). */
+export async function decodeOpaque(source: PictureSource): Promise<Picture> {
+  const { width, height, channels, data } = await decodePixels(source, { colour: 'stored' });
+  if (!(data instanceof Uint8Array)) {
+    throw new VaeError('ERR_VAE_DATA', `${source.name} has 16 bits a channel; lossy compression is for 8 bits.`);
+  }
+  if (channels === 1 || channels === 3) return { width, height, channels, data };
+  return { width, height, channels: channels === 2 ? 1 : 3, data: withoutAlpha(data, channels, source.name) };
+}
+
+function withoutAlpha(data: Uint8Array, channels: Pixels['channels'], name: string): Uint8Array {
+  const kept = channels - 1;
+  const out = new Uint8Array((data.length / channels) * kept);
+  for (let from = 0, to = 0; from < data.length; from += channels) {
+    if (data[from + kept] !== 255) {
+      throw new VaeError('ERR_VAE_DATA', `${name} has transparent parts, which lossy compression does not keep.`);
+    }
+    for (let channel = 0; channel < kept; channel += 1) out[to++] = data[from + channel]!;
+  }
+  return out;
+}
+
+export function pictureToPng(picture: Picture): Promise<Buffer> {
+  return encodePng(picture);
 }

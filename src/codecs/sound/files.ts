@@ -1,10 +1,10 @@
 /** WAV files, part after part, as what compress() reads. */
-import { open, readdir, stat } from 'node:fs/promises';
-import { basename, extname, join, relative, sep } from 'node:path';
+import { open, stat } from 'node:fs/promises';
 import { handleSource } from '../../archive/bytes.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { WavFile } from '../../data/audio/wav.js';
+import { type FileKind, listFiles, namedLike } from '../../data/find-files.js';
 import { isImagePath } from '../lossless/image-files.js';
 import type { SoundSource } from '../lossless/item-source.js';
 import {
@@ -16,7 +16,7 @@ import {
   type SoundPart,
 } from './segment.js';
 
-const EXTENSIONS = new Set(['.wav', '.wave']);
+const WAVS: FileKind = { plural: 'WAV files', endings: ['.wav', '.wave'] };
 
 /** A file, and the name it comes out under: its path within the folder that was given. */
 export interface SoundFile {
@@ -33,12 +33,15 @@ export async function soundFiles(paths: readonly string[]): Promise<SoundFile[] 
   const found: SoundFile[] = [];
   const others: string[] = [];
   for (const path of paths) {
-    const all = await filesOf(path);
-    const sounds = all.filter(({ name }) => EXTENSIONS.has(extname(name).toLowerCase()));
-    found.push(...sounds);
+    const all = await listFiles([path]);
+    const sounds = all.filter(({ name }) => namedLike(name, WAVS));
+    for (const file of sounds) {
+      if (typeof file.path === 'string') found.push({ path: file.path, name: file.within });
+      else throw new VaeError('ERR_VAE_DATA', `${file.name}: its name is not UTF-8; rename it first.`);
+    }
     // Folders may hold notes beside the sounds, but what else could be compressed is not left out in silence.
     const rest = all.filter(({ name }) => isImagePath(name));
-    others.push(...(rest.length > 0 ? rest.map((file) => file.path) : sounds.length === 0 ? [path] : []));
+    others.push(...(rest.length > 0 ? rest.map(({ name }) => name) : sounds.length === 0 ? [path] : []));
   }
   if (found.length === 0) return undefined;
   if (others.length > 0) {
@@ -53,20 +56,6 @@ export async function soundFiles(paths: readonly string[]): Promise<SoundFile[] 
     throw new VaeError('ERR_VAE_DATA', `Two sounds would come out as "${twice}"; rename one of them.`);
   }
   return found;
-}
-
-async function filesOf(path: string): Promise<SoundFile[]> {
-  try {
-    if (!(await stat(path)).isDirectory()) return [{ path, name: basename(path) }];
-    const entries = await readdir(path, { recursive: true, withFileTypes: true });
-    return entries
-      .filter((entry) => entry.isFile())
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
-      .sort()
-      .map((file) => ({ path: file, name: relative(path, file).split(sep).join('/') }));
-  } catch (error) {
-    throw ioError(error, `reading ${path}`);
-  }
 }
 
 interface OpenedSound extends SoundFile {

@@ -5,6 +5,7 @@ import { inParallel } from '../parallel.js';
 import { Passes, rowDraws } from '../rows/draws.js';
 import { allocateRows, type RowArray } from '../values.js';
 import { decodePicture, type Picture } from './decode.js';
+import type { PictureLimits } from './limits.js';
 import { CHANNELS, type ImageRecipe } from './recipe.js';
 
 export interface CropOptions {
@@ -16,6 +17,7 @@ export interface CropOptions {
   readonly seed: number;
   /** Decoded pictures are kept up to this many bytes, those used last. */
   readonly memoryBytes: number;
+  readonly limits: PictureLimits;
 }
 
 export class CropSource {
@@ -67,7 +69,8 @@ export class CropSource {
     }
     const { height, width, colour, depth } = this.#recipe;
     const file = this.#files[number]!;
-    const picture = await decodePicture(file, { colour, depth, longestSide: this.#options.longestSide }, signal);
+    const { longestSide, limits } = this.#options;
+    const picture = await decodePicture(file, { colour, depth, longestSide, ...limits }, signal);
     if (picture.height < height || picture.width < width) {
       throw new VaeError(
         'ERR_VAE_DATA',

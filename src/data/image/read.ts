@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
-import { type FileKind, type FoundFile, findFiles } from '../find-files.js';
+import { type FoundFile, findFiles } from '../find-files.js';
 import { withFolders } from '../folder-labels.js';
 import { inParallel } from '../parallel.js';
 import { customRows } from '../rows/custom.js';
@@ -11,7 +11,10 @@ import type { Rows } from '../rows/rows.js';
 import { orSkip, type Skip } from '../skip.js';
 import { allocateRows, type RowArray } from '../values.js';
 import { CropSource } from './crops.js';
-import { decodePicture, type PictureHeader, readPictureHeader } from './decode.js';
+import { decodePicture } from './decode.js';
+import { PICTURES } from './formats.js';
+import { type PictureLimits, pictureLimitsShape } from './limits.js';
+import { type PictureHeader, readPictureHeader } from './pixels.js';
 import { CHANNELS, COLOURS, FITS, type ImageRecipe, imageRecipeSchema } from './recipe.js';
 
 const side = z.int().positive().max(16384);
@@ -27,6 +30,7 @@ export const imageOptionsShape = {
   seed: z.int().min(0).optional(),
   skipBad: z.boolean().optional(),
   memoryBytes: z.number().min(0).optional(),
+  ...pictureLimitsShape,
 };
 
 const optionsSchema = z.strictObject({
@@ -36,7 +40,7 @@ const optionsSchema = z.strictObject({
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
 });
 
-export interface ImageOptions {
+export interface ImageOptions extends PictureLimits {
   /**
    * Sides of a row in pixels, [height, width] or one number for both. Default: the pictures' own where all are
    * alike and at most 128, else 64.
@@ -70,11 +74,6 @@ export interface ReadImagesOptions extends ImageOptions {
   readonly onSkip?: (name: string, error: VaeError) => void;
   readonly signal?: AbortSignal;
 }
-
-export const PICTURES: FileKind = {
-  plural: 'pictures',
-  endings: ['.jpg', '.jpeg', '.jpe', '.png', '.webp', '.avif', '.tif', '.tiff', '.gif'],
-};
 
 const MEMORY_BYTES = 512 * 2 ** 20;
 const LARGEST_OWN_SIDE = 128;
@@ -118,6 +117,7 @@ export async function readImages(path: string | readonly string[], options: Read
       longestSide: rest.longestSide,
       seed: rest.seed ?? 0,
       memoryBytes,
+      limits: { maxDecodeBytes: rest.maxDecodeBytes, maxPixels: rest.maxPixels },
     });
     const { rowShape, names } = description(files, crops);
     const rows = customRows(
@@ -127,7 +127,8 @@ export async function readImages(path: string | readonly string[], options: Read
     return labelled({ ...rows, recipe }, files, crops);
   }
 
-  const form = { colour: recipe.colour, depth: recipe.depth, size: recipe };
+  const limits = { maxDecodeBytes: rest.maxDecodeBytes, maxPixels: rest.maxPixels };
+  const form = { colour: recipe.colour, depth: recipe.depth, size: recipe, ...limits };
   const rowSize = CHANNELS[recipe.colour] * recipe.height * recipe.width;
   if (files.length * rowSize * (recipe.depth === 16 ? 4 : 1) <= memoryBytes) {
     const all = allocateRows(dtypeOf(recipe), files.length * rowSize);

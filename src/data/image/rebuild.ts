@@ -1,5 +1,5 @@
 /** Whole pictures of any size through a model of their crops. */
-import type { FoundFile } from '../find-files.js';
+import { fileAt } from '../find-files.js';
 import { allocateRows } from '../values.js';
 import { decodePicture, type Picture } from './decode.js';
 import type { ImageRecipe } from './recipe.js';
@@ -10,8 +10,7 @@ export async function readPicture(
   recipe: Pick<ImageRecipe, 'colour' | 'depth'>,
   signal?: AbortSignal,
 ): Promise<Picture> {
-  const file: FoundFile = { path, name: path, folder: undefined };
-  return decodePicture(file, { colour: recipe.colour, depth: recipe.depth }, signal);
+  return decodePicture(fileAt(path), { colour: recipe.colour, depth: recipe.depth }, signal);
 }
 
 /**

@@ -2,6 +2,7 @@
 import { extname } from 'node:path';
 import { runFfmpeg, temporaryFile } from '../ffmpeg.js';
 import type { FileKind, FoundFile } from '../find-files.js';
+import { fromPlanes, resizePixels, toPlanes } from '../image/pixels.js';
 import type { VideoRecipe } from './recipe.js';
 import { Y4mFile, type Y4mInfo } from './y4m.js';
 
@@ -55,32 +56,11 @@ export async function frameOf(video: Y4mFile, frame: number, recipe: VideoRecipe
   const bytes = await video.read(Math.min(frame, frames - 1));
   const wantsGrey = recipe.colour === 'grey';
   if (width === recipe.width && height === recipe.height && grey === wantsGrey) return bytes;
-  const { default: sharp } = await import('sharp');
   const channels = grey ? 1 : 3;
-  let image = sharp(interleaved(bytes, width * height, channels), { raw: { width, height, channels } });
-  if (width !== recipe.width || height !== recipe.height)
-    image = image.resize(recipe.width, recipe.height, { fit: 'cover' });
-  image = wantsGrey ? image.greyscale() : image.toColourspace('srgb');
-  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-  return planar(data, recipe.width * recipe.height, info.channels, wantsGrey ? 1 : 3);
-}
-
-function interleaved(bytes: Uint8Array, plane: number, channels: number): Uint8Array {
-  if (channels === 1) return bytes;
-  const out = new Uint8Array(bytes.length);
-  for (let channel = 0; channel < channels; channel += 1) {
-    for (let at = 0; at < plane; at += 1) out[at * channels + channel] = bytes[channel * plane + at]!;
-  }
-  return out;
-}
-
-function planar(bytes: Uint8Array, plane: number, stored: number, wanted: number): Uint8Array {
-  const out = new Uint8Array(plane * wanted);
-  for (let channel = 0; channel < wanted; channel += 1) {
-    const from = Math.min(channel, stored - 1);
-    for (let at = 0; at < plane; at += 1) out[channel * plane + at] = bytes[at * stored + from]!;
-  }
-  return out;
+  const frameSize = { width: recipe.width, height: recipe.height, fit: 'cover' } as const;
+  const pixels = { data: fromPlanes(bytes, channels), width, height, channels } as const;
+  const resized = await resizePixels(pixels, frameSize, recipe.colour);
+  return toPlanes(resized.data, resized.channels, wantsGrey ? 1 : 3) as Uint8Array;
 }
 
 /** Row `row` of a video: [channels, frames, height, width] bytes. */

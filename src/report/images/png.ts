@@ -1,4 +1,5 @@
 import type { ArrayWithShape } from '../../core/tensor.js';
+import { encodePng } from '../../data/image/pixels.js';
 import { type Pictures, pixelsOf, toPictures } from './pixels.js';
 
 /** One picture as a PNG file. */
@@ -46,8 +47,6 @@ export async function imageToPng({ data, shape }: ArrayWithShape): Promise<Uint8
   return pictureToPng(toPictures({ data, shape: [1, ...shape] }, 'imageToPng()'), 0);
 }
 
-async function encode(pixels: Uint8Array, width: number, height: number, channels: 1 | 3 | 4): Promise<Uint8Array> {
-  const { default: sharp } = await import('sharp');
-  const image = sharp(pixels, { raw: { width, height, channels } });
-  return image.png({ compressionLevel: 9 }).toBuffer();
+function encode(data: Uint8Array, width: number, height: number, channels: 1 | 3 | 4): Promise<Uint8Array> {
+  return encodePng({ data, width, height, channels }, { compressionLevel: 9 });
 }
