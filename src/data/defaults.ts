@@ -5,6 +5,7 @@ import { VaeError } from '../core/errors.js';
 import type { LikelihoodInput } from '../nn/likelihoods/index.js';
 import type { Dataset } from './dataset.js';
 import { inputOf } from './recipe.js';
+import { layoutHint } from './row-shape.js';
 import { layoutOf } from './table/recipe.js';
 
 /** Options of `Vae.create()`. */
@@ -94,6 +95,10 @@ function inputOfRows(rowShape: readonly number[]): InputOptions {
   const [a, b, c, d] = rowShape as [number, number, number, number];
   if (rowShape.length === 1) return { kind: 'vector', length: a };
   if (rowShape.length === 2) return { kind: 'image', height: a, width: b, channels: 1 };
+  // Pictures are never so narrow, and never of so many channels.
+  if (rowShape.length === 3 && a > 4 && b > 4 && [1, 3, 4].includes(c)) {
+    throw new VaeError('ERR_VAE_SHAPE', `Rows of shape [${rowShape.join(', ')}]:${layoutHint(rowShape)}`);
+  }
   if (rowShape.length === 3) return { kind: 'image', height: b, width: c, channels: a };
   if (rowShape.length === 4) return { kind: 'video', channels: a, frames: b, height: c, width: d };
   throw new VaeError(

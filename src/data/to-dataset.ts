@@ -1,9 +1,18 @@
 /** Whatever a program has its data in, as a dataset. */
+import { Tensor } from 'onnxruntime-common';
 import { elementCount, type TypedArray } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { describeValue } from '../core/options.js';
-import { asDense, type DenseTensor, isTensorLike, type TensorLike } from '../core/tensor.js';
+import {
+  type ArrayWithShape,
+  asDense,
+  type DenseTensor,
+  isTensorLike,
+  type Layout,
+  type TensorLike,
+} from '../core/tensor.js';
 import { Dataset } from './dataset.js';
+import { denseRows } from './dense-rows.js';
 import { type Labels, type LabelsInput, toLabels } from './labels.js';
 import { fitRowShape } from './row-shape.js';
 import { checkDescription, customRows, type DatasetSource } from './rows/custom.js';
@@ -16,11 +25,19 @@ export type BatchInput =
   | TensorLike
   | { readonly data: TensorLike; readonly labels?: ArrayLike<number> | Labels; readonly names?: readonly string[] };
 
+/** An array with the labels and names of its rows, as `Dataset.batch()` gives them. */
+export interface LabelledRows extends ArrayWithShape {
+  /** One class number for all rows, one for each, or class names. */
+  readonly labels?: number | LabelsInput;
+  readonly names?: readonly string[];
+}
+
 /** Everything that a dataset is made from. */
 export type DatasetInput =
   | Dataset
   | DatasetSource
   | TensorLike
+  | LabelledRows
   | TypedArray
   | NestedRows
   | Iterable<BatchInput>
@@ -37,6 +54,8 @@ export interface DatasetOptions {
   /** Names of the classes, where labels are numbers. */
   readonly classes?: readonly string[];
   readonly names?: readonly string[];
+  /** `nhwc`: arrays have their channels last and are put into order. Default: what an array itself says, else `nchw`. */
+  readonly layout?: Layout;
   readonly signal?: AbortSignal;
   /** The call the data was given to, for messages. */
   readonly where?: string;
@@ -54,8 +73,8 @@ export async function toDataset(input: DatasetInput, options: DatasetOptions = {
   const where = options.where ?? 'toDataset()';
   options.signal?.throwIfAborted();
   if (input instanceof Dataset) return fitDataset(input, options, where);
-  if (isTensorLike(input)) return fromDense(asDense(input, where), options, where);
-  if (ArrayBuffer.isView(input)) return fromFlat(input as TypedArray, options, where);
+  const dense = denseRows(input, options, where);
+  if (dense !== undefined) return fromDense(dense, withOwn(input, dense, options), where);
   if (isSource(input)) {
     const { labels = input.labels, names = input.names } = options;
     const rows = customRows({ ...describeSource(input), ...(labels && { labels }), ...(names && { names }) }, where);
@@ -74,7 +93,7 @@ export async function toDataset(input: DatasetInput, options: DatasetOptions = {
 /** Rows in memory, borrowed where their type allows. */
 export function datasetFromTensor(tensor: TensorLike, options: DatasetOptions = {}): Dataset {
   const where = options.where ?? 'datasetFromTensor()';
-  return fromDense(asDense(tensor, where), options, where);
+  return fromDense(denseRows(tensor, options, where)!, options, where);
 }
 
 function fromDense({ dtype, dims, data }: DenseTensor, options: DatasetOptions, where: string): Dataset {
@@ -100,22 +119,21 @@ function fromDense({ dtype, dims, data }: DenseTensor, options: DatasetOptions, 
   );
 }
 
-function fromFlat(data: TypedArray, options: DatasetOptions, where: string): Dataset {
-  const { rowShape } = options;
-  if (rowShape === undefined) {
-    throw new VaeError(
-      'ERR_VAE_SHAPE',
-      `${where}: a bare ${data.constructor.name} does not say where rows begin; give { data, shape: [rows, ...] } or the option rowShape.`,
-    );
-  }
-  const rowSize = elementCount(rowShape);
-  if (data.length % rowSize !== 0) {
-    throw new VaeError(
-      'ERR_VAE_SHAPE',
-      `${where}: ${data.length} values are not a whole number of rows of shape [${rowShape.join(', ')}] (${rowSize} values each).`,
-    );
-  }
-  return fromDense(asDense({ data, shape: [data.length / rowSize, ...rowShape] }, where), options, where);
+/** Labels and names that an array brings along; those of the options come first. */
+function withOwn(input: unknown, { dims }: DenseTensor, options: DatasetOptions): DatasetOptions {
+  const own = input as { readonly labels?: unknown; readonly names?: unknown };
+  if (isTensorClass(input) || (own.labels === undefined && own.names === undefined)) return options;
+  const labels = typeof own.labels === 'number' ? new Array(dims[0]).fill(own.labels) : own.labels;
+  return {
+    ...(labels !== undefined && { labels: labels as LabelsInput }),
+    ...(Array.isArray(own.names) && { names: own.names as string[] }),
+    ...options,
+  };
+}
+
+/** Neither tensors nor arrays have labels; their own members of that name, if any, mean something else. */
+function isTensorClass(input: unknown): boolean {
+  return input instanceof Tensor || ArrayBuffer.isView(input) || Array.isArray(input);
 }
 
 async function fromBatches(

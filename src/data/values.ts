@@ -16,13 +16,15 @@ export function allocateRows(dtype: RowType, length: number): RowArray {
 export function toRowArray(data: TypedArray, dtype: DataType): RowArray {
   switch (dtype) {
     case 'uint8':
-    case 'bool':
       // Buffer and Uint8ClampedArray become the plain view that the addon knows.
       return data.constructor === Uint8Array
         ? (data as Uint8Array)
         : new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
     case 'float32':
       return data as Float32Array;
+    // Not bytes, which stand for fractions of 255: true is 1.
+    case 'bool':
+      return Float32Array.from(data as Uint8Array);
     case 'float16':
       return data instanceof Uint16Array ? Float32Array.from(data, fromFloat16Bits) : convert(data);
     case 'bfloat16':

@@ -1,5 +1,6 @@
 import { Tensor } from 'onnxruntime-common';
 import { elementCount, type TypedArray } from '../../core/dtype.js';
+import { gatherStrided } from '../../core/tensor.js';
 import { elementsOf } from '../byte-order.js';
 import { readDataFile } from '../files.js';
 import { formatError } from './error.js';
@@ -38,23 +39,11 @@ export function parseNpy(bytes: Uint8Array, where = 'parseNpy()'): Tensor {
 
 /** Element (i, j, k) of a Fortran-ordered array lies at i + I (j + J k). */
 function fromFortranOrder(stored: TypedArray, shape: readonly number[]): TypedArray {
-  const out = stored.slice();
-  const strides: number[] = [];
-  shape.reduce((stride, dim) => {
-    strides.push(stride);
-    return stride * dim;
-  }, 1);
-  const position = shape.map(() => 0);
-  let from = 0;
-  for (let to = 0; to < out.length; to += 1) {
-    out[to] = stored[from]!;
-    for (let axis = shape.length - 1; axis >= 0; axis -= 1) {
-      position[axis]! += 1;
-      from += strides[axis]!;
-      if (position[axis]! < shape[axis]!) break;
-      from -= strides[axis]! * shape[axis]!;
-      position[axis] = 0;
-    }
-  }
-  return out;
+  let stride = 1;
+  const strides = shape.map((dim) => {
+    const own = stride;
+    stride *= dim;
+    return own;
+  });
+  return gatherStrided(stored, shape, strides);
 }

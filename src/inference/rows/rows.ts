@@ -5,14 +5,18 @@ import { elementCount, type TypedArray } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
 import { firstNonFinite } from '../../core/finite.js';
 import { describeValue } from '../../core/options.js';
-import { asDense, isTensorLike, type TensorLike } from '../../core/tensor.js';
+import type { TensorLike } from '../../core/tensor.js';
 import { Dataset } from '../../data/dataset.js';
+import { denseRows } from '../../data/dense-rows.js';
+import { layoutHint } from '../../data/row-shape.js';
+import type { NestedRows } from '../../data/stack.js';
+import { toRowArray } from '../../data/values.js';
 import type { ByteRange } from '../networks.js';
 import type { Feeds } from '../sessions/session.js';
 import type { LabelledArray } from './labels.js';
 
 /** What encode, reconstruct and score take: a batch of examples, or a whole dataset. */
-export type BatchInput = TensorLike | LabelledArray | Dataset;
+export type BatchInput = TensorLike | LabelledArray | TypedArray | NestedRows | Dataset;
 
 export interface RowReader {
   readonly rows: number;
@@ -58,16 +62,19 @@ export function readRows(
 ): RowReader {
   if (input instanceof Dataset)
     return new DatasetRows(input, checkRowShape(input.rowShape, shape, where), bytes, where, signal);
-  if (!isTensorLike(input)) {
+  const dense = denseRows(input, { rowShape: shape }, where);
+  if (dense === undefined) {
     throw new VaeError(
       'ERR_VAE_SHAPE',
-      `${where}: expected a Tensor, { data, shape } or a Dataset, received ${describeValue(input)}.`,
+      `${where}: expected a Tensor, { data, shape }, rows of numbers or a Dataset, received ${describeValue(input)}.`,
     );
   }
-  const { data, dims } = asDense(input, where);
+  const { data: stored, dtype, dims } = dense;
   const rows = dims[0] ?? 0;
   const rowShape = checkRowShape(dims.slice(1), shape, where);
   if (rows === 0) throw new VaeError('ERR_VAE_DATA', `${where}: the batch is empty.`);
+  // float64 is converted in pieces; other types are rare, and read as toDataset() reads them.
+  const data = stored instanceof Float64Array ? stored : toRowArray(stored, dtype);
   return data instanceof Float32Array
     ? new FloatRows(data, rows, rowShape, bytes, where)
     : new MemoryRows(data, rows, rowShape, bytes, where);
@@ -172,7 +179,7 @@ export function checkRowShape(
   const names = expected.map((dim) => (dim === -1 ? 'any' : dim)).join(', ');
   throw new VaeError(
     'ERR_VAE_SHAPE',
-    `${where}: expected shape [N, ${names}], received [N${received.map((dim) => `, ${dim}`).join('')}].`,
+    `${where}: expected shape [N, ${names}], received [N${received.map((dim) => `, ${dim}`).join('')}].${layoutHint(received, expected) ?? ''}`,
   );
 }
 
