@@ -77,7 +77,9 @@ describe('channels last', () => {
       /\[N, 4, 5, 3\] has its channels last, and channels come first here: pass layout: 'nhwc'/,
     );
     const data = await toDataset({ data: new Float32Array(2 * 8 * 8 * 3), shape: [2, 8, 8, 3] });
-    await expect(modelOptionsFor(data)).rejects.toThrow(/\[N, 8, 8, 3\] has its channels last, and channels come first here: pass layout: 'nhwc'/);
+    await expect(modelOptionsFor(data)).rejects.toThrow(
+      /\[N, 8, 8, 3\] has its channels last, and channels come first here: pass layout: 'nhwc'/,
+    );
   });
 });
 
