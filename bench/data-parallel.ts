@@ -4,8 +4,8 @@ import { initialiseParameters } from '../src/artifacts/initialize.js';
 import { artifactsOf, type ModelParts } from '../src/artifacts/model-io.js';
 import { loadRuntime, type NativeTrainingSession, type TrainRequest } from '../src/binding/index.js';
 import { elementCount } from '../src/core/dtype.js';
-import { openSession } from '../src/training/fit.js';
 import { fitOptionsSchema } from '../src/training/fit-options.js';
+import { openSession } from '../src/training/open-session.js';
 import { alternate } from './lib/rounds.js';
 import type { Bench, BenchCase, BenchContext } from './lib/types.js';
 

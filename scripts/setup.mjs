@@ -5,19 +5,15 @@ import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isInstalled } from './installed.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
 
-step('dependencies', 'node_modules/.node-vae-stamp', ['package.json', 'package-lock.json'], () => {
-  // onnxruntime-node would fetch CUDA files from outside the registry; nothing here needs them.
-  // Not `npm ci`: it refuses a lock file that lacks optional packages of other platforms, which a
-  // registry need not have. Install keeps to the versions and checksums of the lock file all the same.
-  run(npm, ['install', '--no-save', '--no-audit', '--no-fund'], {
-    ONNXRUNTIME_NODE_INSTALL: 'skip',
-    npm_config_loglevel: 'error',
-  });
-});
+if (!isInstalled(root)) {
+  console.error('Setting up dependencies ...');
+  run(npm, ['ci', '--no-audit', '--no-fund'], { ONNXRUNTIME_NODE_INSTALL: 'skip' });
+}
 
 // Knows by itself when there is nothing to do.
 run(process.execPath, ['scripts/build-native.mjs']);
@@ -43,6 +39,8 @@ function run(command, args, env = {}) {
       cwd: root,
       stdio: ['ignore', 'inherit', 'inherit'],
       env: { ...process.env, ...env },
+      // Node starts a .cmd file through a shell only.
+      shell: command.endsWith('.cmd'),
     });
   } catch (error) {
     console.error(`\nSet-up failed: ${command} ${args.join(' ')} (exit code ${error.status ?? error.code}).`);

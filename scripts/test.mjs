@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 run('set-up', ['scripts/setup.mjs']);
-run('lint', ['node_modules/@biomejs/biome/bin/biome', 'check', '--error-on-warnings', '.']);
+run('lint', ['scripts/lint/run.mjs']);
 run('types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json']);
 run('tests', ['node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2)]);
 

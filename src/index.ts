@@ -4,6 +4,7 @@
 export type { ConditionConfig, ConditionInput } from './architectures/condition.js';
 export type { BuildNetwork } from './architectures/custom.js';
 export type { Term } from './architectures/graphs.js';
+export type { ImportedGraphs } from './architectures/imported-graph.js';
 export {
   ARCHITECTURE_NAMES,
   type ArchitectureConfig,
@@ -13,7 +14,6 @@ export {
 } from './architectures/index.js';
 export type { InputOptions, InputSpec } from './architectures/input.js';
 export * as layers from './architectures/layers.js';
-export type { ImportedGraphs } from './architectures/onnx.js';
 export type { Checkpoint, CheckpointProgress, CheckpointSlot } from './artifacts/checkpoint.js';
 export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts } from './artifacts/generate.js';
 export type { ArtifactsManifest } from './artifacts/manifest.js';

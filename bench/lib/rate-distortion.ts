@@ -16,7 +16,7 @@ export interface Curve {
 }
 
 /** MS-SSIM near 1 in decibels, as curves of it are commonly drawn. */
-export function decibels(msSsim: number): number {
+function decibels(msSsim: number): number {
   return -10 * Math.log10(1 - msSsim);
 }
 

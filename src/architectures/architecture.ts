@@ -2,8 +2,8 @@ import type { z } from 'zod';
 import type { Value } from '../graph/builder.js';
 import type { LikelihoodHead } from '../nn/likelihoods/likelihood.js';
 import type { Scope } from '../nn/scope.js';
+import type { ImportedGraphs } from './imported-graph.js';
 import type { LatentNetwork } from './latent-network.js';
-import type { ImportedGraphs } from './onnx.js';
 
 /** What an architecture is told about the data and the model around it. */
 export interface NetworkContext {

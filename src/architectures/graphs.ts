@@ -9,8 +9,8 @@ import { logMeanWeight, logWeights } from '../nn/objectives/iwae.js';
 import { flattenRows, meanOverBatch, repeatRows, sumPerExample } from '../nn/reduce.js';
 import { type ParameterSource, type ParameterSpec, Scope } from '../nn/scope.js';
 import { type ConditionConfig, embedLabels } from './condition.js';
+import type { ImportedGraphs } from './imported-graph.js';
 import type { LatentNetwork } from './latent-network.js';
-import type { ImportedGraphs } from './onnx.js';
 import { collectParameters } from './parameters.js';
 
 /** A VAE as a recipe: what graphs can be made of it. */

@@ -6,6 +6,12 @@ import { float32Of } from '../graph/constants.js';
 import type { Constant, Graph, Model, Node } from '../graph/ir.js';
 import type { Scope } from '../nn/scope.js';
 
+/** The graphs of an imported model. Each has one input. */
+export interface ImportedGraphs {
+  readonly encoder: Model;
+  readonly decoder: Model;
+}
+
 /** Operators whose weights are weights even with one element; elsewhere that is a number of the formula. */
 const LAYERS = /^(Conv|ConvTranspose|Gemm|PRelu|.*Normalization)$/;
 

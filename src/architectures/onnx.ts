@@ -4,13 +4,7 @@ import { GraphBuilder, type Value } from '../graph/builder.js';
 import type { Model } from '../graph/ir.js';
 import { Scope } from '../nn/scope.js';
 import { defineArchitecture, type NetworkContext } from './architecture.js';
-import { inlineGraph, withoutLastSigmoid } from './imported-graph.js';
-
-/** The graphs of an imported model. Each has one input. */
-export interface ImportedGraphs {
-  readonly encoder: Model;
-  readonly decoder: Model;
-}
+import { type ImportedGraphs, inlineGraph, withoutLastSigmoid } from './imported-graph.js';
 
 const names = z.array(z.string());
 

@@ -8,10 +8,10 @@ import { makePrior, priorSchema } from '../nn/priors/index.js';
 import type { NetworkContext } from './architecture.js';
 import { conditionDim, conditionSchema } from './condition.js';
 import type { VaeNetwork } from './graphs.js';
+import type { ImportedGraphs } from './imported-graph.js';
 import { architectureDefinition, architectureSchema } from './index.js';
 import { dataShapeOf, inputSchema } from './input.js';
 import type { LatentNetwork } from './latent-network.js';
-import type { ImportedGraphs } from './onnx.js';
 import { singleLayer } from './single-layer.js';
 
 /** What makes a VAE, besides its seed: the shape of a zod object, shared by create() and config.json. */

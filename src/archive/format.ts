@@ -3,8 +3,8 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
 
-export const ARCHIVE_VERSION = 1;
-export const MAGIC = Buffer.from([0x89, 0x56, 0x41, 0x45, 0x5a, 0x0d, 0x0a, 0x1a]);
+const ARCHIVE_VERSION = 1;
+const MAGIC = Buffer.from([0x89, 0x56, 0x41, 0x45, 0x5a, 0x0d, 0x0a, 0x1a]);
 const END_MAGIC = Buffer.from('VAEZ-END', 'latin1');
 
 /** Bytes before the header's JSON. */
@@ -19,7 +19,7 @@ const MAX_HEADER_BYTES = 1 << 20;
 export const MAX_CHUNKS = 1 << 24;
 export const MAX_CHUNK_ITEMS = 1 << 20;
 /** A chunk decodes to no more than this. */
-export const MAX_CHUNK_BYTES = 2 ** 30;
+const MAX_CHUNK_BYTES = 2 ** 30;
 export const MAX_NAMES_BYTES = 1 << 26;
 
 /** What comes out of decompress: a file of the kind that went in. */

@@ -1,9 +1,9 @@
 /** From two exported ONNX graphs to a model that can be trained further. */
 import { z } from 'zod';
 import { describeParameters, type VaeNetwork } from '../architectures/graphs.js';
+import type { ImportedGraphs } from '../architectures/imported-graph.js';
 import { importedWeight, lastSigmoid, trainableInitializers } from '../architectures/imported-graph.js';
 import { dataShapeOf, type InputSpec, inputSchema } from '../architectures/input.js';
-import type { ImportedGraphs } from '../architectures/onnx.js';
 import { makeVaeNetwork, recipeSchema, recipeShape } from '../architectures/vae-network.js';
 import { VaeError } from '../core/errors.js';
 import { seedSchema } from '../core/seed.js';

@@ -6,7 +6,10 @@
  * rejects with are VaeErrors; an aborted run rejects with an AbortError (see linkAbort).
  */
 import type { DataType, TypedArray } from '../core/dtype.js';
-import type { ItemCodecSpec, LatentCodecSpec, NativeItemCodec, NativeLatentCodec } from './coder.js';
+import type { NativeAbortFlag } from './abort-flag.js';
+import type { ItemCodecSpec, LatentCodecSpec, NativeItemCodec, NativeLatentCodec } from './coder-types.js';
+
+export type { NativeAbortFlag } from './abort-flag.js';
 
 export interface RuntimeInfo {
   /** ONNX Runtime's version, such as "1.30.0". */
@@ -44,13 +47,6 @@ export interface ValueDescription {
   readonly symbols: readonly string[];
 }
 
-/** Set from JavaScript, polled by running work; also terminates a running ONNX Runtime call. */
-export interface NativeAbortFlag {
-  abort(): void;
-  readonly aborted: boolean;
-}
-
-/** One fully connected layer of a network that native code runs by itself. */
 /** How a layer multiplies in 8-bit integers; where the processor has no instructions for it, ONNX Runtime does. */
 export interface Int8Layer {
   /** Of the input, as ONNX's QuantizeLinear to uint8 has them. */
@@ -64,6 +60,7 @@ export interface Int8Layer {
   readonly bias?: Int32Array | undefined;
 }
 
+/** One fully connected layer of a network that native code runs by itself. */
 export interface DenseLayer {
   /** 0: the network's input; i: layer i − 1. */
   readonly from: number;

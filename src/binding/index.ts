@@ -14,7 +14,7 @@ import { platformObstacle } from './platform.js';
 import { pollRequest } from './poll.js';
 import type { RawAddon } from './raw-addon.js';
 
-export { type AbortLink, linkAbort } from './abort.js';
+export { linkAbort } from './abort.js';
 export type * from './addon.js';
 
 // This file is src/binding/index.ts or dist/binding/index.js.

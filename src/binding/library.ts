@@ -5,7 +5,7 @@ import { dirname, join, resolve } from 'node:path';
 import { VaeError } from '../core/errors.js';
 
 /** Overrides the path of the library, for builds of one's own and for tests. */
-export const LIBRARY_VARIABLE = 'NODE_VAE_ONNXRUNTIME_LIBRARY';
+const LIBRARY_VARIABLE = 'NODE_VAE_ONNXRUNTIME_LIBRARY';
 
 export interface OnnxRuntimeLibrary {
   readonly path: string;

@@ -18,7 +18,7 @@ export function note(text: string): void {
 }
 
 /** Names and values in two columns. */
-export function table(rows: CommandResult['rows']): string {
+function table(rows: CommandResult['rows']): string {
   const width = Math.max(0, ...rows.map(([name]) => name.length));
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${value}\n`).join('');
 }

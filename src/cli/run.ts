@@ -1,12 +1,12 @@
 /** From arguments to an exit code: parses, runs the command, prints its result or its error. */
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import type { Runner } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { describeFailure, isUsageError } from './errors.js';
 import { EXIT } from './exit-codes.js';
 import { type Interruption, watchForInterruption } from './interruption.js';
 import { printError, printResult } from './output.js';
-import type { CommandResult } from './result.js';
 
 /** @param argv arguments after the program's name. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -42,9 +42,6 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     interruption?.release();
   }
 }
-
-/** Runs a command's work under a signal that Ctrl-C aborts. */
-export type Runner = (work: (signal: AbortSignal) => Promise<CommandResult>) => Promise<void>;
 
 function buildProgram(run: Runner): Command {
   const program = new Command('node-vae')

@@ -1,7 +1,7 @@
 /** Work on many items with a few at a time. */
 
 /** Enough to keep the decoders' threads busy while others wait for the disk. */
-export const DECODERS = 8;
+const DECODERS = 8;
 
 /**
  * Calls `work` for every item, at most `limit` at a time, and gives the results in order. The first

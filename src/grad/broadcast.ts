@@ -1,11 +1,11 @@
 /** Broadcasting and its transpose: what was repeated on the way forward is summed on the way back. */
 import type { Value } from '../graph/builder.js';
 import type { Dim } from '../graph/ir.js';
-import type { GradientContext } from './context.js';
 import { reshapeTarget, sameShape, shapeTensor } from './shapes.js';
+import type { GradientWriter } from './writer.js';
 
 /** A value in the full shape of another that it broadcasts to. */
-export function expandTo(context: GradientContext, value: Value, like: Value): Value {
+export function expandTo(context: GradientWriter, value: Value, like: Value): Value {
   if (sameShape(value.shape, like.shape)) return value;
   return context.op('Expand', [value, shapeTensor(context.builder, like)]);
 }
@@ -17,7 +17,7 @@ export function expandTo(context: GradientContext, value: Value, like: Value): V
  * Equal names are equal lengths, and a name against 1 was broadcast (summing one element changes
  * nothing); where two names differ, the graph finds out when it runs.
  */
-export function unbroadcast(context: GradientContext, gradient: Value, input: Value, output: Value): Value {
+export function unbroadcast(context: GradientWriter, gradient: Value, input: Value, output: Value): Value {
   if (sameShape(input.shape, output.shape)) return gradient;
   const wide = output.shape;
   const narrow = input.shape;
@@ -55,14 +55,14 @@ export function unbroadcast(context: GradientContext, gradient: Value, input: Va
 }
 
 /** Takes away leading axes of length 1 that the target does not have. */
-function dropLeadingAxes(context: GradientContext, value: Value, target: Value): Value {
+function dropLeadingAxes(context: GradientWriter, value: Value, target: Value): Value {
   const extra = value.shape!.length - target.shape!.length;
   if (extra <= 0) return value;
   if (sameShape(value.shape!.slice(extra), target.shape)) return context.reshapeLike(value, target);
   return context.op('Squeeze', [value, context.builder.int64s(Array.from({ length: extra }, (_, axis) => axis))]);
 }
 
-function unbroadcastAtRunTime(context: GradientContext, gradient: Value, input: Value, output: Value): Value {
+function unbroadcastAtRunTime(context: GradientWriter, gradient: Value, input: Value, output: Value): Value {
   const { builder } = context;
   const one = builder.constant([1], 'int64', [1]);
   const full = expandTo(context, gradient, output);

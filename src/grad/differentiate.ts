@@ -4,12 +4,13 @@ import type { GraphBuilder, Value } from '../graph/builder.js';
 import { describeShape } from '../graph/infer/broadcast.js';
 import type { Node } from '../graph/ir.js';
 import { expandTo } from './broadcast.js';
-import { type DifferentiationState, GradientContext } from './context.js';
+import { GradientContext } from './context.js';
 import { type Block, type Blocks, expandForward } from './expand.js';
 import { type BackwardRecord, KernelFinder, type KernelMark } from './kernels.js';
 import { lowerSlowOperators } from './lower.js';
 import { reachedFrom, readNames } from './reach.js';
 import { type GradientEntry, type GradientRule, gradientEntry, noGradient } from './registry.js';
+import type { DifferentiationState } from './writer.js';
 import './rules/index.js';
 import { fitsInto, forgetShapeTensors, isDifferentiable, isStatic } from './shapes.js';
 

@@ -1,10 +1,11 @@
 /** Rewrites forward nodes into others whose intermediate results backward can share. */
 import { VaeError } from '../core/errors.js';
 import type { Node } from '../graph/ir.js';
-import { type DifferentiationState, GradientContext } from './context.js';
+import { GradientContext } from './context.js';
 import { leadingTo, readNames } from './reach.js';
 import { type GradientRule, gradientEntry } from './registry.js';
 import { rewriteNodes } from './rewrite.js';
+import type { DifferentiationState } from './writer.js';
 
 /** Expansions may be written in operators that are expanded in turn, but not without end. */
 const MAX_ROUNDS = 8;

@@ -5,7 +5,7 @@
  */
 import type { GraphBuilder, Value } from '../graph/builder.js';
 import type { Node } from '../graph/ir.js';
-import { type DifferentiationState, GradientContext } from './context.js';
+import { GradientContext } from './context.js';
 import { findGroupNorms, type GroupNorm } from './group-norms.js';
 import {
   type ConvGeometry,
@@ -16,6 +16,7 @@ import {
   spatialDims,
 } from './rules/conv-geometry.js';
 import { sameShape } from './shapes.js';
+import type { DifferentiationState } from './writer.js';
 
 /** One operator of the domain `node_vae`: see native/ops. */
 export interface KernelMark {

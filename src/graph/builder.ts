@@ -6,7 +6,6 @@ import { type InferenceScope, inferNode, type KnownElements, SubgraphBudget } fr
 import { knownElementsOf } from './infer/known-elements.js';
 import { refineType } from './infer/refine.js';
 import {
-  type Attributes,
   type Constant,
   type Graph,
   type Model,
@@ -253,5 +252,3 @@ export class GraphBuilder {
     return { name, ...type };
   }
 }
-
-export type { Attributes };

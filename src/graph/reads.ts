@@ -10,7 +10,7 @@ export function* readsOf(node: Node): Generator<string> {
 }
 
 /** Names that a subgraph reads but does not make. */
-export function* capturesOf(graph: Graph): Generator<string> {
+function* capturesOf(graph: Graph): Generator<string> {
   const own = new Set(graph.inputs.map(({ name }) => name));
   for (const name of graph.initializers.keys()) own.add(name);
   for (const node of graph.nodes) {

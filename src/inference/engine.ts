@@ -17,9 +17,8 @@ import {
   decodeOnDevice,
   encodeOnDevice,
 } from './device/run-on-device.js';
-import { type QuantizedNetworks, quantizeNetworks } from './int8/quantize.js';
 import type { Networks, SessionKind } from './networks.js';
-import { type LabelRows, labelFeeds, rowLabels } from './rows/labels.js';
+import { type LabelRows, labelFeeds } from './rows/labels.js';
 import { type BatchInput, type RowReader, readRows, withMembers } from './rows/rows.js';
 import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './rows/run-networks.js';
 import { type TilingInput, tiledNetworks } from './rows/tiling.js';
@@ -245,19 +244,6 @@ export class Engine {
         return scoreByImportance(sessions, this.networks, reader, seed, samples, flag);
       }),
     );
-  }
-
-  /** An engine of its own for the same model in 8-bit integers. */
-  async quantize(
-    batch: BatchInput,
-    seed: bigint,
-    { signal, labels }: Pick<CallOptions, 'signal' | 'labels'>,
-  ): Promise<{ engine: Engine } & Omit<QuantizedNetworks, 'networks'>> {
-    const { dataShape, bytes } = this.networks;
-    const reader = readRows(batch, dataShape, 'quantize()', { bytes, signal });
-    const classes = rowLabels(this.networks, labels, batch, reader.rows, 'quantize()');
-    const { networks, ...rest } = await quantizeNetworks(this, { reader, labels: classes, seed, signal });
-    return { engine: this.with(networks), ...rest };
   }
 
   /** Calls `work` with every session of the model's own that is open. */

@@ -12,7 +12,7 @@ export interface ConvolutionOptions {
 }
 
 /** Lengths of a value's axes behind the channels. */
-export function spatialSize(x: Value): number[] {
+function spatialSize(x: Value): number[] {
   return x.shape!.slice(2) as number[];
 }
 

@@ -4,7 +4,7 @@ import type { InputOf } from '../core/options.js';
 import { seedSchema } from '../core/seed.js';
 import type { FitControl } from './control.js';
 import { type Schedule, scheduleSchema } from './loop/schedules.js';
-import type { FitProgress, History } from './progress.js';
+import type { FitProgress } from './progress.js';
 
 const signalSchema = z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal');
 
@@ -138,4 +138,4 @@ export interface EstimateOptions<Data> extends FitOptions<Data> {
   readonly measureSeconds?: number;
 }
 
-export type { FitControl, FitProgress, History };
+export type { FitControl, FitProgress };

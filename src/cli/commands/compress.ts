@@ -1,10 +1,10 @@
 import { InvalidArgumentError } from 'commander';
+import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { count } from '../output.js';
 import { decimal, wholeNumber } from '../parse.js';
 import { RowProgress } from '../progress.js';
 import type { CommandResult } from '../result.js';
-import type { RegisterCommand } from './index.js';
 
 interface CompressFlags {
   readonly model?: string;

@@ -1,3 +1,4 @@
+import type { RegisterCommand } from '../command.js';
 import { wholeNumber } from '../parse.js';
 import {
   addLabelOption,
@@ -9,7 +10,6 @@ import {
   sessionOptions,
 } from '../shared-options.js';
 import { OUTPUT_PATH, writeDecoded } from '../write-output.js';
-import type { RegisterCommand } from './index.js';
 
 interface DecodeFlags extends LabelFlags, SessionFlags {
   readonly labels?: string;

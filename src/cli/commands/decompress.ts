@@ -1,7 +1,7 @@
+import type { RegisterCommand } from '../command.js';
 import { count } from '../output.js';
 import { wholeNumber } from '../parse.js';
 import { RowProgress } from '../progress.js';
-import type { RegisterCommand } from './index.js';
 
 interface DecompressFlags {
   readonly model?: string;

@@ -1,3 +1,4 @@
+import type { RegisterCommand } from '../command.js';
 import { note } from '../output.js';
 import { RowProgress } from '../progress.js';
 import {
@@ -13,7 +14,6 @@ import {
   type SessionFlags,
   sessionOptions,
 } from '../shared-options.js';
-import type { RegisterCommand } from './index.js';
 
 interface EncodeFlags extends DataFlags, LabelFlags, SessionFlags {
   readonly out?: string;

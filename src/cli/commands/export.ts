@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExportReport } from '../../index.js';
+import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { count } from '../output.js';
 import { wholeNumber } from '../parse.js';
 import { addDataOptions, type DataFlags, loadData, requireOut } from '../shared-options.js';
-import type { RegisterCommand } from './index.js';
 
 interface ExportFlags extends DataFlags {
   readonly out?: string;

@@ -1,6 +1,5 @@
 /** The table of commands, in the order of the help: adding one is one file and one line here. */
-import type { Command } from 'commander';
-import type { Runner } from '../run.js';
+import type { RegisterCommand } from '../command.js';
 import { registerBenchCodec } from './bench-codec.js';
 import { registerCompress } from './compress.js';
 import { registerDecode } from './decode.js';
@@ -15,9 +14,6 @@ import { registerRuns } from './runs.js';
 import { registerSample } from './sample.js';
 import { registerScore } from './score.js';
 import { registerTrain } from './train.js';
-
-/** Adds a command to the program; `run` runs its work. */
-export type RegisterCommand = (program: Command, run: Runner) => Command;
 
 export const COMMANDS: readonly RegisterCommand[] = [
   registerTrain,

@@ -1,5 +1,5 @@
+import type { RegisterCommand } from '../command.js';
 import { count } from '../output.js';
-import type { RegisterCommand } from './index.js';
 
 export const registerInfo: RegisterCommand = (program, run) => {
   const command = program

@@ -1,4 +1,5 @@
 import type { FigureName } from '../../index.js';
+import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import {
   addDataOptions,
@@ -10,7 +11,6 @@ import {
   type SessionFlags,
   sessionOptions,
 } from '../shared-options.js';
-import type { RegisterCommand } from './index.js';
 
 interface PlotFlags extends DataFlags, SessionFlags {
   readonly out?: string;

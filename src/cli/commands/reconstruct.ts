@@ -1,13 +1,13 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { RebuiltFile, Vae } from '../../index.js';
+import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { addBadFileOptions, type BadFileFlags } from '../kind-options.js';
 import { count, note } from '../output.js';
 import { wholeNumber } from '../parse.js';
 import { RowProgress } from '../progress.js';
 import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
-import type { RegisterCommand } from './index.js';
 
 interface ReconstructFlags extends SessionFlags, BadFileFlags {
   readonly out?: string;

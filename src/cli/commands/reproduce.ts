@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import type { RunPart, RunRecord, Vae } from '../../index.js';
+import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { openRun } from '../find-runs.js';
 import { note } from '../output.js';
@@ -10,7 +11,6 @@ import { resultOf } from '../recording.js';
 import type { CommandResult } from '../result.js';
 import type { DataFlags, SessionFlags } from '../shared-options.js';
 import { train } from '../train/train.js';
-import type { RegisterCommand } from './index.js';
 
 interface ReproduceFlags {
   readonly data?: string;

@@ -1,10 +1,10 @@
 import type { RunResult } from '../../index.js';
+import type { RegisterCommand } from '../command.js';
 import { type FoundRun, findRuns } from '../find-runs.js';
 import { count } from '../output.js';
 import { duration } from '../progress.js';
 import { fromHere } from '../recording.js';
 import type { CommandResult } from '../result.js';
-import type { RegisterCommand } from './index.js';
 
 export const registerRuns: RegisterCommand = (program, run) => {
   const command = program

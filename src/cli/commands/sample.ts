@@ -1,7 +1,7 @@
+import type { RegisterCommand } from '../command.js';
 import { classNumbers, decimal, wholeNumber } from '../parse.js';
 import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
 import { OUTPUT_PATH, writeDecoded } from '../write-output.js';
-import type { RegisterCommand } from './index.js';
 
 interface SampleFlags extends SessionFlags {
   readonly count: number;

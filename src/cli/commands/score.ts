@@ -1,4 +1,5 @@
 import type { LatentStatistics } from '../../index.js';
+import type { RegisterCommand } from '../command.js';
 import { wholeNumber } from '../parse.js';
 import {
   addDataOptions,
@@ -12,7 +13,6 @@ import {
   type SessionFlags,
   sessionOptions,
 } from '../shared-options.js';
-import type { RegisterCommand } from './index.js';
 
 /** Rows of the table of dimensions. */
 const MOST_DIMENSIONS = 64;

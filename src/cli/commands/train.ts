@@ -1,10 +1,10 @@
+import type { RegisterCommand } from '../command.js';
 import { addKindOptions } from '../kind-options.js';
 import { decimal, nameOrJson, setting, wholeNumber, widths } from '../parse.js';
 import { addDataOptions, addSessionOptions, DATA_ARGUMENT, requireOut } from '../shared-options.js';
 import { dryRun } from '../train/dry-run.js';
 import type { TrainFlags } from '../train/flags.js';
 import { train } from '../train/train.js';
-import type { RegisterCommand } from './index.js';
 
 export const registerTrain: RegisterCommand = (program, run) => {
   const command = program

@@ -10,7 +10,7 @@ import { VaeError } from '../../core/errors.js';
 
 const FORMAT = 'node-vae.codec';
 /** Models of one level of latents are of version 1, those of several of version 2. */
-export const CODEC_VERSION = 1;
+const CODEC_VERSION = 1;
 const LEVELS_VERSION = 2;
 /** Larger files are refused before they are read. */
 export const MAX_CODEC_BYTES = 2 ** 30;

@@ -13,7 +13,7 @@ const SIGMA = 1.5;
 const C1 = (0.01 * 255) ** 2;
 const C2 = (0.03 * 255) ** 2;
 /** Below this the smallest scale has no window left. */
-export const LEAST_MS_SSIM_SIDE = WINDOW * 2 ** (EXPONENTS.length - 1);
+const LEAST_MS_SSIM_SIDE = WINDOW * 2 ** (EXPONENTS.length - 1);
 
 export interface PictureQuality {
   /** Peak signal-to-noise ratio over all channels in decibels; Infinity for equal pictures. */
@@ -23,7 +23,7 @@ export interface PictureQuality {
 }
 
 /** PSNR from the mean squared error in steps of 8-bit values. */
-export function psnrOf(squaredError: number): number {
+function psnrOf(squaredError: number): number {
   return squaredError === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(255 ** 2 / squaredError);
 }
 

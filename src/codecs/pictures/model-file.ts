@@ -17,7 +17,7 @@ import { gainName } from './objective.js';
 import type { Weights, WeightsOf } from './to-integers.js';
 
 const FORMAT = 'node-vae.lossy';
-export const LOSSY_MODEL_VERSION = 2;
+const LOSSY_MODEL_VERSION = 2;
 /** Of the transforms' weights. */
 const MANTISSA_BITS = 7;
 
@@ -104,12 +104,6 @@ export function encodeLossyModel({ config, weights, coder, fingerprint }: LossyM
     tensors: digestOf(tensors),
   };
   return Buffer.concat(encodeSafeTensors({ tensors, metadata: { format: FORMAT, codec: JSON.stringify(header) } }));
-}
-
-/** Whether these bytes say of themselves that they are a lossy model; the rest is not looked at. */
-export function isLossyModel(bytes: Uint8Array): boolean {
-  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.byteLength, 4096)).toString('latin1');
-  return start.includes(`"format":"${FORMAT}"`);
 }
 
 /** @throws VaeError ERR_VAE_FORMAT for anything that is not a lossy model of this version. */

@@ -23,9 +23,9 @@ export interface PictureHeader {
 }
 
 /** Wider and higher pictures are refused, when coding and when decoding. */
-export const MOST_SIDE = 1 << 16;
+const MOST_SIDE = 1 << 16;
 /** So are larger ones: 2^28 pixels need some 2 GB. */
-export const MOST_PIXELS = 1 << 28;
+const MOST_PIXELS = 1 << 28;
 /** Quality is kept in hundredths. */
 export const QUALITY_UNITS = 100;
 export const MOST_QUALITY = 100;

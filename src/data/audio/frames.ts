@@ -156,7 +156,7 @@ export class SoundJoiner {
 }
 
 /** Parts [lanes, count] one after another. */
-export function joinLanes(parts: readonly Float32Array[], lanes: number): Float32Array {
+function joinLanes(parts: readonly Float32Array[], lanes: number): Float32Array {
   const total = parts.reduce((sum, part) => sum + part.length / lanes, 0);
   const out = new Float32Array(lanes * total);
   let start = 0;

@@ -5,7 +5,7 @@ import type { Dataset } from '../dataset.js';
 import { type Draw, Passes, rowDraws } from '../rows/draws.js';
 import { allocateRows, type RowArray } from '../values.js';
 
-export const augmentSchema = z.strictObject({
+const augmentSchema = z.strictObject({
   flip: z.union([z.boolean(), z.enum(['horizontal', 'vertical', 'both'])]).default(false),
   crop: z.number().min(0).max(0.9).default(0),
   brightness: z.number().min(0).max(1).default(0),

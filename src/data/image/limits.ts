@@ -48,7 +48,7 @@ export function checkLimits({ width, height, bytes }: DecodeCost, limits: Pictur
 }
 
 /** Of what a container allows, where there is one. */
-export function defaultDecodeBytes(): number {
+function defaultDecodeBytes(): number {
   const allowed = process.constrainedMemory?.() ?? 0;
   const memory = allowed > 0 && allowed < totalmem() ? allowed : totalmem();
   return Math.min(MOST_DEFAULT_BYTES, Math.floor(memory / SHARE_OF_MEMORY));

@@ -19,7 +19,7 @@ import { CHANNELS, COLOURS, FITS, type ImageRecipe, imageRecipeSchema } from './
 
 const side = z.int().positive().max(16384);
 
-export const imageOptionsShape = {
+const imageOptionsShape = {
   /** Sides of a row; one number for a square. Default: the pictures' own where all are alike and at most 128, else 64. */
   size: z.union([side, z.tuple([side, side])]).optional(),
   colour: z.enum(COLOURS).optional(),

@@ -3,7 +3,7 @@ import { VaeError } from '../../core/errors.js';
 import { describeValue } from '../../core/options.js';
 import { rowDraws } from '../rows/draws.js';
 import type { Cells } from './cells.js';
-import { layoutOf, type TableColumn, type TableRecipe } from './recipe.js';
+import { layoutOf, type TableRecipe } from './recipe.js';
 import { checkColumn, isMissing, numberOf } from './study.js';
 
 /** One row of a table, by column. */
@@ -115,9 +115,4 @@ function choose(probabilities: readonly number[], draw: (() => number) | undefin
 /** Box and Muller 1958. */
 function normalDraw(draw: () => number): number {
   return Math.sqrt(-2 * Math.log(1 - draw())) * Math.cos(2 * Math.PI * draw());
-}
-
-/** The column names in the table's order, as a header. */
-export function columnNames({ columns }: { readonly columns: readonly TableColumn[] }): string[] {
-  return columns.map(({ name }) => name);
 }

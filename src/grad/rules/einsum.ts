@@ -11,7 +11,7 @@ interface Equation {
 const LETTERS = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 
 /** The equation with one letter per axis: spaces gone, an ellipsis spelt out, the result written down. */
-export function parseEquation(text: string, ranks: readonly number[], fail: (reason: string) => never): Equation {
+function parseEquation(text: string, ranks: readonly number[], fail: (reason: string) => never): Equation {
   const [left = '', right] = text.replaceAll(' ', '').split('->');
   const terms = left.split(',');
   if (terms.length !== ranks.length) fail(`the equation "${text}" names ${terms.length} operands of ${ranks.length}`);

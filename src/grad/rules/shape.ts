@@ -43,7 +43,7 @@ function concatenated(context: GradientContext): Gradients {
   return pieces.map((piece, index) => (wanted[index] ? piece : undefined));
 }
 
-export function sliceAxis(context: GradientContext, value: Value, axis: number, start: number, end: number): Value {
+function sliceAxis(context: GradientContext, value: Value, axis: number, start: number, end: number): Value {
   const { builder } = context;
   return context.op('Slice', [value, builder.int64s([start]), builder.int64s([end]), builder.int64s([axis])]);
 }

@@ -107,7 +107,7 @@ function marginsAround(context: GradientContext, gradient: Value, axis: number, 
 }
 
 /** A tensor read backwards along one axis. */
-export function reverseAxis(context: GradientContext, value: Value, axis: number): Value {
+function reverseAxis(context: GradientContext, value: Value, axis: number): Value {
   const { builder } = context;
   const lowest = -Number.MAX_SAFE_INTEGER;
   return context.op('Slice', [
@@ -120,7 +120,7 @@ export function reverseAxis(context: GradientContext, value: Value, axis: number
 }
 
 /** `step - 1` zeros between neighbours along one axis: each gets them behind it, and the last loses them again. */
-export function dilateAxis(context: GradientContext, value: Value, axis: number, step: number): Value {
+function dilateAxis(context: GradientContext, value: Value, axis: number, step: number): Value {
   if (step === 1 || value.shape?.[axis] === 1) return value;
   const { builder } = context;
   const rank = context.rank(value);

@@ -2,7 +2,7 @@
 import type { Dim, Shape } from '../ir.js';
 
 /** What two axes that are broadcast against each other come to; null where they conflict. */
-export function broadcastDim(left: Dim, right: Dim, freshDim: () => string): Dim | null {
+function broadcastDim(left: Dim, right: Dim, freshDim: () => string): Dim | null {
   if (left === right) return left;
   if (left === 1) return right;
   if (right === 1) return left;

@@ -145,7 +145,7 @@ function inferSubgraph(
 }
 
 /** Infers a node and records what came out. */
-export function inferInto(
+function inferInto(
   node: Node,
   scope: InferenceScope,
   types: Map<string, TensorType>,

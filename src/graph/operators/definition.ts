@@ -1,6 +1,6 @@
 /** What the operator table says about one operator: enough to build it, check it and infer its types. */
 import type { DataType } from '../../core/dtype.js';
-import type { Attribute, AttributeKind, Attributes, Constant, Dim, Node, Shape, TensorType } from '../ir.js';
+import type { Attribute, AttributeKind, Constant, Dim, Node, Shape, TensorType } from '../ir.js';
 
 /**
  * What is known about the elements of a small tensor while types are inferred: numbers, symbolic
@@ -63,4 +63,4 @@ export interface OperatorDefinition {
   propagate?(context: InferenceContext): KnownElements | undefined;
 }
 
-export type { Attribute, AttributeKind, Attributes, Node, TensorType };
+export type { Attribute, AttributeKind };

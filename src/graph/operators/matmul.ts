@@ -16,7 +16,7 @@ import {
 } from './helpers.js';
 
 /** The shape of a product of (stacks of) matrices, as numpy.matmul has it. */
-export function matmulShape(context: InferenceContext, left: number, right: number): Shape | undefined {
+function matmulShape(context: InferenceContext, left: number, right: number): Shape | undefined {
   const a = expectRank(context, left, 1, Number.POSITIVE_INFINITY);
   const b = expectRank(context, right, 1, Number.POSITIVE_INFINITY);
   if (a === undefined || b === undefined) return undefined;

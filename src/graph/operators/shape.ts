@@ -22,7 +22,7 @@ export function shapeFrom(context: InferenceContext, index: number): Shape | und
 }
 
 /** Ranks come from files; no real tensor has so many dimensions. */
-export function checkedRank(context: InferenceContext, rank: number): number {
+function checkedRank(context: InferenceContext, rank: number): number {
   if (rank > 64) context.fail(`asks for a tensor of ${rank} dimensions.`);
   return rank;
 }

@@ -40,7 +40,7 @@ export function operatorNames(domain = ''): string[] {
 }
 
 /** The forms of one operator, newest first. */
-export function operatorVersions(name: string, domain = ''): readonly OperatorDefinition[] {
+function operatorVersions(name: string, domain = ''): readonly OperatorDefinition[] {
   return definitions.get(keyOf(name, domain)) ?? [];
 }
 

@@ -11,7 +11,7 @@ export function removeDeadNodes(model: Model): number {
   return removeDeadFrom(model.graph);
 }
 
-export function removeDeadFrom(graph: Graph): number {
+function removeDeadFrom(graph: Graph): number {
   const needed = new Set(graph.outputs.map(({ name }) => name));
   const kept: Node[] = [];
   for (let index = graph.nodes.length - 1; index >= 0; index -= 1) {

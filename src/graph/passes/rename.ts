@@ -26,7 +26,7 @@ function renameCaptures(graph: Graph, rename: Rename): Graph {
 }
 
 /** The attributes with a function applied to every graph among them. */
-export function mapGraphs(attributes: Node['attributes'], change: (graph: Graph) => Graph): Node['attributes'] {
+function mapGraphs(attributes: Node['attributes'], change: (graph: Graph) => Graph): Node['attributes'] {
   const entries = Object.entries(attributes);
   if (!entries.some(([, attribute]) => attribute.kind === 'graph')) return attributes;
   return Object.fromEntries(

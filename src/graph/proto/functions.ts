@@ -17,7 +17,7 @@ import {
   type NodeProto,
   NodeProtoSchema,
 } from './onnx_pb.js';
-import { standardDomain } from './read.js';
+import { standardDomain } from './standard-domain.js';
 
 /** Functions that call functions multiply; nothing real comes near this. */
 const MAX_NODES = 250_000;

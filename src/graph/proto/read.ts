@@ -16,6 +16,7 @@ import {
 } from './onnx_pb.js';
 import { type Folder, readElementType, readTensor, readText } from './read-tensor.js';
 import { scanMessage } from './scan.js';
+import { standardDomain } from './standard-domain.js';
 
 /** A model as the file has it: types declared but not inferred, opset as it came. */
 export interface DecodedModel {
@@ -74,11 +75,6 @@ function readOpsets(proto: ModelProto, what: string): Map<string, number> {
     opsets.set(name, Math.max(number, opsets.get(name) ?? number));
   }
   return opsets;
-}
-
-/** The standard domain has two spellings. */
-export function standardDomain(domain: string): string {
-  return domain === 'ai.onnx' ? '' : domain;
 }
 
 class GraphReader {

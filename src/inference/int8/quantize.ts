@@ -4,16 +4,16 @@ import type { SessionOptions } from '../../binding/addon.js';
 import { STREAMS } from '../../binding/streams.js';
 import { VaeError } from '../../core/errors.js';
 import { type Model, writeModel } from '../../graph/index.js';
-import type { Engine } from '../engine.js';
+import type { CallOptions, Engine } from '../engine.js';
 import type { Networks, SessionKind } from '../networks.js';
-import { labelFeeds } from '../rows/labels.js';
+import { labelFeeds, rowLabels } from '../rows/labels.js';
 import { normalRows } from '../rows/noise.js';
 import { rowsPerRun } from '../rows/pieces.js';
-import { type RowReader, readRows } from '../rows/rows.js';
+import { type BatchInput, type RowReader, readRows } from '../rows/rows.js';
 import { GraphSession } from '../sessions/session.js';
 import { observedModel, quantizedInputs, quantizeModel, type Range } from './quantize-graph.js';
 
-export interface QuantizedNetworks {
+interface QuantizedNetworks {
   readonly networks: Networks;
   /** Matrix products and convolutions in integers, over encoder and decoder. */
   readonly products: number;
@@ -25,7 +25,7 @@ export interface QuantizedNetworks {
 type QuantizedKind = 'encoder' | 'decoder' | 'objective';
 type Feed = (from: number, to: number) => Promise<Parameters<GraphSession['run']>[0]>;
 
-export interface QuantizeOptions {
+interface QuantizeOptions {
   /** Examples like those to come; a few hundred are enough. */
   readonly reader: RowReader;
   /** Their labels, for conditional models. */
@@ -35,9 +35,24 @@ export interface QuantizeOptions {
 }
 
 /**
+ * An engine of its own for the same model in 8-bit integers.
+ *
  * @throws VaeError ERR_VAE_OPTION where nothing in the networks can be done in integers.
  */
-export async function quantizeNetworks(
+export async function quantizeEngine(
+  engine: Engine,
+  batch: BatchInput,
+  seed: bigint,
+  { signal, labels }: Pick<CallOptions, 'signal' | 'labels'>,
+): Promise<{ engine: Engine } & Omit<QuantizedNetworks, 'networks'>> {
+  const { dataShape, bytes } = engine.networks;
+  const reader = readRows(batch, dataShape, 'quantize()', { bytes, signal });
+  const classes = rowLabels(engine.networks, labels, batch, reader.rows, 'quantize()');
+  const { networks, ...rest } = await quantizeNetworks(engine, { reader, labels: classes, seed, signal });
+  return { engine: engine.with(networks), ...rest };
+}
+
+async function quantizeNetworks(
   engine: Engine,
   { reader, labels, seed, signal }: QuantizeOptions,
 ): Promise<QuantizedNetworks> {

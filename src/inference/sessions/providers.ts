@@ -105,7 +105,7 @@ export async function chooseProvider<T>(
 }
 
 /** Providers compiled into the loaded library, by short names. Their own libraries may still be missing. */
-export function offeredProviders(): ProviderName[] {
+function offeredProviders(): ProviderName[] {
   return (Object.keys(PROVIDERS) as ProviderName[]).filter(offered);
 }
 

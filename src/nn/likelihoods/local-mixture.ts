@@ -23,7 +23,7 @@ const schema = z.strictObject({
 export type LocalMixtureConfig = z.output<typeof schema>;
 
 /** Limits of a component's log scale, in log values: a scale of 0.08 to 245 of 255. */
-export const LOG_SCALE_RANGE = [-2.5, 5.5] as const;
+const LOG_SCALE_RANGE = [-2.5, 5.5] as const;
 
 /** What is added to the last layer's output: components spread over the range, scales wide at first. */
 export function headOffsets(components: number): Float32Array {

@@ -19,4 +19,4 @@ export function posteriorDefinition(type: PosteriorName): PosteriorDefinition {
   return POSTERIORS[type] as unknown as PosteriorDefinition;
 }
 
-export type { Posterior, PosteriorDraw } from './posterior.js';
+export type { Posterior } from './posterior.js';

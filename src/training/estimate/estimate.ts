@@ -6,12 +6,14 @@ import { withAbort } from '../../binding/with-abort.js';
 import { elementCount } from '../../core/dtype.js';
 import type { Dataset } from '../../data/dataset.js';
 import { type Model, specializeDims } from '../../graph/index.js';
-import { checkFitData, graphToRun, loopInputs, openSession } from '../fit.js';
+import { checkFitData } from '../check-data.js';
 import type { ResolvedFitOptions } from '../fit-options.js';
+import { loopInputs } from '../graph-inputs.js';
 import { allRows, evaluateRows, evaluationBatch, sampledRows } from '../loop/evaluation.js';
 import { type LoopInputs, runEpochs } from '../loop/fit-loop.js';
 import { freshState } from '../loop/loop-state.js';
 import { feedRows } from '../loop/row-feed.js';
+import { graphToRun, openSession } from '../open-session.js';
 import type { FitProgress } from '../progress.js';
 import { peakActivationBytes } from './graph-memory.js';
 

@@ -155,7 +155,7 @@ export type ScheduleConfig = { [K in ScheduleName]: z.output<Table[K]['schema']>
 /** A fixed value, a schedule by `type` with its options, or a function of where training stands. */
 export type Schedule = number | ScheduleFunction | { [K in ScheduleName]: InputOf<Table[K]['schema']> }[ScheduleName];
 
-export const SCHEDULE_NAMES = Object.keys(SCHEDULES) as ScheduleName[];
+const SCHEDULE_NAMES = Object.keys(SCHEDULES) as ScheduleName[];
 
 const schemas = Object.values(SCHEDULES).map(({ schema }) => schema) as unknown as [z.ZodObject, ...z.ZodObject[]];
 

@@ -10,7 +10,7 @@ import { VaeError } from '../../core/errors.js';
 import { ioError, writeFilesAtomically } from '../../core/files.js';
 import { describeIssue } from '../../core/options.js';
 
-export const RUN_FILE = 'run.json';
+const RUN_FILE = 'run.json';
 const FORMAT = 'node-vae.run';
 const VERSION = 1;
 

@@ -1,0 +1,67 @@
+/** The lint of imports finds what it is there for. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { findFaults, judge } from '../../scripts/lint/imports.mjs';
+import { FOLDERS } from '../../scripts/lint/rules.mjs';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'node-vae-imports-'));
+  put('docs/architecture.md', FOLDERS.map((folder) => `src/${folder}    what it is for`).join('\n'));
+  put('src/core/errors.ts', 'export const error = 1;\n');
+  put('src/graph/ir.ts', "import { error } from '../core/errors.js';\nexport const ir = error;\n");
+  put('native/core/error.h', '#include <string>\n');
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+function put(path: string, text: string): void {
+  mkdirSync(dirname(join(root, path)), { recursive: true });
+  writeFileSync(join(root, path), text);
+}
+
+it('has nothing against imports that point down', () => {
+  expect(findFaults(root)).toEqual([]);
+});
+
+it.each([
+  ['upward', "import { ir } from '../graph/ir.js';\n", 'upward: src/core/low.ts → src/graph/ir.ts'],
+  ['upward, of a type', "import type { Ir } from '../graph/ir.js';\n", 'upward: src/core/low.ts → src/graph/ir.ts'],
+  ['upward, over lines', "import {\n  ir,\n} from '../graph/ir.js';\n", 'upward: src/core/low.ts → src/graph/ir.ts'],
+  ['upward, once it runs', "const ir = () => import('../graph/ir.js');\n", 'upward: src/core/low.ts → src/graph/ir.ts'],
+  ['upward, passed on', "export * from '../graph/ir.js';\n", 'upward: src/core/low.ts → src/graph/ir.ts'],
+  ['a package', "import sharp from 'sharp';\n", 'package: src/core/low.ts → sharp'],
+  [
+    'a package, once it runs',
+    "const { default: sharp } = await import('sharp');\n",
+    'package: src/core/low.ts → sharp',
+  ],
+])('finds what is forbidden: %s', (_, text, fault) => {
+  put('src/core/low.ts', text);
+  expect(findFaults(root)).toEqual([fault]);
+});
+
+it('finds circles, whatever their length, once each', () => {
+  put('src/core/a.ts', "import './b.js';\n");
+  put('src/core/b.ts', "import './c.js';\n");
+  put('src/core/c.ts', "import type { A } from './a.js';\nimport './errors.js';\n");
+  put('src/core/d.ts', "import './a.js';\n");
+  expect(findFaults(root)).toEqual(['circle: src/core/a.ts, src/core/b.ts, src/core/c.ts']);
+});
+
+it('finds includes that native folders may not have, unknown folders, and a map that is out of date', () => {
+  put('native/coder/coder.cc', '#include "core/error.h"\n#include "ort/api.h"\n#include <napi.h>\n');
+  put('src/attic/old.ts', 'export {};\n');
+  put('docs/architecture.md', 'src/core    tensors\n');
+  expect(findFaults(root)).toEqual([
+    'include: native/coder/coder.cc → napi.h',
+    'include: native/coder/coder.cc → ort/api.h',
+    expect.stringMatching(/^map: /),
+    'unknown folder: src/attic/old.ts',
+  ]);
+});
+
+it('forgives what is listed, and complains of what is listed without need', () => {
+  expect(judge(['a', 'b'], ['b', 'c'])).toEqual(['a', 'exception without a fault, take it out: c']);
+});
