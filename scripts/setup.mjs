@@ -2,7 +2,7 @@
 // Each part is skipped where nothing it depends on has changed. Uses nothing but Node itself.
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isInstalled } from './installed.mjs';
@@ -18,10 +18,8 @@ if (!isInstalled(root)) {
 // Knows by itself when there is nothing to do.
 run(process.execPath, ['scripts/build-native.mjs']);
 
-step('TypeScript', 'dist/.node-vae-stamp', ['src', 'package.json', 'tsconfig.json', 'tsconfig.build.json'], () => {
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  run(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json']);
-});
+const compiled = ['src', 'scripts/bundle', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+step('TypeScript', 'dist/.node-vae-stamp', compiled, () => run(process.execPath, ['scripts/bundle/bundle.mjs']));
 
 function step(name, stampFile, inputs, work) {
   const stamp = join(root, stampFile);

@@ -1,13 +1,10 @@
 /** From what a user names to a model directory. */
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VaeError } from '../core/errors.js';
 import { nearest } from '../core/options.js';
+import { SHIPPED_MODELS } from '../core/package-files.js';
 import { CONFIG_FILE } from './model-directory.js';
-
-/** The models that come with the package; src/artifacts and dist/artifacts are equally deep. */
-const SHIPPED_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
 
 /**
  * @param source a directory, or the name of a model of this package.

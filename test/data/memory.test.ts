@@ -17,7 +17,7 @@ const ALLOWED = 6 * MIB;
 
 let folder: string;
 beforeAll(async () => {
-  if (!existsSync(join(PACKAGE_ROOT, 'dist/index.js')))
+  if (!existsSync(join(PACKAGE_ROOT, 'dist/main/index.js')))
     throw new Error('This runs the built package: run `npm run setup` first.');
   folder = await mkdtemp(join(tmpdir(), 'node-vae-memory-'));
   const noise = { create: { width: SIDE, height: SIDE, channels: 3, background: '#888' } } as const;
@@ -36,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true }));
 
 const PROGRAM = `
-import { readImages, Vae } from '${pathToFileURL(join(PACKAGE_ROOT, 'dist/index.js')).href}';
+import { readImages, Vae } from '${pathToFileURL(join(PACKAGE_ROOT, 'dist/main/index.js')).href}';
 const [folder, kind] = process.argv.slice(1);
 const crops = kind === 'crops' ? { crops: 1 } : {};
 const data = await readImages(folder, { size: ${SIDE}, memoryBytes: ${ALLOWED}, ...crops });

@@ -12,7 +12,7 @@ import { execute, PACKAGE_ROOT } from '../support/project.js';
 
 let out: string;
 beforeAll(async () => {
-  if (!existsSync(join(PACKAGE_ROOT, 'dist/index.js')))
+  if (!existsSync(join(PACKAGE_ROOT, 'dist/main/index.js')))
     throw new Error('The examples run the built package: run `npm run setup` first.');
   out = await mkdtemp(join(tmpdir(), 'node-vae-examples-'));
 });

@@ -11,7 +11,7 @@ import { Vae } from '../../src/index.js';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 let out: string;
 beforeAll(async () => {
-  if (!existsSync(join(root, 'dist/index.js')))
+  if (!existsSync(join(root, 'dist/main/index.js')))
     throw new Error('The examples run the built package: run `npm run setup` first.');
   out = await mkdtemp(join(tmpdir(), 'node-vae-demo-'));
 });

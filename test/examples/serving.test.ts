@@ -26,7 +26,7 @@ const row = (at: number) => ({ data: held.data.slice(at * 784, (at + 1) * 784), 
 const run = (...args: string[]) => promisify(execFile)(process.execPath, args, { cwd: root });
 
 beforeAll(async () => {
-  if (!existsSync(join(root, 'dist/index.js')))
+  if (!existsSync(join(root, 'dist/main/index.js')))
     throw new Error('The examples run the built package: run `npm run setup` first.');
   folder = await mkdtemp(join(tmpdir(), 'node-vae-examples-'));
   model = join(folder, 'model');

@@ -2,16 +2,13 @@
 
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VaeError } from '../../core/errors.js';
 import { describeValue } from '../../core/options.js';
+import { SHIPPED_MODELS } from '../../core/package-files.js';
 import { CODEC_FILE, Codec } from '../lossless/codec.js';
 import { identityOf } from '../lossless/codec-model.js';
 import { LOSSY_FILE, LossyCodec } from '../pictures/lossy-codec.js';
 import { isFile, modelFileIn, readModelFile } from './model-file.js';
-
-/** The models that come with the package; src/codec and dist/codec are equally deep. */
-const SHIPPED_MODELS = fileURLToPath(new URL('../../../models', import.meta.url));
 
 /** A codec, the path of its file or folder, or the name of a model of this package. */
 export type CodecInput = Codec | string;

@@ -1,6 +1,5 @@
 /** run.json: what a run was given and what came of it, so that it can be compared and repeated. */
 import { createHash } from 'node:crypto';
-import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { arch, availableParallelism, cpus, platform, release, totalmem } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +8,7 @@ import { loadRuntime } from '../../binding/index.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError, writeFilesAtomically } from '../../core/files.js';
 import { describeIssue } from '../../core/options.js';
+import { packageVersion } from '../../core/package-files.js';
 
 const RUN_FILE = 'run.json';
 const FORMAT = 'node-vae.run';
@@ -91,11 +91,9 @@ export function newRunRecord(record: Omit<RunRecord, 'format' | 'version'>): Run
 
 /** What a result may depend on besides options and data. */
 export function describeEnvironment(): RunEnvironment {
-  // src/training and dist/training are equally deep.
-  const manifest = readFileSync(new URL('../../../package.json', import.meta.url), 'utf8');
   return {
     versions: {
-      'node-vae': (JSON.parse(manifest) as { version: string }).version,
+      'node-vae': packageVersion(),
       node: process.versions.node,
       onnxruntime: loadRuntime().version,
     },

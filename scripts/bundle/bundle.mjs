@@ -1,0 +1,102 @@
+// dist/ from src/: few files, so that importing the package opens few. Declarations stay as TypeScript writes them.
+//
+//   dist/**/*.d.ts       declarations, file by file
+//   dist/ENTRY/*.js      what package.json exports, and the command
+//   dist/shared/*.js     what entries share, and parts that are loaded when first used
+//   dist/vendor/*.cjs    libraries that are loaded when first used, by functions that cannot wait
+//
+// Every JavaScript file lies two folders below the package, as the sources that look for files beside the package do.
+import { execFileSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+import { pruneDeclarations } from './prune-declarations.mjs';
+import { lazyVendors, vendors } from './vendors.mjs';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const dist = join(root, 'dist');
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+
+/** Packages that are part of the bundle; all others are found where the package is installed. */
+const BUNDLED = ['zod', '@bufbuild/protobuf', 'csv-parse'];
+
+/** Names of functions stay as they are, so that stack traces can be read; lines are mapped back to the sources. */
+const COMMON = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: 'node',
+  target: 'node20.19',
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+};
+
+/** `dist/A/B.js` to the source it is made of. */
+function entryPoints() {
+  const targets = Object.values(manifest.exports).flatMap((entry) =>
+    typeof entry === 'object' ? [entry.default] : [],
+  );
+  targets.push(...Object.values(manifest.bin));
+  return Object.fromEntries(
+    targets.map((target) => {
+      const name = /^\.\/dist\/(\w+\/\w+)\.js$/.exec(target)?.[1];
+      if (name === undefined) throw new Error(`package.json: ${target} does not lie two folders below the package.`);
+      return [name, name === 'main/index' ? 'src/index.ts' : `src/${name}.ts`];
+    }),
+  );
+}
+
+const types = Object.values(manifest.exports).flatMap((entry) => (typeof entry === 'object' ? [entry.types] : []));
+
+const external = [
+  ...new Set([
+    ...Object.keys(manifest.dependencies),
+    ...Object.keys(manifest.peerDependencies ?? {}),
+    ...Object.keys(manifest.optionalDependencies ?? {}),
+  ]),
+].filter((name) => !BUNDLED.includes(name));
+
+rmSync(dist, { recursive: true, force: true });
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
+  cwd: root,
+  stdio: ['ignore', 'inherit', 'inherit'],
+});
+pruneDeclarations(
+  dist,
+  types.map((path) => join(root, path)),
+);
+
+for (const { name, contents } of await vendors(root)) {
+  await build({
+    ...COMMON,
+    stdin: { contents, resolveDir: root, loader: 'ts' },
+    outfile: join(dist, 'vendor', `${name}.cjs`),
+    format: 'cjs',
+    minifyIdentifiers: true,
+    plugins: [
+      {
+        name: 'without translations',
+        setup({ onLoad }) {
+          // zod's messages in fifty languages.
+          onLoad({ filter: /zod[/\\]v4[/\\]locales[/\\]index\.js$/ }, () => ({ contents: 'export {}' }));
+        },
+      },
+    ],
+  });
+}
+
+await build({
+  ...COMMON,
+  entryPoints: entryPoints(),
+  outdir: dist,
+  splitting: true,
+  format: 'esm',
+  chunkNames: 'shared/[name]-[hash]',
+  external,
+  sourcemap: true,
+  sourcesContent: false,
+  plugins: [lazyVendors(root, createRequire(import.meta.url))],
+});
