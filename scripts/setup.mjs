@@ -18,7 +18,15 @@ if (!isInstalled(root)) {
 // Knows by itself when there is nothing to do.
 run(process.execPath, ['scripts/build-native.mjs']);
 
-const compiled = ['src', 'scripts/bundle', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const compiled = [
+  'src',
+  'packages/report/src',
+  'packages/report/build.mjs',
+  'scripts/bundle',
+  'package.json',
+  'tsconfig.json',
+  'tsconfig.build.json',
+];
 step('TypeScript', 'dist/.node-vae-stamp', compiled, () => run(process.execPath, ['scripts/bundle/bundle.mjs']));
 
 function step(name, stampFile, inputs, work) {

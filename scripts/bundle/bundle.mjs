@@ -59,6 +59,9 @@ const external = [
   ]),
 ].filter((name) => !BUNDLED.includes(name));
 
+// Types of the sources name it.
+execFileSync(process.execPath, [join(root, 'packages/report/build.mjs')], { stdio: ['ignore', 'inherit', 'inherit'] });
+
 rmSync(dist, { recursive: true, force: true });
 execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.build.json'], {
   cwd: root,
@@ -100,3 +103,6 @@ await build({
   sourcesContent: false,
   plugins: [lazyVendors(root, createRequire(import.meta.url))],
 });
+
+// Nobody debugs the command by its stack traces; the package is to stay small.
+for (const target of Object.values(manifest.bin)) rmSync(join(root, `${target}.map`));

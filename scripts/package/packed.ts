@@ -17,6 +17,16 @@ export interface PackOptions {
   readonly prebuilds?: 'current' | 'all';
 }
 
+/** Packs the workspace package of this name, which is built already. */
+export async function packWorkspace(name: string, folder: string): Promise<string> {
+  const at = join(PACKAGE_ROOT, 'packages', name);
+  const pack = await succeed(
+    execute(npm, ['pack', '--json', '--ignore-scripts', '--silent', '--pack-destination', folder], { cwd: at }),
+  );
+  const [{ filename }] = JSON.parse(pack.stdout) as [{ filename: string }];
+  return join(folder, filename);
+}
+
 /** Packs into a folder, from a copy, so that nothing of the working tree changes. */
 export async function packInto(folder: string, options: PackOptions = {}): Promise<Packed> {
   const stage = join(folder, 'stage');

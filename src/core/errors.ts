@@ -5,6 +5,7 @@ export type VaeErrorCode =
   | 'ERR_VAE_DATA' // the values in the data: NaN, empty, labels of another length
   | 'ERR_VAE_GRAPH' // an ONNX graph that is not valid, or not what was asked for
   | 'ERR_VAE_UNSUPPORTED_OPERATOR' // an operator without a rule
+  | 'ERR_VAE_PACKAGE' // an optional package that is not installed
   | 'ERR_VAE_BINDING' // the addon or the ONNX Runtime library
   | 'ERR_VAE_RUNTIME' // ONNX Runtime refused or failed a run
   | 'ERR_VAE_FORMAT' // damaged, truncated or hostile bytes

@@ -13,6 +13,9 @@ import path from 'node:path';
 import { VaeError } from '../core/errors.js';
 import type { ExternalData } from './ir.js';
 
+/** Folder that external data must lie in; undefined where the model came as bytes alone. */
+export type Folder = string | undefined;
+
 /** Where a model says a tensor's bytes are, before it is believed. */
 export interface ExternalReference {
   readonly location: string;

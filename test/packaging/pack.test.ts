@@ -7,7 +7,14 @@ import { build } from 'esbuild';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { execute, type Finished } from '../../scripts/package/execute.js';
-import { PACKAGE_ROOT, type Packed, packInto, projectWith, succeed } from '../../scripts/package/packed.js';
+import {
+  PACKAGE_ROOT,
+  type Packed,
+  packInto,
+  packWorkspace,
+  projectWith,
+  succeed,
+} from '../../scripts/package/packed.js';
 import { BESIDE, BUNDLES, PROGRAMS, TYPED_PROGRAM, TYPED_SETTINGS } from '../../scripts/package/programs.js';
 
 describe('a packed install', () => {
@@ -129,6 +136,31 @@ describe('a packed install', () => {
       await cp(join(folder, 'aside'), modules, { recursive: true });
     }
   });
+
+  test('without node-vae-report, says how to get it before it trains; with it, draws charts', async () => {
+    await writeFile(
+      join(project, 'table.csv'),
+      `a,b\n${Array.from({ length: 40 }, (_, i) => `${i},${i % 7}`).join('\n')}\n`,
+    );
+    const bin = join(project, 'node_modules', '.bin', process.platform === 'win32' ? 'node-vae.cmd' : 'node-vae');
+    const train = () =>
+      execute(bin, ['train', 'table.csv', '-o', 'model', '--epochs', '2', '--report'], { cwd: project });
+    const chart = `import { figureToPng, trainingCurves } from 'node-vae/report';
+      const terms = { loss: 1, reconstruction: 1, kl: 0 };
+      const png = figureToPng(trainingCurves([{ epoch: 1, train: terms }, { epoch: 2, train: terms }], { unit: 'row' }));
+      await png.then((bytes) => console.log(Buffer.from(bytes.subarray(1, 4)).toString()), (error) => console.log(error.code, error.message));`;
+    try {
+      expect(await train()).toMatchObject({ code: 1, stderr: expect.stringContaining('npm install node-vae-report') });
+      expect((await program('chart.mjs', chart)).stdout).toMatch(/^ERR_VAE_PACKAGE .*npm install node-vae-report/);
+      const report = await packWorkspace('report', folder);
+      await projectWith(project, [report, packed.tarball]);
+      expect((await program('chart.mjs', chart)).stdout).toBe('PNG\n');
+      expect((await train()).stdout).toMatch(/Report\s+model.report.report\.html/);
+    } finally {
+      await rm(join(project, 'table.csv'));
+      await rm(join(project, 'model'), { recursive: true, force: true });
+    }
+  }, 200_000);
 
   test('leaves the project as it was', async () => {
     expect((await readdir(project)).filter((name) => !/\.(mjs|cjs|mts)$|^tsconfig/.test(name)).sort()).toEqual([

@@ -1,6 +1,7 @@
 /** One run of `train`, from its arguments to the model, its record and its report. */
 import { join } from 'node:path';
 import type { Dataset, FitOptions, History, Vae } from '../../index.js';
+import { requireDrawing } from '../../report/drawing/engine.js';
 import { writeCodec } from '../codec-training.js';
 import { METRICS_FILE } from '../find-runs.js';
 import { count, note } from '../output.js';
@@ -29,6 +30,8 @@ export async function train(
   signal: AbortSignal,
   repeated?: Repeated,
 ): Promise<CommandResult> {
+  // A report that cannot be drawn is said now, not after the run.
+  if (flags.report) await requireDrawing();
   const { training, validation, settings, vae: model } = await prepare(path, flags, signal, repeated?.settings);
   await using vae = model;
   const resumed = flags.resume ?? false;

@@ -2,13 +2,10 @@
 import { BYTES_PER_ELEMENT, type DataType } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
 import { constantOf } from '../constants.js';
-import { printable, resolveExternalData } from '../external-data.js';
+import { type Folder, printable, resolveExternalData } from '../external-data.js';
 import type { Constant } from '../ir.js';
 import { dataTypeOf, describeDataType } from './data-types.js';
 import { TensorProto_DataLocation as DataLocation, type TensorProto } from './onnx_pb.js';
-
-/** Folder that external data must lie in; undefined where the model came as bytes alone. */
-export type Folder = string | undefined;
 
 /** More dimensions than any runtime takes. */
 const MAX_RANK = 64;

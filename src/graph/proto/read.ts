@@ -1,7 +1,7 @@
 /** Turns the bytes of an ONNX file into the graph held in memory, believing nothing unchecked. */
 import { fromBinary } from '@bufbuild/protobuf';
 import { VaeError } from '../../core/errors.js';
-import { printable } from '../external-data.js';
+import { type Folder, printable } from '../external-data.js';
 import { asLength, canonicalDim } from '../infer/dims.js';
 import type { Attribute, Constant, Dim, Graph, Model, Node, TensorType, ValueInfo } from '../ir.js';
 import { inlineFunctions } from './functions.js';
@@ -14,7 +14,7 @@ import {
   type NodeProto,
   type ValueInfoProto,
 } from './onnx_pb.js';
-import { type Folder, readElementType, readTensor, readText } from './read-tensor.js';
+import { readElementType, readTensor, readText } from './read-tensor.js';
 import { scanMessage } from './scan.js';
 import { standardDomain } from './standard-domain.js';
 

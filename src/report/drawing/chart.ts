@@ -1,26 +1,28 @@
 /** Charts by ECharts, drawn on the server as SVG: no browser, no canvas. */
 import type { EChartsOption } from 'echarts';
 import { FONT_FAMILY, LIGHT, PALETTE } from '../theme.js';
+import { drawingEngine } from './engine.js';
 
 export type { EChartsOption };
 
-/** Draws a chart. */
+/**
+ * Draws a chart.
+ *
+ * @throws VaeError ERR_VAE_PACKAGE where node-vae-report is not installed.
+ */
 export async function drawChart(option: EChartsOption, width: number, height: number): Promise<string> {
-  // Loaded when first drawn: it takes half a second, and most programs never draw.
-  const echarts = await import('echarts');
-  const chart = echarts.init(null, null, { renderer: 'svg', ssr: true, width, height });
-  try {
-    chart.setOption({
+  const { renderChart } = await drawingEngine();
+  const drawn = renderChart(
+    {
       animation: false,
       backgroundColor: 'transparent',
       color: [...PALETTE],
       textStyle: { fontFamily: FONT_FAMILY, fontSize: 13, color: LIGHT.ink },
       ...option,
-    });
-    return tidy(chart.renderToSVGString());
-  } finally {
-    chart.dispose();
-  }
+    },
+    { width, height },
+  );
+  return tidy(drawn);
 }
 
 /** A legend of lines, wide enough to tell solid from dashed. */
