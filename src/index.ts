@@ -76,7 +76,9 @@ export {
   writeRunRecord,
 } from './training/record/run-record.js';
 export {
+  type ArtifactDirectory,
   type OptimizerStepResult,
+  type SaveCheckpointOptions,
   type StepOptions,
   type TrainingFeeds,
   TrainingSession,

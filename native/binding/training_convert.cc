@@ -169,6 +169,16 @@ OptimizerSpec ToOptimizerSpec(Napi::Env env, Napi::Object options) {
     spec.beta2 = number("beta2", 0, 1);
     if (spec.beta1 == 1 || spec.beta2 == 1) throw Error(code::kOption, "optimizer: beta1 and beta2 must be below 1.");
     spec.epsilon = number("epsilon", 0, kMany);
+    if (spec.type == OptimizerType::kAdamW) {
+      const Napi::Value given = options.Get("form");
+      const std::string form = given.IsUndefined() ? "pytorch" : ToString(env, given, "optimizer.form");
+      if (form != "pytorch" && form != "onnxruntime") {
+        throw Error(code::kOption, "optimizer.form: expected pytorch or onnxruntime, received " + form + ".");
+      }
+      spec.form = form == "pytorch" ? AdamWForm::kPytorch : AdamWForm::kOnnxRuntime;
+      const Napi::Value corrects = options.Get("biasCorrection");
+      spec.bias_correction = corrects.IsUndefined() || corrects.ToBoolean();
+    }
   } else {
     throw Error(code::kOption, "optimizer.type: expected sgd, adam or adamw, received " + type + ".");
   }
@@ -209,6 +219,8 @@ TrainingConfig ToTrainingConfig(Napi::Env env, Napi::Object options) {
       throw Error(code::kOption, "emaDecay: expected at least 0 and less than 1.");
     }
   }
+  config.sum_gradients = options.Get("sumGradients").ToBoolean();
+  config.keep_gradient = options.Get("keepGradient").ToBoolean();
   const Napi::Value seed = options.Get("seed");
   bool lossless = false;
   if (seed.IsBigInt()) config.seed = seed.As<Napi::BigInt>().Uint64Value(&lossless);

@@ -38,6 +38,9 @@ struct FeedSpec {
 
 enum class OptimizerType { kSgd, kAdam, kAdamW };
 
+// Whose AdamW: they differ in where epsilon stands and in when the weights decay.
+enum class AdamWForm { kPytorch, kOnnxRuntime };
+
 struct OptimizerSpec {
   OptimizerType type = OptimizerType::kAdam;
   double momentum = 0;
@@ -47,6 +50,8 @@ struct OptimizerSpec {
   double beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;
+  AdamWForm form = AdamWForm::kPytorch;
+  bool bias_correction = true;
 };
 
 struct TrainingConfig {
@@ -59,6 +64,10 @@ struct TrainingConfig {
   OptimizerSpec optimizer;
   std::optional<double> clip_gradient_norm;
   std::optional<double> ema_decay;
+  // Whether accumulated gradients are summed, rather than averaged.
+  bool sum_gradients = false;
+  // Whether the accumulated gradient outlives OptimizerStep().
+  bool keep_gradient = false;
   uint64_t seed = 0;
 };
 

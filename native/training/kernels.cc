@@ -55,6 +55,20 @@ NODE_VAE_INLINE float AdamElement(float& parameter, float gradient, float& momen
   return after - before;
 }
 
+NODE_VAE_INLINE float AdamWOrtElement(float& parameter, float gradient, float& moment1, float& moment2,
+                                      const AdamWOrtStep& s) {
+  const float g = gradient * s.gradient_scale;
+  const float m = s.beta1 * moment1 + s.rate1 * g;
+  const float v = s.beta2 * moment2 + s.rate2 * (g * g);
+  moment1 = m;
+  moment2 = v;
+  const float before = parameter;
+  const float stepped = before - s.step_size * m / (std::sqrt(v) + s.epsilon);
+  const float after = stepped - s.decay * stepped;
+  parameter = after;
+  return after - before;
+}
+
 NODE_VAE_INLINE float SgdElement(float& parameter, float gradient, float& momentum, float keep, float take,
                                  float look_ahead, float use_gradient, const SgdStep& s) {
   const float d = gradient * s.gradient_scale + s.weight_decay * parameter;
@@ -111,6 +125,27 @@ double Adam(float* parameters, const float* gradients, float* moment1, float* mo
             size_t count, bool measure) noexcept {
   if (measure) return AdamMeasured(parameters, gradients, moment1, moment2, step, count);
   AdamPlain(parameters, gradients, moment1, moment2, step, count);
+  return 0;
+}
+
+NODE_VAE_CLONES static void AdamWOrtPlain(float* NODE_VAE_RESTRICT p, const float* NODE_VAE_RESTRICT g,
+                                          float* NODE_VAE_RESTRICT m, float* NODE_VAE_RESTRICT v,
+                                          const AdamWOrtStep& step, size_t count) noexcept {
+  const AdamWOrtStep s = step;
+  for (size_t i = 0; i < count; ++i) AdamWOrtElement(p[i], g[i], m[i], v[i], s);
+}
+
+NODE_VAE_CLONES static double AdamWOrtMeasured(float* NODE_VAE_RESTRICT p, const float* NODE_VAE_RESTRICT g,
+                                               float* NODE_VAE_RESTRICT m, float* NODE_VAE_RESTRICT v,
+                                               const AdamWOrtStep& step, size_t count) noexcept {
+  const AdamWOrtStep s = step;
+  return Measured(count, [&](size_t i) { return AdamWOrtElement(p[i], g[i], m[i], v[i], s); });
+}
+
+double AdamWOrt(float* parameters, const float* gradients, float* moment1, float* moment2, const AdamWOrtStep& step,
+                size_t count, bool measure) noexcept {
+  if (measure) return AdamWOrtMeasured(parameters, gradients, moment1, moment2, step, count);
+  AdamWOrtPlain(parameters, gradients, moment1, moment2, step, count);
   return 0;
 }
 

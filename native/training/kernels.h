@@ -48,6 +48,22 @@ struct AdamStep {
 double Adam(float* parameters, const float* gradients, float* moment1, float* moment2, const AdamStep& step,
             size_t count, bool measure) noexcept;
 
+struct AdamWOrtStep {
+  float gradient_scale;
+  float beta1;
+  float rate1;  // 1 - beta1
+  float beta2;
+  float rate2;      // 1 - beta2
+  float step_size;  // learning rate * sqrt(1 - beta2^t) / (1 - beta1^t)
+  float epsilon;
+  float decay;  // learning rate * weight decay
+};
+
+// One step of AdamW as ONNX Runtime's training operator computes it (AdamWOptimizer, adam_mode 1, which is that of
+// Hugging Face's transformers): epsilon is added to the root before the correction, and the weights decay afterwards.
+double AdamWOrt(float* parameters, const float* gradients, float* moment1, float* moment2, const AdamWOrtStep& step,
+                size_t count, bool measure) noexcept;
+
 // out = in * scale + offset
 void Affine(float* out, const uint8_t* in, float scale, float offset, size_t count) noexcept;
 void Affine(float* out, const float* in, float scale, float offset, size_t count) noexcept;

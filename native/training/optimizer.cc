@@ -57,8 +57,9 @@ double Optimizer::Apply(float* parameters, const float* gradients, double scale,
   const bool first = step_ == 0;
   ++step_;
   const bool adam = spec_.type != OptimizerType::kSgd;
-  const double correction1 = adam ? 1 - std::pow(spec_.beta1, static_cast<double>(step_)) : 1;
-  const double correction2 = adam ? 1 - std::pow(spec_.beta2, static_cast<double>(step_)) : 1;
+  const bool corrects = adam && spec_.bias_correction;
+  const double correction1 = corrects ? 1 - std::pow(spec_.beta1, static_cast<double>(step_)) : 1;
+  const double correction2 = corrects ? 1 - std::pow(spec_.beta2, static_cast<double>(step_)) : 1;
   const auto& chunks = layout_.chunks();
   team_.For(chunks.size(), [&](size_t i) {
     const FlushDenormals flush;
@@ -67,7 +68,20 @@ double Optimizer::Apply(float* parameters, const float* gradients, double scale,
     const double decay = spec_.weight_decay * chunk.weight_decay_scale;
     float* p = parameters + chunk.offset;
     const float* g = gradients + chunk.offset;
-    if (adam) {
+    if (spec_.type == OptimizerType::kAdamW && spec_.form == AdamWForm::kOnnxRuntime) {
+      const kernels::AdamWOrtStep step{
+          .gradient_scale = static_cast<float>(scale),
+          .beta1 = static_cast<float>(spec_.beta1),
+          .rate1 = static_cast<float>(1 - spec_.beta1),
+          .beta2 = static_cast<float>(spec_.beta2),
+          .rate2 = static_cast<float>(1 - spec_.beta2),
+          .step_size = static_cast<float>(rate * std::sqrt(correction2) / correction1),
+          .epsilon = static_cast<float>(spec_.epsilon),
+          .decay = static_cast<float>(rate * decay),
+      };
+      partial_[i] = kernels::AdamWOrt(p, g, moment1_.data() + chunk.offset, moment2_.data() + chunk.offset, step,
+                                      chunk.count, measure);
+    } else if (adam) {
       const bool decoupled = spec_.type == OptimizerType::kAdamW;
       const kernels::AdamStep step{
           .gradient_scale = static_cast<float>(scale),

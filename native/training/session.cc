@@ -42,26 +42,30 @@ TrainingSession::TrainingSession(TrainingConfig config, const ModelSource& train
     eval.optimized_model_path.clear();
     eval_graph_ = std::make_unique<BoundGraph>(*eval_model, eval, config_.per_example);
     eval_inputs_ = MapInputs(*eval_graph_, "eval");
-    example_dims_ = ExampleDims();
+    DescribeExamples();
   }
 }
 
-// Dimensions of one row of each per-example output.
-std::vector<std::vector<int64_t>> TrainingSession::ExampleDims() const {
-  std::vector<std::vector<int64_t>> all;
+// What each output of the eval graph holds: a row for each example, or one value of the whole batch.
+void TrainingSession::DescribeExamples() {
   for (const std::string& name : config_.per_example) {
     const ValueInfo& output = eval_graph_->session().outputs()[eval_graph_->session().FindOutput(name)];
     if (output.type->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) {
       throw Error(code::kGraph, "The eval graph's output '" + name + "' is " + output.type->name + "; expected float32.");
     }
-    std::vector<int64_t> dims(output.dims.begin() + (output.dims.empty() ? 0 : 1), output.dims.end());
-    if (output.dims.empty() || std::any_of(dims.begin(), dims.end(), [](int64_t dim) { return dim < 0; })) {
+    const bool whole = output.dims.empty() || output.dims[0] == 1;
+    std::vector<int64_t> dims(output.dims.begin() + (whole ? 0 : 1), output.dims.end());
+    if (std::any_of(dims.begin(), dims.end(), [](int64_t dim) { return dim < 0; })) {
       throw Error(code::kGraph, "The eval graph's output '" + name + "' has shape " + FormatShape(output.dims) +
-                                    "; expected one row for each example, of fixed size.");
+                                    "; expected one row for each example, of fixed size, or one value.");
     }
-    all.push_back(std::move(dims));
+    example_dims_.push_back(std::move(dims));
+    example_is_whole_.push_back(whole);
   }
-  return all;
+}
+
+size_t TrainingSession::ExampleCount(size_t output, size_t rows) const noexcept {
+  return CountElements(example_dims_[output]) * (example_is_whole_[output] ? 1 : rows);
 }
 
 // Scalars, then gradients of the trainable parameters, then states.

@@ -99,7 +99,7 @@ class TrainingSession {
   // Stop early, with what was done, when aborted or `stop` is set. Throw Error(ERR_VAE_RUNTIME).
   TrainResult Train(const TrainRequest& request, Ort::RunOptions& options, AbortState* abort,
                     const std::atomic<bool>& stop);
-  // One array per name of `per_example`. Throws Error(ERR_VAE_ABORTED) when aborted.
+  // One array per name of `per_example`; of an output that is one for the whole batch, one value per micro-batch. Throws Error(ERR_VAE_ABORTED) when aborted.
   std::vector<std::vector<float>> Evaluate(const EvalRequest& request, Ort::RunOptions& options, AbortState* abort,
                                            const std::atomic<bool>& stop);
   StepResult OptimizerStep(double learning_rate);
@@ -132,7 +132,13 @@ class TrainingSession {
   };
 
   std::vector<std::string> TrainOutputs() const;
-  std::vector<std::vector<int64_t>> ExampleDims() const;
+  void DescribeExamples();
+  // Values of an output of the eval graph for so many rows.
+  size_t ExampleCount(size_t output, size_t rows) const noexcept;
+  // What makes the accumulator the gradient: of the mean, or of the sum.
+  float AccumulatedScale() const noexcept {
+    return config_.sum_gradients ? 1.0f : 1.0f / static_cast<float>(pending_);
+  }
   std::vector<InputSource> MapInputs(BoundGraph& graph, const char* which) const;
   void CheckTrainOutputs() const;
   void CheckBatches(const BatchRequest& request, const BoundGraph& graph, const std::vector<InputSource>& inputs) const;
@@ -173,7 +179,9 @@ class TrainingSession {
   std::vector<std::optional<RowData>> rows_;
   AlignedBuffer<float> scalar_outputs_;
   std::vector<AlignedBuffer<float>> example_outputs_;
-  std::vector<std::vector<int64_t>> example_dims_;
+  std::vector<std::vector<int64_t>> example_dims_;  // of one row, or of an output that is whole
+  // An output that has no row for each example: a loss.
+  std::vector<bool> example_is_whole_;
 };
 
 }  // namespace node_vae

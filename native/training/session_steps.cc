@@ -82,6 +82,7 @@ TrainResult TrainingSession::Train(const TrainRequest& request, Ort::RunOptions&
           fail(step.non_finite);
           break;
         }
+        pending_ = 0;
         gradient_norm = static_cast<float>(step.gradient_norm);
         update_norm = static_cast<float>(step.update_norm);
       }
@@ -110,12 +111,12 @@ void TrainingSession::AddToAccumulator() {
   });
   ++pending_;
   show_accumulator_ = true;
-  shown_scale_ = 1.0f / static_cast<float>(pending_);
+  shown_scale_ = AccumulatedScale();
 }
 
 StepResult TrainingSession::StepFromAccumulator(double learning_rate, bool measure) {
   StepResult result;
-  const double scale = 1.0 / pending_;
+  const double scale = config_.sum_gradients ? 1.0 : 1.0 / pending_;
   result.gradient_norm = optimizer_.GradientNorm(accumulator_.data(), scale);
   if (!std::isfinite(result.gradient_norm)) {
     result.non_finite = NameNonFinite(accumulator_.data());
@@ -123,7 +124,6 @@ StepResult TrainingSession::StepFromAccumulator(double learning_rate, bool measu
   }
   result.update_norm = optimizer_.Apply(parameters_.data(), accumulator_.data(), scale, result.gradient_norm,
                                         learning_rate, measure);
-  pending_ = 0;
   return result;
 }
 
@@ -131,7 +131,9 @@ StepResult TrainingSession::OptimizerStep(double learning_rate) {
   if (pending_ == 0) {
     throw Error(code::kData, "optimizerStep(): no gradient is accumulated; call accumulate() first.");
   }
-  return StepFromAccumulator(learning_rate, true);
+  const StepResult result = StepFromAccumulator(learning_rate, true);
+  if (result.non_finite.empty() && !config_.keep_gradient) pending_ = 0;
+  return result;
 }
 
 void TrainingSession::ResetGradient() {
@@ -145,7 +147,7 @@ void TrainingSession::set_pending(uint32_t pending) {
   if (pending > 0 && accumulator_.empty()) accumulator_ = AlignedBuffer<float>(layout_.trainable_native_count());
   pending_ = pending;
   show_accumulator_ = pending > 0;
-  shown_scale_ = pending > 0 ? 1.0f / static_cast<float>(pending) : 1.0f;
+  shown_scale_ = pending > 0 ? AccumulatedScale() : 1.0f;
 }
 
 void TrainingSession::CommitStates() noexcept {
@@ -172,12 +174,13 @@ std::vector<std::vector<float>> TrainingSession::Evaluate(const EvalRequest& req
   const uint32_t largest =
       request.batch_sizes.empty() ? 0 : *std::max_element(request.batch_sizes.begin(), request.batch_sizes.end());
   for (size_t i = 0; i < example_outputs_.size(); ++i) {
-    const size_t needed = largest * CountElements(example_dims_[i]);
+    const size_t needed = ExampleCount(i, largest);
     if (example_outputs_[i].size() >= needed) continue;
     example_outputs_[i] = AlignedBuffer<float>(needed);
     eval_graph_->Forget();
   }
   const auto output = [this](size_t index, int64_t rows) {
+    if (example_is_whole_[index]) return BoundGraph::Bound{example_outputs_[index].data(), example_dims_[index]};
     std::vector<int64_t> dims = {rows};
     dims.insert(dims.end(), example_dims_[index].begin(), example_dims_[index].end());
     return BoundGraph::Bound{example_outputs_[index].data(), std::move(dims)};
@@ -200,7 +203,7 @@ std::vector<std::vector<float>> TrainingSession::Evaluate(const EvalRequest& req
     }
     for (size_t i = 0; i < results.size(); ++i) {
       const float* values = example_outputs_[i].data();
-      results[i].insert(results[i].end(), values, values + rows * CountElements(example_dims_[i]));
+      results[i].insert(results[i].end(), values, values + ExampleCount(i, rows));
     }
   }
   return results;

@@ -51,6 +51,11 @@ export interface GenerateOptions {
   readonly evaluation?: Model;
   readonly optimizer: OptimizerConfig;
   readonly clipGradientNorm?: number;
+  /**
+   * What the gradients of several batches make before a step: their `mean`, or, as with ONNX Runtime's training API,
+   * their `sum`. Default `mean`.
+   */
+  readonly accumulation?: 'mean' | 'sum';
 }
 
 /** Artifacts in memory; `writeArtifacts` makes a directory of them. */
@@ -113,6 +118,7 @@ export function generateArtifacts(options: GenerateOptions): Artifacts {
     inputs: model.graph.inputs.map(({ name }) => name),
     optimizer: options.optimizer,
     ...(options.clipGradientNorm === undefined ? {} : { clipGradientNorm: options.clipGradientNorm }),
+    ...(options.accumulation === undefined ? {} : { accumulation: options.accumulation }),
   };
   for (const each of [trainingModel, evalModel, optimizerModel]) writeManifest(each, manifest);
   const checkpoint = freshCheckpoint(

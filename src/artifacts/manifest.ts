@@ -24,6 +24,8 @@ export const manifestSchema = z.object({
   inputs: z.array(z.string()),
   optimizer: optimizerSchema,
   clipGradientNorm: z.number().positive().optional(),
+  /** What the gradients of several batches make: their mean (where it is not said), or their sum. */
+  accumulation: z.enum(['mean', 'sum']).optional(),
 });
 
 export type ArtifactsManifest = z.output<typeof manifestSchema>;

@@ -71,7 +71,10 @@ function updateRule(g: GraphBuilder, optimizer: OptimizerConfig, learningRate: V
   return optimizer.type === 'sgd' ? sgd(g, optimizer, learningRate, step) : adam(g, optimizer, learningRate, step);
 }
 
-/** Kingma and Ba (2015), algorithm 1; with `adamw`, Loshchilov and Hutter (2019), algorithm 2. */
+/**
+ * Kingma and Ba (2015), algorithm 1; with `adamw`, Loshchilov and Hutter (2019), algorithm 2, in PyTorch's form or in
+ * that of ONNX Runtime's AdamWOptimizer (adam_mode 1).
+ */
 function adam(
   g: GraphBuilder,
   optimizer: Extract<OptimizerConfig, { type: 'adam' | 'adamw' }>,
@@ -79,14 +82,27 @@ function adam(
   step: Value,
 ): UpdateRule {
   const { beta1, beta2, epsilon, weightDecay } = optimizer;
+  const corrects = optimizer.type === 'adam' || optimizer.biasCorrection !== false;
   // 1 − βᵗ in double: in float32 it loses half its digits for β near 1.
   const correction = (beta: number): Value => {
     const power = g.op('Pow', [g.scalar(beta, 'float64'), g.op('Cast', [step], { to: 11 })]);
     return g.op('Sub', [g.scalar(1, 'float64'), power]);
   };
   const toFloat = (x: Value): Value => g.op('Cast', [x], { to: 1 });
-  const stepSize = g.op('Div', [learningRate, toFloat(correction(beta1))]);
-  const rootCorrection = toFloat(g.op('Sqrt', [correction(beta2)]));
+  const stepSize = corrects ? g.op('Div', [learningRate, toFloat(correction(beta1))]) : learningRate;
+  const rootCorrection = corrects ? toFloat(g.op('Sqrt', [correction(beta2)])) : g.scalar(1);
+  if (optimizer.type === 'adamw' && optimizer.form === 'onnxruntime') {
+    const wholeStep = g.op('Mul', [stepSize, rootCorrection]);
+    return ({ value, gradient, decay, moment }) => {
+      const first = blend(g, moment(1), gradient, beta1);
+      const second = blend(g, moment(2), g.op('Mul', [gradient, gradient]), beta2);
+      const deviation = g.op('Add', [g.op('Sqrt', [second]), g.scalar(epsilon)]);
+      const stepped = g.op('Sub', [value, g.op('Div', [g.op('Mul', [wholeStep, first]), deviation])]);
+      if (!decay || weightDecay === 0) return { value: stepped, moments: [first, second] };
+      const shrink = g.op('Mul', [g.op('Mul', [learningRate, g.scalar(weightDecay)]), stepped]);
+      return { value: g.op('Sub', [stepped, shrink]), moments: [first, second] };
+    };
+  }
   return ({ value, gradient, decay, moment }) => {
     const decays = decay && weightDecay > 0;
     const coupled = decays && optimizer.type === 'adam';

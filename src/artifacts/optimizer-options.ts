@@ -17,7 +17,19 @@ const configSchema = z.discriminatedUnion(
   'type',
   [
     z.strictObject({ type: z.literal('adam'), ...adamOptions, weightDecay: decay.default(0) }),
-    z.strictObject({ type: z.literal('adamw'), ...adamOptions, weightDecay: decay.default(0.01) }),
+    z.strictObject({
+      type: z.literal('adamw'),
+      ...adamOptions,
+      weightDecay: decay.default(0.01),
+      /**
+       * Whose AdamW. `pytorch`: p ← (1 − lr·λ)·p, then p ← p − lr/(1−β₁ᵗ) · m/(√(v/(1−β₂ᵗ)) + ε). `onnxruntime`, as its
+       * training operator and Hugging Face's transformers have it: p ← p − lr·√(1−β₂ᵗ)/(1−β₁ᵗ) · m/(√v + ε), then
+       * p ← (1 − lr·λ)·p. Default `pytorch`.
+       */
+      form: z.enum(['pytorch', 'onnxruntime']).optional(),
+      /** Whether the moments are divided by 1 − βᵗ (Kingma and Ba 2015, section 3). Default true. */
+      biasCorrection: z.boolean().optional(),
+    }),
     z.strictObject({
       type: z.literal('sgd'),
       learningRate: rate.default(0.01),

@@ -202,6 +202,10 @@ export type OptimizerConfig =
       readonly beta2: number;
       readonly epsilon: number;
       readonly weightDecay: number;
+      /** adamw only. Default pytorch. */
+      readonly form?: 'pytorch' | 'onnxruntime' | undefined;
+      /** adamw only. Default true. */
+      readonly biasCorrection?: boolean | undefined;
     };
 
 export interface TrainingSessionConfig extends SessionOptions {
@@ -212,11 +216,15 @@ export interface TrainingSessionConfig extends SessionOptions {
   readonly feeds: readonly FeedSource[];
   /** Outputs of the training graph reported for each micro-batch; float32 scalars, `loss` first. */
   readonly scalars: readonly string[];
-  /** Outputs of the eval graph, float32 [rows, ...fixed]. */
+  /** Outputs of the eval graph, float32 [rows, ...fixed], or of one value for the whole batch ([] or [1, ...]). */
   readonly perExample: readonly string[];
   readonly optimizer: OptimizerConfig;
   /** Clips the global L2 norm of the gradient as PyTorch's clip_grad_norm_; absent: no clipping. */
   readonly clipGradientNorm?: number;
+  /** Accumulated gradients are summed rather than averaged. Default false. */
+  readonly sumGradients?: boolean;
+  /** optimizerStep() leaves the accumulated gradient as it is; resetGradient() ends it. Default false. */
+  readonly keepGradient?: boolean;
   /** Keeps an exponential moving average of the trainable parameters with this decay, 0 <= decay < 1. */
   readonly emaDecay?: number;
   /** Key of every random number the session draws. 64 bits. */

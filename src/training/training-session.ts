@@ -9,6 +9,16 @@ import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../artifact
 import { ARTIFACT_FILES, type Artifacts } from '../artifacts/generate.js';
 import { type ArtifactsManifest, readManifest } from '../artifacts/manifest.js';
 import { withNativeKernels } from '../artifacts/native-kernels.js';
+import { isOrtCheckpoint } from '../artifacts/onnxruntime/checkpoint.js';
+import {
+  isOrtDirectory,
+  type OrtOrigin,
+  ortArtifacts,
+  readOrtCheckpoint,
+  readOrtDirectory,
+} from '../artifacts/onnxruntime/directory.js';
+import { encodeOrtCheckpoint } from '../artifacts/onnxruntime/encode-checkpoint.js';
+import { fromCheckpoint, toCheckpoint } from '../artifacts/onnxruntime/state.js';
 import type { NativeTensor, NativeTrainingSession, TrainRequest } from '../binding/addon.js';
 import { loadAddon } from '../binding/index.js';
 import { withAbort } from '../binding/with-abort.js';
@@ -16,7 +26,7 @@ import { Lifetime } from '../core/disposal.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, writeFilesAtomically } from '../core/files.js';
-import { type InputOf, parseOptions } from '../core/options.js';
+import { type InputOf, nearest, parseOptions } from '../core/options.js';
 import { seedSchema } from '../core/seed.js';
 import { asDense, type TensorLike } from '../core/tensor.js';
 import { constantOf, GraphBuilder, type Model, readModel, writeModel } from '../graph/index.js';
@@ -42,6 +52,28 @@ export interface StepOptions {
   readonly signal?: AbortSignal;
 }
 
+const sourceSchema = z.strictObject({
+  /** A directory of `writeArtifacts`, or one that onnxruntime-training made. */
+  artifacts: z.string().min(1),
+  /** Another checkpoint of the same format than the directory's own. */
+  checkpoint: z.string().min(1).optional(),
+});
+
+/** Training artifacts on disk. */
+export interface ArtifactDirectory extends InputOf<typeof sourceSchema> {}
+
+const saveSchema = z.strictObject({
+  /**
+   * `node-vae`: a safetensors file with everything. `onnxruntime`: what onnxruntime-training 1.17 to 1.19 load, for
+   * sessions opened from its artifacts. Default `node-vae`.
+   */
+  format: z.enum(['node-vae', 'onnxruntime']).default('node-vae'),
+  /** Whether the moments and the step go along, without which training cannot go on from there. Default true. */
+  optimizerState: z.boolean().default(true),
+});
+
+export interface SaveCheckpointOptions extends InputOf<typeof saveSchema> {}
+
 export interface OptimizerStepResult {
   /** Global L2 norm of the accumulated mean gradient, before clipping. */
   readonly gradientNorm: number;
@@ -50,8 +82,11 @@ export interface OptimizerStepResult {
 }
 
 /**
- * Parameters and optimizer state live in native memory. `trainStep` adds to the gradient,
- * `optimizerStep` applies its mean, and after `lazyResetGrad` the next `trainStep` starts anew.
+ * Parameters and optimizer state live in native memory. `trainStep` adds to the gradient, `optimizerStep` applies it.
+ *
+ * What is applied is the mean of the gradients since the last optimizer step; `lazyResetGrad` drops what was added
+ * since. Where the artifacts say `accumulation: 'sum'`, as those of onnxruntime-training do, it is the sum of all
+ * gradients since `lazyResetGrad`, and an optimizer step leaves it as it is.
  */
 export class TrainingSession {
   readonly #native: NativeTrainingSession;
@@ -59,16 +94,14 @@ export class TrainingSession {
   readonly #evalModel: Model;
   readonly #lifetime = new Lifetime('TrainingSession');
   readonly #seed: bigint;
+  readonly #origin: OrtOrigin | undefined;
   #learningRate: number;
   #scheduler: { readonly rate: ScheduleFunction; readonly steps: number } | undefined;
   #resetBeforeNext = false;
   #microBatch = 0;
 
-  private constructor(
-    native: NativeTrainingSession,
-    { manifest, evalModel }: Pick<Artifacts, 'manifest' | 'evalModel'>,
-    seed: bigint,
-  ) {
+  private constructor(native: NativeTrainingSession, { manifest, evalModel, origin }: OpenArtifacts, seed: bigint) {
+    this.#origin = origin;
     this.#native = native;
     this.#manifest = manifest;
     this.#evalModel = evalModel;
@@ -77,14 +110,21 @@ export class TrainingSession {
   }
 
   /**
-   * Opens artifacts as `generateArtifacts` gives them, or a directory of `writeArtifacts`, with the
-   * checkpoint in it.
+   * Opens artifacts as `generateArtifacts` gives them, or a directory of `writeArtifacts` or of onnxruntime-training
+   * (its Python package up to 1.19.2), with the checkpoint in it.
    *
-   * @throws VaeError ERR_VAE_IO, ERR_VAE_FORMAT for a directory that is not whole.
+   * Of a directory of onnxruntime-training the forward graph is taken and differentiated here; its optimizer, its
+   * frozen parameters and its way of accumulating stay what they are. See docs/guides/onnxruntime-training.md.
+   *
+   * @throws VaeError ERR_VAE_IO, ERR_VAE_FORMAT for a directory that is not whole; ERR_VAE_UNSUPPORTED_OPERATOR for
+   *   graphs that cannot be differentiated; ERR_VAE_REPRODUCIBILITY for a checkpoint of other graphs.
    */
-  static async create(source: Artifacts | string, options: TrainingSessionOptions = {}): Promise<TrainingSession> {
+  static async create(
+    source: Artifacts | ArtifactDirectory | string,
+    options: TrainingSessionOptions = {},
+  ): Promise<TrainingSession> {
     const { seed, threads, nativeKernels } = parseOptions(optionsSchema, options, 'TrainingSession.create()');
-    const artifacts = typeof source === 'string' ? await readArtifacts(source) : source;
+    const artifacts = await openArtifacts(source);
     const { manifest, trainingModel, evalModel, checkpoint } = artifacts;
     const { learningRate: _, ...optimizer } = manifest.optimizer;
     const native = await loadAddon().createTrainingSession({
@@ -103,6 +143,8 @@ export class TrainingSession {
       perExample: manifest.perExample,
       optimizer,
       ...(manifest.clipGradientNorm === undefined ? {} : { clipGradientNorm: manifest.clipGradientNorm }),
+      sumGradients: manifest.accumulation === 'sum',
+      keepGradient: manifest.accumulation === 'sum',
       intraOpThreads: threads,
       seed: BigInt(seed),
     });
@@ -156,7 +198,10 @@ export class TrainingSession {
     });
   }
 
-  /** Runs the eval graph on one batch: its per-example outputs, [rows] each. */
+  /**
+   * Runs the eval graph on one batch: its per-example outputs, [rows, ...] each, or one value where an output is one
+   * for the whole batch, as the loss of onnxruntime-training's graphs.
+   */
   evalStep(feeds: TrainingFeeds, { signal }: StepOptions = {}): Promise<Record<string, Float32Array>> {
     return this.#lifetime.run(() => {
       const { indices, batchSizes, firstMicroBatch, scalars, given } = this.#request(feeds, 'evalStep()');
@@ -165,7 +210,7 @@ export class TrainingSession {
     });
   }
 
-  /** Applies the mean of the gradients since the last step, at the current learning rate. */
+  /** Applies the accumulated gradient (see above), at the current learning rate. */
   optimizerStep(): Promise<OptimizerStepResult> {
     return this.#lifetime.run(async () => {
       if (this.#native.pendingMicroBatches === 0) {
@@ -229,22 +274,52 @@ export class TrainingSession {
     this.#native.setParameters(values);
   }
 
-  /** Writes parameters, optimizer moments and step to a safetensors file. */
-  saveCheckpoint(path: string): Promise<void> {
-    return this.#lifetime.run(() => writeFilesAtomically([{ path, chunks: encodeCheckpoint(this.#snapshot()) }]));
+  /**
+   * Writes parameters, optimizer moments and step to a file.
+   *
+   * @throws VaeError ERR_VAE_OPTION for `format: 'onnxruntime'` of a session that was not opened from its artifacts,
+   *   whose graphs that library would not have; ERR_VAE_IO.
+   */
+  saveCheckpoint(path: string, options: SaveCheckpointOptions = {}): Promise<void> {
+    return this.#lifetime.run(async () => {
+      const { format, optimizerState } = parseOptions(saveSchema, options, 'saveCheckpoint()');
+      const { slots, ...snapshot } = this.#snapshot();
+      const checkpoint = { ...snapshot, slots: optimizerState ? slots : {} };
+      if (format === 'node-vae') return writeFilesAtomically([{ path, chunks: encodeCheckpoint(checkpoint) }]);
+      if (this.#origin === undefined) {
+        throw new VaeError(
+          'ERR_VAE_OPTION',
+          "saveCheckpoint(): format 'onnxruntime' is for a session that was opened from artifacts of onnxruntime-training, " +
+            'as only their graphs go with such a checkpoint. Leave format out.',
+        );
+      }
+      const chunks = [encodeOrtCheckpoint(fromCheckpoint(checkpoint, this.#origin, optimizerState))];
+      return writeFilesAtomically([{ path, chunks }]);
+    });
   }
 
-  /** @throws VaeError ERR_VAE_FORMAT for damaged files, ERR_VAE_REPRODUCIBILITY for another model's. */
+  /**
+   * Of either format, told by the file itself.
+   *
+   * @throws VaeError ERR_VAE_FORMAT for damaged files, ERR_VAE_REPRODUCIBILITY for another model's.
+   */
   loadCheckpoint(path: string): Promise<void> {
     return this.#lifetime.run(async () => {
-      this.#restore(decodeCheckpoint(await read(path), this.#manifest, path));
+      const bytes = await read(path);
+      if (!isOrtCheckpoint(bytes)) return this.#restore(decodeCheckpoint(bytes, this.#manifest, path));
+      const saved = await readOrtCheckpoint(path);
+      if (saved.nominal) throw new VaeError('ERR_VAE_FORMAT', `${path} is a nominal checkpoint: it has no values.`);
+      const manifest = this.#manifest;
+      const states = this.#native.getStates();
+      this.#restore(toCheckpoint({ manifest, checkpoint: { ...this.#snapshot(), slots: {}, states } }, saved, path));
     });
   }
 
   /**
    * Writes the graph with the present parameters inside, for any ONNX runtime.
    *
-   * @param outputs which outputs of the eval graph to keep; inputs that they do not need are left out.
+   * @param outputs which values of the eval graph to give: its outputs or any value on the way to them, by name. Inputs
+   *   that they do not need are left out.
    */
   exportForInference(path: string, outputs: readonly string[]): Promise<void> {
     return this.#lifetime.run(async () => {
@@ -339,13 +414,27 @@ export class TrainingSession {
   }
 }
 
-/** Reads an artifact directory. */
-async function readArtifacts(directory: string): Promise<Omit<Artifacts, 'optimizerModel' | 'unused'>> {
+interface OpenArtifacts extends Omit<Artifacts, 'optimizerModel' | 'unused'> {
+  /** Of artifacts of onnxruntime-training. */
+  readonly origin?: OrtOrigin;
+}
+
+async function openArtifacts(source: Artifacts | ArtifactDirectory | string): Promise<OpenArtifacts> {
+  if (typeof source === 'string') return openArtifacts({ artifacts: source });
+  if ('trainingModel' in source) return source;
+  const { artifacts, checkpoint } = parseOptions(sourceSchema, source, 'TrainingSession.create(), source');
+  if (await isOrtDirectory(artifacts, checkpoint)) return ortArtifacts(await readOrtDirectory(artifacts, checkpoint));
+  return readArtifacts(artifacts, checkpoint);
+}
+
+/** Reads an artifact directory of this package. */
+async function readArtifacts(directory: string, other: string | undefined): Promise<OpenArtifacts> {
   const path = (kind: keyof typeof ARTIFACT_FILES): string => join(directory, ARTIFACT_FILES[kind]);
   const trainingModel = await readModel(path('training'));
   const evalModel = await readModel(path('eval'));
   const manifest = readManifest(trainingModel, path('training'));
-  const checkpoint = decodeCheckpoint(await read(path('checkpoint')), manifest, path('checkpoint'));
+  const from = other ?? path('checkpoint');
+  const checkpoint = decodeCheckpoint(await read(from), manifest, from);
   return { trainingModel, evalModel, manifest, checkpoint };
 }
 
@@ -372,8 +461,16 @@ function withConstants(
   result.graph.outputs = outputs.map((name) => {
     const output = result.graph.outputs.find((info) => info.name === name);
     if (output !== undefined) return output;
+    const type = result.graph.types.get(name);
+    if (type !== undefined) return { name, ...type };
+    const names = [...graph.outputs.map((info) => info.name), ...graph.nodes.flatMap((node) => node.outputs)];
+    const near = nearest(name, names);
     const known = graph.outputs.map((info) => info.name).join(', ');
-    throw new VaeError('ERR_VAE_OPTION', `exportForInference(): the graph has no output "${name}"; it has ${known}.`);
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `exportForInference(): the eval graph has no value "${name}"; its outputs are ${known}` +
+        `${near === undefined ? '' : `, and a value with a name like that is "${near}"`}.`,
+    );
   });
   removeDeadNodes(result);
   const read = new Set(result.graph.nodes.flatMap(({ inputs }) => inputs));

@@ -1,11 +1,13 @@
 /** Every parser of bytes from outside, as a fuzz target. Their files live in a folder of the caller's. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { decodeRecord, RECORD_BYTES } from '../../src/archive/format.js';
 import { parseConfig } from '../../src/artifacts/config.js';
+import { decodeOrtCheckpoint } from '../../src/artifacts/onnxruntime/checkpoint.js';
+import { readOrtOptimizer } from '../../src/artifacts/onnxruntime/optimizer.js';
 import { decodeSafeTensors } from '../../src/artifacts/safetensors.js';
 import { compress, decompress, openArchive } from '../../src/codecs/index.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
@@ -16,7 +18,9 @@ import { parseIdx } from '../../src/data/idx/format.js';
 import { formatNpy, parseNpy, readImages, readTable } from '../../src/data/index.js';
 import { Y4mFile } from '../../src/data/video/y4m.js';
 import { readModel, simplifyModel, writeModel } from '../../src/graph/index.js';
+import { TrainingSession } from '../../src/training/training-session.js';
 import { Vae } from '../../src/vae/vae.js';
+import { goldenPath } from '../artifacts/onnxruntime/golden.js';
 import { randomItems, randomSpec } from '../codecs/random-spec.js';
 import type { FuzzTarget } from './target.js';
 
@@ -72,6 +76,36 @@ export async function makeTargets(folder: string): Promise<FuzzTarget[]> {
       errors: FORMAT,
       parse: (bytes) => decodeSafeTensors(bytes, 'x.safetensors'),
     },
+    {
+      name: 'checkpoint of ONNX Runtime',
+      layout: 'binary',
+      // Its tables stand behind the tensors and before them.
+      head: 1500,
+      rounds: 4000,
+      seeds: await Promise.all(
+        ['gru-adamw/checkpoint', 'conv-adamw/nominal_checkpoint', 'conv-adamw.step25.checkpoint'].map((name) =>
+          readFile(goldenPath(name)),
+        ),
+      ),
+      errors: FORMAT,
+      parse: (bytes) => {
+        const { trainable, nominal } = decodeOrtCheckpoint(bytes, 'checkpoint');
+        for (const { data } of trainable)
+          if (!nominal && data.byteLength > bytes.byteLength) throw new Error('more than all');
+      },
+    },
+    {
+      name: 'optimizer of ONNX Runtime',
+      layout: 'binary',
+      head: 600,
+      rounds: 2000,
+      seeds: await Promise.all(
+        ['vae-adamw-clip', 'conv-sgd'].map((name) => readFile(join(goldenPath(name), 'optimizer_model.onnx'))),
+      ),
+      errors: [...FORMAT, 'ERR_VAE_UNSUPPORTED_OPERATOR'],
+      parse: (bytes) => readOrtOptimizer(bytes, 'optimizer_model.onnx'),
+    },
+    await ortDirectory(folder),
     {
       name: 'config.json',
       layout: 'text',
@@ -137,6 +171,27 @@ async function modelDirectory(folder: string, config: Uint8Array, model: string)
     parse: async (bytes) => {
       await writeFile(join(at, 'config.json'), bytes);
       await (await Vae.load(at)).close();
+    },
+  };
+}
+
+/** A directory of onnxruntime-training whose graph or whose checkpoint is damaged, opened for training. */
+async function ortDirectory(folder: string): Promise<FuzzTarget> {
+  const at = join(folder, 'damaged-artifacts');
+  await cp(goldenPath('conv-adamw'), at, { recursive: true });
+  const [graph, state] = await Promise.all(['eval_model.onnx', 'checkpoint'].map((name) => readFile(join(at, name))));
+  return {
+    name: 'artifacts of ONNX Runtime',
+    layout: 'binary',
+    head: 1500,
+    rounds: 300,
+    seeds: [graph!, state!],
+    errors: [...GRAPH, 'ERR_VAE_OPTION', 'ERR_VAE_REPRODUCIBILITY', 'ERR_VAE_RUNTIME'],
+    parse: async (bytes) => {
+      const isState = Buffer.from(bytes.subarray(4, 8)).toString('latin1') === 'ODTC';
+      await writeFile(join(at, 'eval_model.onnx'), isState ? graph! : bytes);
+      await writeFile(join(at, 'checkpoint'), isState ? bytes : state!);
+      await (await TrainingSession.create({ artifacts: at })).close();
     },
   };
 }

@@ -112,54 +112,83 @@ describe.each(Object.entries(small.optimizers))('small VAE, %s', (_, expected) =
 
   test('agrees with optimizer_model.onnx within 1e-6 after 100 steps', async () => {
     const { clipGradientNorm, ...optimizer } = expected.optimizer;
-    const { session, artifacts } = await open(
-      { net: small.case.net, weights: small.weights },
-      optimizer,
-      clipGradientNorm,
-    );
-    session.attachRows('input', small.rows.values, small.rows.shape[0]!, { scale: 1, offset: 0, binarise: 'none' });
-    const graph = await InferenceSession.create(writeModel(artifacts.optimizerModel));
-    const { parameters } = artifacts.manifest;
-    let values = tensorsOf(byName(artifacts.checkpoint.parameters.slice(), artifacts), '');
-    let moments: Record<string, Tensor> = Object.fromEntries(
-      graph.inputNames
-        .filter((name) => name.includes('_moment'))
-        .map((name) => {
-          const { dims } = parameters.find((parameter) => name.startsWith(`${parameter.name}_moment`))!;
-          return [name, new Tensor('float32', new Float32Array(elementCount(dims)), dims)];
-        }),
-    );
-    function tensorsOf(flat: Record<string, Float32Array>, suffix: string): Record<string, Tensor> {
-      return Object.fromEntries(
-        parameters.map(({ name, dims }) => [name + suffix, new Tensor('float32', flat[name]!.slice(), dims)]),
-      );
-    }
-    const latent = small.case.net.latentDim;
-    for (let step = 0; step < 100; step += 1) {
-      // Both take the gradient that the session computed, so only the optimizers are compared.
-      const at = (step % expected.steps) * small.batchSize * latent;
-      const epsilon = small.epsilons.values.slice(at, at + small.batchSize * latent);
-      await stepOn(session, small.indices[step % small.indices.length]!, epsilon, latent, optimizer.learningRate, step);
-      const next = await graph.run({
-        ...values,
-        ...moments,
-        ...tensorsOf(byName(session.getGradients(), artifacts), '_grad'),
-        learning_rate: new Tensor('float32', [optimizer.learningRate], []),
-        step: new Tensor('float32', [step + 1], []),
-      });
-      const renamed = Object.entries(next).map(
-        ([name, tensor]) => [name.replace(/_out$/, ''), tensor as Tensor] as const,
-      );
-      values = Object.fromEntries(renamed.filter(([name]) => !name.includes('_moment')));
-      moments = Object.fromEntries(renamed.filter(([name]) => name.includes('_moment')));
-    }
-    const ours = byName(session.getParameters(), artifacts);
-    for (const { name } of parameters) {
-      expect(relativeError(ours[name]!, values[name]!.data as Float32Array), name).toBeLessThan(1e-6);
-    }
-    await Promise.all([session.close(), graph.release()]);
+    await holdToGraph(optimizer, clipGradientNorm, expected.steps);
   });
 });
+
+describe('the forms of AdamW', () => {
+  const adamw = {
+    type: 'adamw',
+    learningRate: 2e-3,
+    beta1: 0.9,
+    beta2: 0.999,
+    epsilon: 1e-6,
+    weightDecay: 0.05,
+  } as const;
+  const steps = Object.values(small.optimizers)[0]!.steps;
+
+  test.each([
+    { form: 'onnxruntime' },
+    { form: 'onnxruntime', biasCorrection: false },
+    { form: 'pytorch', biasCorrection: false },
+  ] as const)('%o agrees with optimizer_model.onnx within 1e-6 after 100 steps', async (form) => {
+    await holdToGraph({ ...adamw, ...form }, 1, steps);
+  });
+});
+
+/** Lets the session and the graph of its optimizer go the same way. */
+async function holdToGraph(
+  optimizer: OptimizerConfig,
+  clipGradientNorm: number | undefined,
+  goldenSteps: number,
+): Promise<void> {
+  const { session, artifacts } = await open(
+    { net: small.case.net, weights: small.weights },
+    optimizer,
+    clipGradientNorm,
+  );
+  session.attachRows('input', small.rows.values, small.rows.shape[0]!, { scale: 1, offset: 0, binarise: 'none' });
+  const graph = await InferenceSession.create(writeModel(artifacts.optimizerModel));
+  const { parameters } = artifacts.manifest;
+  let values = tensorsOf(byName(artifacts.checkpoint.parameters.slice(), artifacts), '');
+  let moments: Record<string, Tensor> = Object.fromEntries(
+    graph.inputNames
+      .filter((name) => name.includes('_moment'))
+      .map((name) => {
+        const { dims } = parameters.find((parameter) => name.startsWith(`${parameter.name}_moment`))!;
+        return [name, new Tensor('float32', new Float32Array(elementCount(dims)), dims)];
+      }),
+  );
+  function tensorsOf(flat: Record<string, Float32Array>, suffix: string): Record<string, Tensor> {
+    return Object.fromEntries(
+      parameters.map(({ name, dims }) => [name + suffix, new Tensor('float32', flat[name]!.slice(), dims)]),
+    );
+  }
+  const latent = small.case.net.latentDim;
+  for (let step = 0; step < 100; step += 1) {
+    // Both take the gradient that the session computed, so only the optimizers are compared.
+    const at = (step % goldenSteps) * small.batchSize * latent;
+    const epsilon = small.epsilons.values.slice(at, at + small.batchSize * latent);
+    await stepOn(session, small.indices[step % small.indices.length]!, epsilon, latent, optimizer.learningRate, step);
+    const next = await graph.run({
+      ...values,
+      ...moments,
+      ...tensorsOf(byName(session.getGradients(), artifacts), '_grad'),
+      learning_rate: new Tensor('float32', [optimizer.learningRate], []),
+      step: new Tensor('float32', [step + 1], []),
+    });
+    const renamed = Object.entries(next).map(
+      ([name, tensor]) => [name.replace(/_out$/, ''), tensor as Tensor] as const,
+    );
+    values = Object.fromEntries(renamed.filter(([name]) => !name.includes('_moment')));
+    moments = Object.fromEntries(renamed.filter(([name]) => name.includes('_moment')));
+  }
+  const ours = byName(session.getParameters(), artifacts);
+  for (const { name } of parameters) {
+    expect(relativeError(ours[name]!, values[name]!.data as Float32Array), name).toBeLessThan(1e-6);
+  }
+  await Promise.all([session.close(), graph.release()]);
+}
 
 test('VAE 784-400-20 is where PyTorch is after 20 steps of Adam', async () => {
   const golden = loadFullVae();

@@ -14,6 +14,7 @@ import { NORMALIZATION } from './normalization.js';
 import { PAD } from './pad.js';
 import { POOLING } from './pooling.js';
 import { RANDOM } from './random.js';
+import { RECURRENT } from './recurrent.js';
 import { REDUCE } from './reduce.js';
 import { RESIZE } from './resize.js';
 import { SHAPE } from './shape.js';
@@ -38,6 +39,7 @@ const FAMILIES: readonly GradientTable[] = [
   NORMALIZATION,
   CHANNEL_NORM,
   ATTENTION,
+  RECURRENT,
   LOSSES,
   RANDOM,
   NO_GRADIENT,

@@ -59,9 +59,6 @@ const NONE = [
 
 const CONTROL_FLOW =
   'Control flow cannot be differentiated: make the condition or the number of rounds a constant before exporting (the branch or the unrolled loop is then part of the graph), or keep the parameters out of it.';
-const RECURRENT =
-  'Recurrent layers are not differentiated: export the model with the cell unrolled into MatMul, Sigmoid and Tanh.';
-
 const UNDONE =
   'It has a gradient that is not made here yet: register one with registerGradient, write the node in operators that have one, or keep parameters out of it.';
 
@@ -69,9 +66,6 @@ const REFUSED: Readonly<Record<string, string>> = {
   If: CONTROL_FLOW,
   Loop: CONTROL_FLOW,
   Scan: CONTROL_FLOW,
-  LSTM: RECURRENT,
-  GRU: RECURRENT,
-  RNN: RECURRENT,
   ...Object.fromEntries(
     [
       'AffineGrid',
