@@ -13,7 +13,7 @@ import { keepForward, mendBatchNormalization, runningStatistics, trainsDifferent
 import { type OrtOptimizer, readOrtOptimizer } from './optimizer.js';
 import { toCheckpoint } from './state.js';
 
-export const ORT_FILES = {
+const ORT_FILES = {
   training: 'training_model.onnx',
   eval: 'eval_model.onnx',
   optimizer: 'optimizer_model.onnx',
