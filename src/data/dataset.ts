@@ -81,6 +81,11 @@ export class Dataset {
     return this.#rows.recipe;
   }
 
+  /** What reading its files guessed, left out or converted, a sentence each, with the option that says otherwise. */
+  get notes(): readonly string[] {
+    return this.#rows.notes ?? [];
+  }
+
   /**
    * All rows in order, one after another, where they lie so in memory: lent, not copied, not to be
    * written to. Absent for rows that are read or computed when asked for, and for shuffled ones.

@@ -41,6 +41,7 @@ export async function prepare(
     note(`Data        ${describeData(training)} (${path})`);
     const read = describeRecipe(training.recipe);
     if (read) note(`Read as     ${read}`);
+    for (const line of data.notes) note(`Note        ${line}`);
     if (validation) note(`Validation  ${describeData(validation)}`);
     note(`Model       ${describeModel(vae)}`);
     const augment = augmentOptions(flags, Number(vae.info.seed));

@@ -2,26 +2,26 @@ import { elementCount } from '../../core/dtype.js';
 import { allocateRows, type RowArray } from '../values.js';
 import type { IndexedMemory, Rows } from './rows.js';
 
-type Description = Pick<Rows, 'rowShape' | 'labels' | 'names' | 'recipe'>;
+type Description = Pick<Rows, 'rowShape' | 'labels' | 'names' | 'recipe' | 'notes'>;
 
 /** Rows one after another in an array, which is borrowed. */
-export function memoryRows(memory: RowArray, { rowShape, labels, names, recipe }: Description): Rows {
+export function memoryRows(memory: RowArray, { rowShape, labels, names, recipe, notes }: Description): Rows {
   const rowSize = elementCount(rowShape);
   return {
     length: memory.length / rowSize,
     memory,
-    ...describe(memory, { rowShape, ...(labels && { labels }), ...(names && { names }), recipe }),
+    ...describe(memory, { rowShape, ...(labels && { labels }), ...(names && { names }), recipe, notes }),
     read: async (rows) => gather(memory, rows, rowSize),
   };
 }
 
 /** Chosen rows of an array, which is borrowed. */
-export function indexedRows(indexed: IndexedMemory, { rowShape, labels, names, recipe }: Description): Rows {
+export function indexedRows(indexed: IndexedMemory, { rowShape, labels, names, recipe, notes }: Description): Rows {
   const rowSize = elementCount(rowShape);
   return {
     length: indexed.rows.length,
     indexed,
-    ...describe(indexed.memory, { rowShape, ...(labels && { labels }), ...(names && { names }), recipe }),
+    ...describe(indexed.memory, { rowShape, ...(labels && { labels }), ...(names && { names }), recipe, notes }),
     read: async (rows) =>
       gather(
         indexed.memory,

@@ -17,6 +17,8 @@ export interface Rows {
   readonly names?: readonly string[];
   /** How the rows were made from files, where they were. */
   readonly recipe?: DataRecipe | undefined;
+  /** What was guessed, left out or converted in reading; see Dataset.notes. */
+  readonly notes?: readonly string[] | undefined;
   /** All rows in order. */
   readonly memory?: RowArray;
   /** Where the rows lie in memory in another order. */

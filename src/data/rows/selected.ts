@@ -8,6 +8,7 @@ export function selectedRows(from: Rows, chosen: Uint32Array): Rows {
   const description = {
     rowShape: from.rowShape,
     recipe: from.recipe,
+    notes: from.notes,
     ...(from.labels && { labels: selectLabels(from.labels, chosen) }),
     ...(from.names && { names: Array.from(chosen, (row) => from.names![row]!) }),
   };
@@ -34,6 +35,7 @@ export function rangeOfRows(from: Rows, start: number, end: number): Rows {
   const description = {
     rowShape: from.rowShape,
     recipe: from.recipe,
+    notes: from.notes,
     ...(from.labels && { labels: rangeOfLabels(from.labels, start, end) }),
     ...(from.names && { names: from.names.slice(start, end) }),
   };
