@@ -1,7 +1,8 @@
 /** Text files as UTF-8, in pieces, whatever their size, compression and encoding. */
+
+import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { isUtf8 } from 'node:buffer';
 import { createGunzip } from 'node:zlib';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
@@ -11,7 +12,11 @@ import { refusePointer } from '../lfs.js';
 const PIECE_BYTES = 1 << 20;
 
 /** Names of encodings beside those that TextDecoder knows. */
-const OTHER_NAMES: Readonly<Record<string, string>> = { 'utf-16': 'utf-16le', 'latin-1': 'latin1', cp1252: 'windows-1252' };
+const OTHER_NAMES: Readonly<Record<string, string>> = {
+  'utf-16': 'utf-16le',
+  'latin-1': 'latin1',
+  cp1252: 'windows-1252',
+};
 
 /** @throws VaeError ERR_VAE_OPTION for an encoding of that name that is not known. */
 export function checkEncoding(encoding: string): string {
@@ -91,7 +96,9 @@ function decoderOf(
     try {
       return encoder.encode(decoder.decode(piece, { stream: !last }));
     } catch (cause) {
-      throw new VaeError('ERR_VAE_FORMAT', `${path}: not a text file in ${encoding}. Give its encoding (encoding).`, { cause });
+      throw new VaeError('ERR_VAE_FORMAT', `${path}: not a text file in ${encoding}. Give its encoding (encoding).`, {
+        cause,
+      });
     }
   };
 }

@@ -132,8 +132,7 @@ export class CsvScanner {
           let next = number.end;
           byte = bytes[next]!;
           while (byte === SPACE || (byte === TAB && delimiter !== TAB)) byte = bytes[++next]!;
-          const ends =
-            byte === delimiter || byte === LF || byte === CR || (delimiter === BLANKS && next > number.end);
+          const ends = byte === delimiter || byte === LF || byte === CR || (delimiter === BLANKS && next > number.end);
           if (next >= stop) return -1;
           if (ends && value - value === 0) {
             column.setNumber(row, value);
@@ -229,7 +228,10 @@ export class CsvScanner {
     at += 1;
     let byte = bytes[at]!;
     while (byte === SPACE || (byte === TAB && delimiter !== TAB)) byte = bytes[++at]!;
-    const ends = delimiter === BLANKS ? at > end + 1 || byte === LF || byte === CR : byte === delimiter || byte === LF || byte === CR;
+    const ends =
+      delimiter === BLANKS
+        ? at > end + 1 || byte === LF || byte === CR
+        : byte === delimiter || byte === LF || byte === CR;
     if (at >= stop) return -1;
     if (!ends) {
       // What follows the closing quote belongs to the cell.
@@ -238,7 +240,12 @@ export class CsvScanner {
       from = end + 1;
       at = from;
       byte = bytes[at]!;
-      while (at < stop && byte !== LF && byte !== CR && !(delimiter === BLANKS ? byte === SPACE || byte === TAB : byte === delimiter)) {
+      while (
+        at < stop &&
+        byte !== LF &&
+        byte !== CR &&
+        !(delimiter === BLANKS ? byte === SPACE || byte === TAB : byte === delimiter)
+      ) {
         byte = bytes[++at]!;
       }
       if (at >= stop) return -1;
