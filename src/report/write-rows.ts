@@ -5,7 +5,7 @@ import { writeSound } from '../data/audio/rebuild.js';
 import { writeNpy } from '../data/npy/write.js';
 import type { DataRecipe } from '../data/recipe.js';
 import { type DecodeTableOptions, decodeRows } from '../data/table/rows.js';
-import { writeTable } from '../data/table/write.js';
+import { WRITTEN_TABLES, writeTable } from '../data/table/write.js';
 import { writeVideo } from '../data/video/rebuild.js';
 import { writeImages } from './images/write.js';
 
@@ -57,8 +57,8 @@ export async function writeRows(
   };
   switch (recipe?.kind) {
     case 'table':
-      checkEnding(path, ending, ['.csv', '.jsonl', '.ndjson'], 'Rows of a table');
-      await writeTable(path, decodeRows(values, recipe, options));
+      checkEnding(path, ending, WRITTEN_TABLES, 'Rows of a table');
+      await writeTable(path, decodeRows(values, recipe, options), { recipe });
       return [path];
     case 'audio':
       if (folder) return each('.wav', (file, row) => writeSound(file, row, recipe));

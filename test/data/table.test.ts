@@ -52,6 +52,7 @@ describe('readTable', () => {
         mean: 40,
         deviation: expect.closeTo(Math.sqrt(200 / 3), 9),
         decimals: 0,
+        range: [30, 50],
         mayMiss: true,
       },
       { type: 'category', name: 'city', values: ['Bern', 'Oslo'] },
@@ -61,6 +62,7 @@ describe('readTable', () => {
         mean: expect.closeTo(1.7, 9),
         deviation: expect.closeTo(Math.sqrt(0.02 / 3), 9),
         decimals: 2,
+        range: [1.6, 1.8],
         mayMiss: true,
       },
     ]);

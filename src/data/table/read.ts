@@ -5,12 +5,15 @@ import { Dataset } from '../dataset.js';
 import type { FileKind } from '../find-files.js';
 import { toLabels } from '../labels.js';
 import { memoryRows } from '../rows/memory.js';
-import { type Cells, readCells } from './cells.js';
+import { Missing } from './cells.js';
+import { type ColumnMode, type ColumnTable, NO_TEXT, type NumberMarks, PLAIN } from './columns.js';
+import { encodeColumns } from './encode.js';
+import { type GivenMarks, marksOf } from './locale.js';
+import { type ColumnOptions, readColumns, TABLE_ENDINGS } from './read-columns.js';
 import { layoutOf, type TableRecipe, tableRecipeSchema } from './recipe.js';
-import { encodeCells } from './rows.js';
-import { isMissing, studyTable } from './study.js';
+import { type StudyOptions, studyTable } from './study.js';
 
-export const TABLES: FileKind = { plural: 'tables', endings: ['.csv', '.tsv', '.jsonl', '.ndjson'] };
+export const TABLES: FileKind = { plural: 'tables', endings: TABLE_ENDINGS };
 
 const names = z.array(z.string());
 const optionsSchema = z.strictObject({
@@ -22,6 +25,11 @@ const optionsSchema = z.strictObject({
   mayMiss: z.boolean().optional(),
   delimiter: z.string().length(1).optional(),
   header: z.boolean().optional(),
+  comment: z.string().length(1).optional(),
+  decimal: z.enum(['.', ',']).optional(),
+  thousands: z.enum(['', ',', '.', ' ', "'"]).optional(),
+  dates: z.enum(['dmy', 'mdy']).optional(),
+  encoding: z.string().optional(),
   recipe: tableRecipeSchema.optional(),
   signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
 });
@@ -39,14 +47,30 @@ export interface TableOptions {
    * `modelOptionsFor()`.
    */
   readonly embed?: readonly string[] | true;
-  /** What stands for a missing value, besides nothing. Default: NA, N/A, NaN, null, None and ?, in usual spellings. */
+  /**
+   * What stands for a missing value, besides nothing. Default: what pandas takes for one (NA, N/A, NaN, null, None, <NA>,
+   * #N/A and the like) and ?.
+   */
   readonly missing?: readonly string[];
   /** Let every numeric column miss values in data to come, though none does here. Default false. */
   readonly mayMiss?: boolean;
-  /** Between the values of a CSV file. Default: comma, tab, semicolon or |, told from the first line. */
+  /** Between the values of a text file; a space for white space of any length. Default: comma, tab, semicolon, | or white space, told from the first lines. */
   readonly delimiter?: string;
-  /** Whether the first line of a CSV file names the columns. Default true. */
+  /**
+   * Whether the first line of a text file names the columns. Default true, but for .data and .dat files that begin with values, and .txt
+   * files and columns separated by white space that begin with numbers only.
+   */
   readonly header?: boolean;
+  /** Lines of a text file that begin with this character are left out. Default: those above the table, where they begin with # or %. */
+  readonly comment?: string;
+  /** Decimal mark of a text file. Default: told from all its numbers. */
+  readonly decimal?: '.' | ',';
+  /** Mark between thousands in a text file; nothing for none. Default: told from all its numbers. */
+  readonly thousands?: '' | ',' | '.' | ' ' | "'";
+  /** Whether the day or the month comes first in dates that do not say it themselves, such as 01/02/2024. */
+  readonly dates?: 'dmy' | 'mdy';
+  /** Encoding of a text file, by its name in the Encoding Standard. Default: by its mark, else UTF-8. */
+  readonly encoding?: string;
 }
 
 export interface ReadTableOptions extends TableOptions {
@@ -56,39 +80,98 @@ export interface ReadTableOptions extends TableOptions {
 }
 
 /**
- * Reads a table: CSV (also with tabs, semicolons or |) or JSON lines, UTF-8, plain or gzip-compressed. Numeric columns are
- * standardised, others become one-hot codes; missing values are zeros with a flag (see the likelihood `table`).
- * Rows are [width] in float32; their `recipe` knows what stands where.
+ * Reads a table: text with commas, tabs, semicolons, | or white space (.csv, .tsv, .txt, .data), or JSON (lines, or one array of
+ * rows), plain or gzip-compressed; of any size, in 8 bytes a number beside the rows themselves. Numeric columns and dates are
+ * standardised by their own mean and deviation, others become one-hot codes; missing values are zeros with a flag (see the
+ * likelihood `table`). Rows are [width] in float32; their `recipe` knows what stands where, and `notes` says what was guessed.
  *
  * @throws VaeError ERR_VAE_IO, ERR_VAE_FORMAT for what is no text or no table, ERR_VAE_DATA naming line and column
  *   of a cell that does not fit.
  */
 export async function readTable(path: string, options: ReadTableOptions = {}): Promise<Dataset> {
-  const { recipe: given, signal, delimiter, header, ...study } = parseOptions(optionsSchema, options, 'readTable()');
-  const cells = await readCells(path, { delimiter, header }, signal);
-  const recipe = given ?? studyTable(cells, study, path);
-  const data = encodeCells(cells, recipe, path);
-  const labels = labelsOf(cells, recipe, path);
-  const rows = memoryRows(data, { rowShape: [layoutOf(recipe).width], recipe });
+  const parsed = parseOptions(optionsSchema, options, 'readTable()');
+  const { recipe: given, signal } = parsed;
+  const { table, recipe, notes } = given
+    ? { ...(await openWithRecipe(path, given, parsed)), recipe: given, notes: [] }
+    : await openAndStudy(path, parsed);
+  signal?.throwIfAborted();
+  const data = await encodeColumns(table, recipe, path, signal);
+  const labels = labelsOf(table, recipe, path);
+  const rows = memoryRows(data, { rowShape: [layoutOf(recipe).width], recipe, notes });
   return new Dataset(labels ? { ...rows, labels } : rows);
 }
 
+/** How a text file is read, besides what its columns are. */
+export type OpenOptions = Omit<ColumnOptions, 'marks' | 'modeOf'> & GivenMarks;
+
+/** The columns that a recipe knows, as it wants them; others are not kept. */
+export function openWithRecipe(
+  path: string,
+  recipe: TableRecipe,
+  options: OpenOptions,
+): Promise<{ table: ColumnTable }> {
+  const types = new Map(recipe.columns.map(({ name, type }) => [name, type]));
+  const modeOf = (name: string): ColumnMode =>
+    name === recipe.label || types.get(name) === 'category' ? 'texts' : types.has(name) ? 'values' : 'skip';
+  const usual = { decimal: recipe.decimal ?? PLAIN.decimal, thousands: recipe.thousands ?? PLAIN.thousands };
+  return openTable(path, options, modeOf, usual);
+}
+
+async function openAndStudy(
+  path: string,
+  options: OpenOptions & StudyOptions,
+): Promise<{ table: ColumnTable; recipe: TableRecipe; notes: readonly string[] }> {
+  const { label, drop, categories } = options;
+  const asTexts = new Set([...(categories ?? []), ...(label === undefined ? [] : [label])]);
+  const modeOf = (name: string): ColumnMode => (drop?.includes(name) ? 'skip' : asTexts.has(name) ? 'texts' : 'values');
+  for (;;) {
+    const { table, note } = await openTable(path, options, modeOf, undefined);
+    const study = studyTable(table, options, path);
+    if ('recipe' in study) {
+      return { table, recipe: study.recipe, notes: [...table.notes, ...(note ? [note] : []), ...study.notes] };
+    }
+    for (const name of study.texts) asTexts.add(name);
+  }
+}
+
+/** Reads a file, and reads it again where its numbers turn out to be written otherwise. */
+async function openTable(
+  path: string,
+  { decimal, thousands, ...options }: OpenOptions,
+  modeOf: (name: string) => ColumnMode,
+  usual: NumberMarks | undefined,
+): Promise<{ table: ColumnTable; note: string | undefined }> {
+  let marks: NumberMarks = { decimal: decimal ?? (thousands === '.' ? ',' : '.'), thousands: thousands ?? '' };
+  let note: string | undefined;
+  for (;;) {
+    const table = await readColumns(path, { ...options, modeOf, marks });
+    const found = marksOf(table, { decimal, thousands }, usual, path);
+    note = found.note ?? note;
+    if (found.marks.decimal === marks.decimal) return { table: { ...table, marks: found.marks }, note };
+    marks = found.marks;
+  }
+}
+
 /** Missing labels are no labels; a file to be encoded need not have the column at all. */
-function labelsOf({ names: columns, rows, lines }: Cells, { label, missing }: TableRecipe, where: string) {
-  const index = label === undefined ? -1 : columns.indexOf(label);
+function labelsOf(table: ColumnTable, { label, missing }: TableRecipe, where: string) {
+  const index = label === undefined ? -1 : table.names.indexOf(label);
   if (index < 0) return undefined;
-  const given = rows.map((row) => row[index]);
-  const classes = [...new Set(given.filter((cell) => !isMissing(cell, missing)))].sort() as string[];
+  const column = table.columns[index]!;
+  const { texts: none } = new Missing(missing);
+  const texts = column.pool.texts();
+  const classes = texts.filter((text) => !none.has(text)).sort();
   if (classes.length > 1000) {
     throw new VaeError(
       'ERR_VAE_DATA',
-      `${where}, line ${lines[0]}: the column of labels "${label}" has more than 1000 different values; it cannot name classes.`,
+      `${where}, ${table.place(0)}: the column of labels "${label}" has more than 1000 different values; it cannot name classes.`,
     );
   }
   const numbers = new Map(classes.map((name, at) => [name, at]));
+  const meaning = texts.map((text) => numbers.get(text) ?? -1);
+  const codes = column.codes ?? new Int32Array(table.rows).fill(NO_TEXT);
   return toLabels(
-    given.map((cell) => (isMissing(cell, missing) ? -1 : numbers.get(cell)!)),
-    rows.length,
+    Int32Array.from(codes, (code) => (code < 0 ? -1 : meaning[code]!)),
+    table.rows,
     where,
     classes,
   );

@@ -6,8 +6,23 @@ const numericColumn = z.strictObject({
   /** Of the training data; values are brought to mean 0 and deviation 1. */
   mean: z.number(),
   deviation: z.number().positive(),
-  /** Decimals that the training data were written with. */
-  decimals: z.int().min(0).max(20),
+  /** Decimals that the training data were written with; above 100: as many as a number has. */
+  decimals: z.int().min(0).max(400),
+  /** The least and the greatest value of the training data. */
+  range: z.tuple([z.number(), z.number()]).optional(),
+  /** What every number is written with, before and behind it: a currency, a unit. */
+  unit: z.strictObject({ prefix: z.string(), suffix: z.string() }).optional(),
+  /** Dates, in milliseconds since 1970, UTC: how they are written. */
+  date: z
+    .strictObject({
+      order: z.enum(['ymd', 'dmy', 'mdy']),
+      mark: z.string(),
+      join: z.enum(['', ' ', 'T']),
+      time: z.enum(['none', 'minutes', 'seconds', 'fraction']),
+      decimals: z.int().min(0).max(9),
+      zone: z.string(),
+    })
+    .optional(),
   /** Whether a row says if the value is there: where the training data miss some. */
   mayMiss: z.boolean(),
 });
@@ -29,6 +44,11 @@ export const tableRecipeSchema = z.strictObject({
   label: z.string().optional(),
   /** What stands for a missing value, besides nothing at all. */
   missing: z.array(z.string()),
+  /** How the numbers of text files are written: default 1234.5. */
+  decimal: z.enum(['.', ',']).optional(),
+  thousands: z.string().optional(),
+  /** What separates values where CSV is written: default a comma. */
+  delimiter: z.string().optional(),
 });
 
 export interface TableRecipe extends z.output<typeof tableRecipeSchema> {}

@@ -1,56 +1,10 @@
-/** Cells to rows of numbers and back. */
-import { VaeError } from '../../core/errors.js';
-import { describeValue } from '../../core/options.js';
+/** Rows of numbers as rows of a table. */
 import { rowDraws } from '../rows/draws.js';
-import type { Cells } from './cells.js';
-import { layoutOf, type TableRecipe } from './recipe.js';
-import { checkColumn, isMissing, numberOf } from './study.js';
+import { writeDate } from './dates.js';
+import { layoutOf, type NumericColumn, type TableColumn, type TableRecipe } from './recipe.js';
 
 /** One row of a table, by column. */
 export type TableRow = Readonly<Record<string, number | string | null>>;
-
-/**
- * @throws VaeError ERR_VAE_DATA naming line, column and value where a cell is not what its column holds.
- */
-export function encodeCells(cells: Cells, recipe: TableRecipe, where: string): Float32Array {
-  const { numeric, masked, categories, width } = layoutOf(recipe);
-  const out = new Float32Array(cells.rows.length * width);
-  const refuse = (row: number, name: string, problem: string): never => {
-    throw new VaeError('ERR_VAE_DATA', `${where}, line ${cells.lines[row]}: column "${name}" ${problem}`);
-  };
-  for (const [place, column] of numeric.entries()) {
-    const index = checkColumn(column.name, cells.names, where);
-    for (const [row, values] of cells.rows.entries()) {
-      const cell = values[index];
-      if (isMissing(cell, recipe.missing)) {
-        if (place < masked) continue;
-        refuse(row, column.name, 'misses its value, and never did in training. Train with mayMiss to allow that.');
-      } else {
-        const value = numberOf(cell);
-        if (value === undefined) {
-          refuse(row, column.name, `holds numbers, but here ${describeValue(cell)}; infinity and text cannot be used.`);
-        } else {
-          out[row * width + place] = (value - column.mean) / column.deviation;
-          if (place < masked) out[row * width + numeric.length + place] = 1;
-        }
-      }
-    }
-  }
-  for (const { column, start } of categories) {
-    const index = checkColumn(column.name, cells.names, where);
-    const numbers = new Map(column.values.map((value, at) => [value, at]));
-    for (const [row, values] of cells.rows.entries()) {
-      const cell = values[index];
-      if (isMissing(cell, recipe.missing)) continue;
-      const at = numbers.get(cell);
-      if (at === undefined) {
-        const known = column.values.slice(0, 12).join(', ');
-        refuse(row, column.name, `holds ${describeValue(cell)}, which training never saw. Known are ${known}.`);
-      } else out[row * width + start + at] = 1;
-    }
-  }
-  return out;
-}
 
 export interface DecodeTableOptions {
   /**
@@ -89,7 +43,7 @@ export function decodeRows(
       const kept = keep !== undefined && observed;
       let value = (kept ? keep : data)[at + place]!;
       if (next && !kept) value += (draw!.deviations[column.name] ?? 0) * normalDraw(next);
-      values[column.name] = Number((value * column.deviation + column.mean).toFixed(column.decimals));
+      values[column.name] = valueOf(value, column, !kept && !encoded);
     }
     for (const { column, start } of categories) {
       const codes = (from: ArrayLike<number>): number[] => column.values.map((_, index) => from[at + start + index]!);
@@ -100,6 +54,25 @@ export function decodeRows(
     }
     return values;
   });
+}
+
+/** toFixed() knows no more decimals. */
+const MOST_DECIMALS = 100;
+
+/** @param made by a model: such values stay constant where the data was, and whole numbers within its range. */
+function valueOf(
+  standardised: number,
+  { mean, deviation, decimals, range, date }: NumericColumn,
+  made: boolean,
+): number | string {
+  let value = standardised * deviation + mean;
+  if (made && range !== undefined) {
+    const [low, high] = range;
+    if (low === high) value = low;
+    else if (decimals === 0 || date !== undefined) value = Math.min(high, Math.max(low, value));
+  }
+  if (date !== undefined) return writeDate(value, date);
+  return decimals > MOST_DECIMALS ? value : Number(value.toFixed(decimals));
 }
 
 function choose(probabilities: readonly number[], draw: (() => number) | undefined): number {

@@ -127,14 +127,13 @@ export class CsvScanner {
         }
       } else if (column !== undefined && column.mode === 'values') {
         const value = number.read(bytes, at);
-        // NaN is not equal to itself.
-        if (value === value) {
+        if (Number.isFinite(value)) {
           let next = number.end;
           byte = bytes[next]!;
           while (byte === SPACE || (byte === TAB && delimiter !== TAB)) byte = bytes[++next]!;
           const ends = byte === delimiter || byte === LF || byte === CR || (delimiter === BLANKS && next > number.end);
           if (next >= stop) return -1;
-          if (ends && value - value === 0) {
+          if (ends) {
             column.setNumber(row, value);
             if (number.decimals > column.decimals) column.decimals = number.decimals;
             if (number.leadingZeros) column.leadingZeros = true;

@@ -3,9 +3,9 @@ const FIRST_SLOTS = 64;
 
 export class TextPool {
   #slots = new Int32Array(FIRST_SLOTS).fill(-1);
-  #hashes = new Int32Array(FIRST_SLOTS / 2);
+  #hashes = new Int32Array(FIRST_SLOTS / 2 + 1);
   /** Where each text begins in `#bytes`; one more than there are texts. */
-  #starts = new Float64Array(FIRST_SLOTS / 2 + 1);
+  #starts = new Float64Array(FIRST_SLOTS / 2 + 2);
   #bytes = new Uint8Array(1024);
   #size = 0;
 

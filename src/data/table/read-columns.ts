@@ -1,0 +1,196 @@
+/** Files of tables as columns, whatever their format. */
+
+import { stat } from 'node:fs/promises';
+import { extname } from 'node:path';
+import { VaeError } from '../../core/errors.js';
+import { Column, type ColumnMode, type ColumnTable, type NumberMarks, PLAIN } from './columns.js';
+import { type DialectOptions, dialectOf } from './dialect.js';
+import { readText } from './open-text.js';
+import { BLANKS, CsvScanner } from './scan-csv.js';
+import { JsonScanner } from './scan-json.js';
+
+export interface ColumnOptions extends DialectOptions {
+  readonly encoding?: string | undefined;
+  /** How numbers are written. Default: plain. */
+  readonly marks?: NumberMarks | undefined;
+  /** How a column is kept. Default: as values. */
+  readonly modeOf?: ((name: string) => ColumnMode) | undefined;
+  /** Makes a column, in place of one of its mode. */
+  readonly makeColumn?: ((name: string, rows: number) => Column) | undefined;
+  /** Called with the rows that are complete, again and again. */
+  readonly each?: ((rows: number) => void) | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What reads some formats; see READERS. */
+export type ReadColumns = (path: string, options: ColumnOptions) => Promise<ColumnTable>;
+
+/** Files without .gz at the end. */
+export function endingOf(path: string): string {
+  return extname(path.replace(/\.gz$/i, '')).toLowerCase();
+}
+
+/** Enough of a file to tell how it is written. */
+const SAMPLE_BYTES = 256 << 10;
+
+interface Scanner {
+  readonly rows: number;
+  scan(bytes: Uint8Array, start: number, end: number, last: boolean): number;
+}
+
+/** Gives a scanner all pieces of a file; what it leaves is put before the next. */
+export async function scanPieces(
+  pieces: AsyncIterable<Uint8Array>,
+  begin: (sample: Uint8Array, whole: boolean) => { scanner: Scanner; start: number },
+  each?: () => void | Promise<void>,
+): Promise<void> {
+  let scanner: Scanner | undefined;
+  let start = 0;
+  let room = new Uint8Array(3 << 20);
+  let used = 0;
+  const take = async (last: boolean): Promise<void> => {
+    if (scanner === undefined) {
+      if (used < SAMPLE_BYTES && !last) return;
+      ({ scanner, start } = begin(room.subarray(0, used), last));
+    }
+    const from = scanner.scan(room, start, used, last);
+    room.copyWithin(0, from, used);
+    used -= from;
+    start = 0;
+    await each?.();
+  };
+  for await (const piece of pieces) {
+    // One byte more than there are, for the scanner's mark of the end.
+    if (used + piece.length + 1 > room.length) {
+      const wider = new Uint8Array(Math.max(2 * room.length, used + piece.length + 1));
+      wider.set(room.subarray(0, used));
+      room = wider;
+    }
+    room.set(piece, used);
+    used += piece.length;
+    await take(false);
+  }
+  await take(true);
+}
+
+/** Comma, tab, semicolon, | or white space. */
+export const readDelimited: ReadColumns = async (path, options) => {
+  const { encoding, marks = PLAIN, signal, comment, each } = options;
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  let table:
+    | { scanner: CsvScanner; columns: Column[]; names: readonly string[]; notes: string[]; delimiter: string }
+    | undefined;
+  const begin = (sample: Uint8Array, whole: boolean) => {
+    const text = new TextDecoder().decode(sample);
+    const dialect = dialectOf(text, whole, path, options);
+    checkNames(dialect.names, dialect.named, path);
+    const expected = rowsIn(text, size, whole);
+    const make = columnMaker(options);
+    const columns = dialect.names.map((name, index) => make(nameOf(name, index), expected));
+    const scanner = new CsvScanner(columns, {
+      delimiter: dialect.delimiter,
+      decimal: marks.decimal.charCodeAt(0),
+      comment: comment ? comment.charCodeAt(0) : -1,
+      width: columns.length,
+      firstLine: dialect.firstLine,
+      where: path,
+    });
+    const delimiter = dialect.delimiter === BLANKS ? ' ' : String.fromCharCode(dialect.delimiter);
+    table = { scanner, columns, names: dialect.names, notes: [...dialect.notes], delimiter };
+    return { scanner, start: dialect.start };
+  };
+  await scanPieces(readText(path, { encoding, signal }), begin, () => each?.(table!.scanner.rows));
+  const { scanner, columns, names, notes, delimiter } = table!;
+  if (scanner.rows === 0) throw new VaeError('ERR_VAE_DATA', `${path}: the table has no rows besides its names.`);
+  for (const column of columns) column.finish(scanner.rows);
+  if (scanner.comments > 0) notes.push(`${scanner.comments} lines of comments were left out.`);
+  const kept = columns.map((column, index) => !isEmptyColumn(names[index]!, column));
+  const empty = kept.filter((keep) => !keep).length + (scanner.trailing > 0 ? 1 : 0);
+  if (empty > 0) notes.push(`${empty === 1 ? 'A column' : `${empty} columns`} without name and values was left out.`);
+  return {
+    names: names.map(nameOf).filter((_, index) => kept[index]),
+    columns: columns.filter((_, index) => kept[index]),
+    rows: scanner.rows,
+    place: (row) => `line ${scanner.lines.of(row)}`,
+    notes,
+    marks,
+    delimiter,
+  };
+};
+
+/** Makes the columns that the options ask for. */
+export function columnMaker({
+  makeColumn,
+  modeOf = () => 'values',
+}: ColumnOptions): (name: string, rows: number) => Column {
+  return makeColumn ?? ((name, rows) => new Column(modeOf(name), rows));
+}
+
+/** As pandas calls a column without a name. */
+function nameOf(name: string, index: number): string {
+  return name === '' ? `Unnamed: ${index}` : name;
+}
+
+function isEmptyColumn(name: string, { values, codes, mode }: Column): boolean {
+  return name === '' && mode === 'values' && codes === undefined && values.every(Number.isNaN);
+}
+
+/** About how many rows there are, so that columns need not grow. */
+function rowsIn(text: string, size: number, whole: boolean): number {
+  const lines = text.split('\n').length;
+  return whole ? lines + 1 : Math.ceil(1.1 * lines * Math.max(1, size / Math.max(1, Buffer.byteLength(text))));
+}
+
+function checkNames(names: readonly string[], named: boolean, path: string): void {
+  const seen = new Set<string>();
+  for (const [index, given] of names.entries()) {
+    const name = nameOf(given, index);
+    if (!seen.has(name)) {
+      seen.add(name);
+      continue;
+    }
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${path}: two columns are named "${name}". Rename one${named ? ', or say that there is no line of names (header: false)' : ''}.`,
+    );
+  }
+}
+
+/** One object or list of numbers to a line, or a JSON array of them. */
+export const readJson: ReadColumns = async (path, options) => {
+  const { encoding, signal, each } = options;
+  const scanner = new JsonScanner(columnMaker(options), path);
+  const begin = () => ({ scanner, start: 0 });
+  await scanPieces(readText(path, { encoding, signal }), begin, () => each?.(scanner.rows));
+  if (scanner.rows === 0) throw new VaeError('ERR_VAE_DATA', `${path}: the file has no rows.`);
+  for (const column of scanner.columns) column.finish(scanner.rows);
+  return {
+    names: scanner.names,
+    columns: scanner.columns,
+    rows: scanner.rows,
+    place: (row) => `line ${scanner.lines.of(row)}`,
+    notes: [],
+    marks: PLAIN,
+  };
+};
+
+/** Readers by ending. A format is a line here. */
+const READERS: Readonly<Record<string, ReadColumns>> = {
+  '.csv': readDelimited,
+  '.tsv': readDelimited,
+  '.tab': readDelimited,
+  '.txt': readDelimited,
+  '.data': readDelimited,
+  '.dat': readDelimited,
+  '.jsonl': readJson,
+  '.ndjson': readJson,
+  '.json': readJson,
+};
+
+/** Endings of the files of tables. */
+export const TABLE_ENDINGS = Object.keys(READERS);
+
+/** The columns of a file, in the format that its ending names; delimited text where it names none. */
+export function readColumns(path: string, options: ColumnOptions): Promise<ColumnTable> {
+  return (READERS[endingOf(path)] ?? readDelimited)(path, options);
+}
