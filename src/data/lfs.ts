@@ -4,7 +4,7 @@ import { VaeError } from '../core/errors.js';
 const POINTER = 'version https://git-lfs.github.com/spec/';
 
 /** Whether bytes are the beginning of a pointer. */
-export function isPointer(bytes: Uint8Array): boolean {
+function isPointer(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, POINTER.length)).toString() === POINTER;
 }
 

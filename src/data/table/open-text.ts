@@ -19,7 +19,7 @@ const OTHER_NAMES: Readonly<Record<string, string>> = {
 };
 
 /** @throws VaeError ERR_VAE_OPTION for an encoding of that name that is not known. */
-export function checkEncoding(encoding: string): string {
+function checkEncoding(encoding: string): string {
   const name = OTHER_NAMES[encoding.toLowerCase()] ?? encoding;
   try {
     return new TextDecoder(name).encoding;

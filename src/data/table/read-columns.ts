@@ -26,7 +26,7 @@ export interface ColumnOptions extends DialectOptions {
 export type ReadColumns = (path: string, options: ColumnOptions) => Promise<ColumnTable>;
 
 /** Files without .gz at the end. */
-export function endingOf(path: string): string {
+function endingOf(path: string): string {
   return extname(path.replace(/\.gz$/i, '')).toLowerCase();
 }
 
@@ -39,7 +39,7 @@ interface Scanner {
 }
 
 /** Gives a scanner all pieces of a file; what it leaves is put before the next. */
-export async function scanPieces(
+async function scanPieces(
   pieces: AsyncIterable<Uint8Array>,
   begin: (sample: Uint8Array, whole: boolean) => { scanner: Scanner; start: number },
   each?: () => void | Promise<void>,
@@ -74,7 +74,7 @@ export async function scanPieces(
 }
 
 /** Comma, tab, semicolon, | or white space. */
-export const readDelimited: ReadColumns = async (path, options) => {
+const readDelimited: ReadColumns = async (path, options) => {
   const { encoding, marks = PLAIN, signal, comment, each } = options;
   const size = (await stat(path).catch(() => undefined))?.size ?? 0;
   let table:
@@ -119,7 +119,7 @@ export const readDelimited: ReadColumns = async (path, options) => {
 };
 
 /** Makes the columns that the options ask for. */
-export function columnMaker({
+function columnMaker({
   makeColumn,
   modeOf = () => 'values',
 }: ColumnOptions): (name: string, rows: number) => Column {
@@ -157,7 +157,7 @@ function checkNames(names: readonly string[], named: boolean, path: string): voi
 }
 
 /** One object or list of numbers to a line, or a JSON array of them. */
-export const readJson: ReadColumns = async (path, options) => {
+const readJson: ReadColumns = async (path, options) => {
   const { encoding, signal, each } = options;
   const scanner = new JsonScanner(columnMaker(options), path);
   const begin = () => ({ scanner, start: 0 });

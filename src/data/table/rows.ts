@@ -1,7 +1,7 @@
 /** Rows of numbers as rows of a table. */
 import { rowDraws } from '../rows/draws.js';
 import { writeDate } from './dates.js';
-import { layoutOf, type NumericColumn, type TableColumn, type TableRecipe } from './recipe.js';
+import { layoutOf, type NumericColumn, type TableRecipe } from './recipe.js';
 
 /** One row of a table, by column. */
 export type TableRow = Readonly<Record<string, number | string | null>>;
@@ -43,7 +43,7 @@ export function decodeRows(
       const kept = keep !== undefined && observed;
       let value = (kept ? keep : data)[at + place]!;
       if (next && !kept) value += (draw!.deviations[column.name] ?? 0) * normalDraw(next);
-      values[column.name] = valueOf(value, column, !kept && !encoded);
+      values[column.name] = cellOf(value, column, !kept && !encoded);
     }
     for (const { column, start } of categories) {
       const codes = (from: ArrayLike<number>): number[] => column.values.map((_, index) => from[at + start + index]!);
@@ -60,7 +60,7 @@ export function decodeRows(
 const MOST_DECIMALS = 100;
 
 /** @param made by a model: such values stay constant where the data was, and whole numbers within its range. */
-function valueOf(
+function cellOf(
   standardised: number,
   { mean, deviation, decimals, range, date }: NumericColumn,
   made: boolean,
