@@ -119,10 +119,7 @@ const readDelimited: ReadColumns = async (path, options) => {
 };
 
 /** Makes the columns that the options ask for. */
-function columnMaker({
-  makeColumn,
-  modeOf = () => 'values',
-}: ColumnOptions): (name: string, rows: number) => Column {
+function columnMaker({ makeColumn, modeOf = () => 'values' }: ColumnOptions): (name: string, rows: number) => Column {
   return makeColumn ?? ((name, rows) => new Column(modeOf(name), rows));
 }
 
