@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import type { NativeTensor } from '../src/binding/index.js';
 import { GraphSession } from '../src/inference/sessions/session.js';
-import { Vae } from '../src/vae/vae.js';
+import { Vae } from '../src/vae/index.js';
 import { measureLatency } from './lib/latency.js';
 import { readDigits } from './lib/mnist.js';
 import { figure } from './lib/report.js';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { readManifest } from '../src/artifacts/manifest.js';
 import { readModel } from '../src/graph/index.js';
 import type { History } from '../src/training/progress.js';
-import { Vae } from '../src/vae/vae.js';
+import { Vae } from '../src/vae/index.js';
 import { GraphTrainer } from './lib/graph-trainer.js';
 import { IDX_HEADER, mnistPath, readDigits } from './lib/mnist.js';
 import { breakdownTable, byteRows, lastEpochStepMs } from './lib/ours-training.js';

@@ -12,7 +12,7 @@ import { dirname, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { soundItems } from '../src/codecs/index.js';
 import { readIdx } from '../src/data/index.js';
-import { Vae } from '../src/vae/vae.js';
+import { Vae } from '../src/vae/index.js';
 
 const images = (folder: () => string, epochs: number, data: string) =>
   ({

@@ -84,36 +84,32 @@ export {
   TrainingSession,
   type TrainingSessionOptions,
 } from './training/training-session.js';
-export {
-  type ExportedNetwork,
-  type ExportOptions,
-  type ExportReport,
-  exportModel,
-} from './vae/export.js';
-export { FIGURE_NAMES, type FigureName, type PlotOptions, plotModel, tableDeviations } from './vae/figures.js';
-export type { RebuiltFile, ReconstructFileOptions } from './vae/files.js';
 export type {
   CallOptions,
-  DecodeOptions,
-  DeviceOptions,
   DrawOptions,
-  EncodeOptions,
   Encoding,
-  FromOnnxOptions,
-  ImportedArchitecture,
-  ImportedInput,
   LabelledOptions,
-  LatentStatisticsOptions,
-  LoadOptions,
-  ReconstructOptions,
-  SampleOptions,
-  ScoreOptions,
-  Scores,
-  VaeInfo,
-  VaeOptions,
-  VaeSessionOptions,
-  WarmUpOptions,
-} from './vae/options.js';
+} from './vae/call-options.js';
+export { decodePicture, encodePicture, exportModel, plotModel } from './vae/deprecated.js';
+export type { DeviceOptions } from './vae/device-options.js';
+export type { ExportedNetwork, ExportReport } from './vae/export.js';
+export { FIGURE_NAMES, type FigureName } from './vae/figure-names.js';
+export type { RebuiltFile } from './vae/files.js';
+export { Vae } from './vae/index.js';
+export type { ImportedArchitecture, ImportedInput, VaeInfo } from './vae/info.js';
+export type { FromOnnxOptions, LoadOptions, VaeOptions, VaeSessionOptions } from './vae/options.js';
+export type { EncodedPicture, WholePictureOptions } from './vae/picture-options.js';
 export type { ResizeOptions } from './vae/resize.js';
-export { Vae } from './vae/vae.js';
-export { decodePicture, type EncodedPicture, encodePicture, type WholePictureOptions } from './vae/whole-pictures.js';
+export { tableDeviations } from './vae/table-deviations.js';
+export type { DecodeOptions } from './vae/verbs/decode.js';
+export type { EncodeOptions } from './vae/verbs/encode.js';
+export type { ExportOptions } from './vae/verbs/export.js';
+export type { LatentStatisticsOptions } from './vae/verbs/latent-statistics.js';
+export type { PlotOptions } from './vae/verbs/plot.js';
+export type { QuantizeOptions } from './vae/verbs/quantize.js';
+export type { ReconstructOptions } from './vae/verbs/reconstruct.js';
+export type { ReconstructFileOptions } from './vae/verbs/reconstruct-file.js';
+export type { SampleOptions } from './vae/verbs/sample.js';
+export type { SaveOptions } from './vae/verbs/save.js';
+export type { ScoreOptions, Scores } from './vae/verbs/score.js';
+export type { WarmUpOptions } from './vae/verbs/warm-up.js';

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { trainLossy } from '../../src/codecs/pictures/train.js';
-import { Vae } from '../../src/vae/vae.js';
+import { Vae } from '../../src/vae/index.js';
 import { drawing } from '../../test/codecs/drawing.js';
 import { randomItems, randomSpec } from '../../test/codecs/random-spec.js';
 

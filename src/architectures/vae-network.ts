@@ -16,19 +16,25 @@ import { singleLayer } from './single-layer.js';
 
 /** What makes a VAE, besides its seed: the shape of a zod object, shared by create() and config.json. */
 export const recipeShape = {
+  /** Name of an architecture, or `{ type, ...options }`. Default `mlp`. */
   architecture: architectureSchema.default(() => architectureSchema.parse('mlp')),
+  /** What one example is. */
   input: inputSchema,
-  /** Number of latent dimensions: of each place, where latents are a map. Default: the architecture's own. */
+  /** Number of latent dimensions, of each place where latents are a map. Default: the architecture's own, mostly 32. */
   latentDim: z
     .int()
     .positive()
     .max(1 << 16)
     .optional(),
+  /** Name of a likelihood, or `{ type, ...options }`. Default `bernoulli`. */
   likelihood: likelihoodSchema.default(() => likelihoodSchema.parse('bernoulli')),
+  /** Name of a posterior, or `{ type, ...options }`. Default `gaussian`. */
   posterior: posteriorSchema.default(() => posteriorSchema.parse('gaussian')),
+  /** Name of a prior, or `{ type, ...options }`. Default `standard`. */
   prior: priorSchema.default(() => priorSchema.parse('standard')),
+  /** What training makes small: the name of an objective, or `{ type, ...options }`. Default `elbo`. */
   objective: objectiveSchema.default(() => objectiveSchema.parse('elbo')),
-  /** Labels for encoder and decoder. */
+  /** Labels for encoder and decoder: a conditional VAE. Default: none. */
   condition: conditionSchema.optional(),
 };
 

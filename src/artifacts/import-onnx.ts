@@ -17,16 +17,26 @@ const file = z.union([z.string().min(1), z.custom<Uint8Array>((value) => value i
 });
 
 export const importShape = {
+  /** Path or bytes of the encoder: one float32 input, [N, ...data]. External data lies beside its file. */
   encoder: file,
+  /** Path or bytes of the decoder: one float32 input, [N, ...latent], and one output, [N, ...data]. */
   decoder: file,
   /** Names of the encoder's outputs, where they cannot be told by themselves. */
   outputs: z.strictObject({ mean: z.string(), logVariance: z.string() }).optional(),
-  /** What one example is; told from the encoder's input where its shape is fixed. */
+  /** What one example is; needed where the encoder's input leaves its sides open. */
   input: inputSchema.optional(),
+  /**
+   * How the decoder's output is compared with data. With `bernoulli`, a decoder that ends in Sigmoid is
+   * taken before it (a change of layout may follow); another must give logits. Default `bernoulli`.
+   */
   likelihood: recipeShape.likelihood,
   objective: recipeShape.objective,
-  /** Weights that are not trained: names, names with *, or patterns; `encoder.` and `decoder.` stand before them. */
+  /**
+   * Weights that are not trained: names such as `encoder.conv1.weight`, names with `*`, or patterns.
+   * Default: none.
+   */
   freeze: z.array(z.union([z.string(), z.instanceof(RegExp)])).default([]),
+  /** Seed of training where fit() is given none. Default 0. */
   seed: seedSchema.default(0),
 };
 

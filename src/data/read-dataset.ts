@@ -1,5 +1,6 @@
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
+import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 import { nearest, parseOptions } from '../core/options.js';
@@ -55,7 +56,7 @@ const optionsSchema = z.strictObject({
   video: record,
   recipe: dataRecipeSchema.optional(),
   onSkip: z.custom<NonNullable<ReadDatasetOptions['onSkip']>>((value) => typeof value === 'function').optional(),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
+  ...signalShape,
 });
 
 /**

@@ -1,12 +1,13 @@
 /** Anomalies: examples that the model finds less likely than nearly all it was shown (An and Cho 2015). */
 import { z } from 'zod';
+import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';
 import { parseOptions } from '../core/options.js';
 
 const fitSchema = z.strictObject({
   quantile: z.number().gt(0).lt(1).default(0.99),
   seed: z.union([z.int().min(0), z.bigint().min(0n)]).optional(),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
+  ...signalShape,
 });
 
 /** What gives the evidence lower bound of each example: a Vae. */

@@ -1,5 +1,6 @@
 /** Exact search for the nearest latents of a set. */
 import { z } from 'zod';
+import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';
 import { parseOptions } from '../core/options.js';
 import type { TensorLike } from '../core/tensor.js';
@@ -8,7 +9,7 @@ import { checkSameShape, type LatentRows, latentRows } from './rows.js';
 const searchSchema = z.strictObject({
   count: z.int().positive().default(10),
   metric: z.enum(['euclidean', 'cosine']).default('euclidean'),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
+  ...signalShape,
 });
 
 export interface SearchOptions {

@@ -2,6 +2,7 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { TransformStream } from 'node:stream/web';
 import { z } from 'zod';
+import { signalShape } from '../core/common-options.js';
 import { parseOptions } from '../core/options.js';
 import type { TensorLike } from '../core/tensor.js';
 import type { LabelledArray } from '../inference/rows/labels.js';
@@ -13,7 +14,7 @@ export const streamSchema = z.strictObject({
   readAhead: z.int().positive().max(65_536).default(8),
   maxBatch: z.int().positive().max(65_536).default(64),
   label: z.int().min(0).optional(),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
+  ...signalShape,
 });
 
 export interface StreamOptions {

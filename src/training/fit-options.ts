@@ -1,12 +1,11 @@
 import { z } from 'zod';
 import { type OptimizerInput, optimizerSchema } from '../artifacts/optimizer-options.js';
+import { signalShape } from '../core/common-options.js';
 import type { InputOf } from '../core/options.js';
 import { seedSchema } from '../core/seed.js';
 import type { FitControl } from './control.js';
 import { type Schedule, scheduleSchema } from './loop/schedules.js';
 import type { FitProgress } from './progress.js';
-
-const signalSchema = z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal');
 
 export const checkpointSchema = z
   .strictObject({
@@ -105,7 +104,7 @@ export const fitOptionsSchema = z.strictObject({
   nativeKernels: z.boolean().default(true),
   /** Seed of the order and the noise. Default: the model's seed. */
   seed: seedSchema.optional(),
-  signal: signalSchema.optional(),
+  ...signalShape,
   /** Called with every event, and with what it can do to the run; what it throws ends the run. */
   onProgress: z
     .custom<(progress: FitProgress, control: FitControl) => void>(

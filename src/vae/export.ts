@@ -2,33 +2,14 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { z } from 'zod';
 import { STREAMS } from '../binding/streams.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, type PendingFile, writeFilesAtomically } from '../core/files.js';
-import { parseOptions } from '../core/options.js';
 import { type Model, readModel, toHalfPrecision, writeModel } from '../graph/index.js';
 import type { QuantizationReport } from '../inference/int8/quantization-report.js';
 import { normalRows } from '../inference/rows/noise.js';
 import type { BatchInput } from '../inference/rows/rows.js';
 import { Vae } from './vae.js';
-
-const exportSchema = z.strictObject({
-  precision: z.enum(['float32', 'float16', 'int8']).default('float32'),
-  calibration: z.unknown().optional(),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
-});
-
-export interface ExportOptions {
-  /**
-   * What the networks compute in. `float16` and `int8` keep inputs and outputs in float32; `int8` rewrites
-   * products with constant weights. Default `float32`.
-   */
-  readonly precision?: 'float32' | 'float16' | 'int8';
-  /** For `int8`: a few hundred examples like those to come. */
-  readonly calibration?: BatchInput;
-  readonly signal?: AbortSignal;
-}
 
 /** One network of an export. */
 export interface ExportedNetwork {
@@ -51,20 +32,20 @@ export interface ExportReport {
   readonly quantization?: QuantizationReport;
 }
 
+interface ExportRequest {
+  readonly precision: ExportReport['precision'];
+  readonly calibration: BatchInput | undefined;
+  readonly signal: AbortSignal | undefined;
+}
+
 /** Networks that a model directory may hold. */
 const NETWORKS = ['encoder.onnx', 'decoder.onnx', 'prior.onnx'] as const;
 const COMPARED_DRAWS = 64;
 const DESCRIPTION = 'export.json';
 
-/**
- * Writes encoder.onnx, decoder.onnx (and prior.onnx, where the prior is a network), and export.json, which names
- * their inputs and outputs. Files of these names are replaced when all are complete.
- *
- * @throws VaeError ERR_VAE_OPTION where int8 has no calibration data or the model cannot be quantised, ERR_VAE_GRAPH
- *   for weights that float16 cannot hold, ERR_VAE_IO where the folder cannot be written.
- */
-export async function exportModel(vae: Vae, directory: string, options: ExportOptions = {}): Promise<ExportReport> {
-  const { precision, signal } = parseOptions(exportSchema, options, 'exportModel()');
+/** See Vae.export(). */
+export async function exportModel(vae: Vae, directory: string, options: ExportRequest): Promise<ExportReport> {
+  const { precision, signal } = options;
   const folder = await mkdtemp(join(tmpdir(), 'node-vae-export-')).catch((error: unknown) => {
     throw ioError(error, 'making a temporary folder');
   });
@@ -99,7 +80,7 @@ async function saveIn(
   precision: ExportReport['precision'],
   vae: Vae,
   folder: string,
-  { calibration, signal }: ExportOptions,
+  { calibration, signal }: ExportRequest,
 ): Promise<QuantizationReport | undefined> {
   if (precision !== 'int8') {
     await vae.save(folder);
@@ -108,7 +89,7 @@ async function saveIn(
   if (calibration === undefined) {
     throw new VaeError(
       'ERR_VAE_OPTION',
-      'exportModel(): int8 needs examples to measure the ranges of values on; give { calibration }, a few hundred rows.',
+      'export(): int8 needs examples to measure the ranges of values on; give { calibration }, a few hundred rows.',
     );
   }
   const { vae: quantized, report } = await vae.quantize(calibration, signal ? { signal } : {});

@@ -1,11 +1,8 @@
 /** Every figure that a model and some data allow. */
-import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
-import { parseOptions } from '../core/options.js';
 import type { ArrayWithShape } from '../core/tensor.js';
 import type { Dataset } from '../data/dataset.js';
 import type { DataRecipe } from '../data/recipe.js';
-import { layoutOf, type TableRecipe } from '../data/table/recipe.js';
 import { decodeRows } from '../data/table/rows.js';
 import { interpolate, traverse } from '../latent/paths.js';
 import type { Figure } from '../report/figure.js';
@@ -16,41 +13,9 @@ import { priorSamples, reconstructions } from '../report/figures/pictures.js';
 import { residuals } from '../report/figures/residuals.js';
 import { spectrograms, waveforms } from '../report/figures/sound.js';
 import { contactSheet, interpolations, manifold, traversals } from '../report/figures/walks.js';
+import { FIGURE_NAMES, type FigureName } from './figure-names.js';
+import { tableDeviations } from './table-deviations.js';
 import type { Vae } from './vae.js';
-
-/** Names of the figures, in the order they are drawn. */
-export const FIGURE_NAMES = [
-  'reconstructions',
-  'samples',
-  'waveforms',
-  'spectrograms',
-  'clips',
-  'columns',
-  'traversals',
-  'interpolations',
-  'manifold',
-  'latent-space',
-  'latent-use',
-  'residuals',
-] as const;
-export type FigureName = (typeof FIGURE_NAMES)[number];
-
-const optionsSchema = z.strictObject({
-  only: z.array(z.enum(FIGURE_NAMES)).min(1).optional(),
-  seenInTraining: z.boolean().default(false),
-  seed: z.int().min(0).default(0),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
-});
-
-export interface PlotOptions {
-  /** Default: all that the data allow. */
-  readonly only?: readonly FigureName[];
-  /** Whether the model was trained on this data, for captions. Default false. */
-  readonly seenInTraining?: boolean;
-  /** Of draws. Default 0. */
-  readonly seed?: number;
-  readonly signal?: AbortSignal;
-}
 
 const PICTURES = 60;
 const SCATTER_ROWS = 3000;
@@ -63,6 +28,14 @@ const SOUNDS = 4;
 const CLIPS = 3;
 const RANGE = 2.5;
 
+/** See PlotOptions. */
+interface PlotRequest {
+  readonly only?: readonly FigureName[] | undefined;
+  readonly seenInTraining: boolean;
+  readonly seed: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** What a figure is made from. */
 interface Subject {
   readonly vae: Vae;
@@ -70,7 +43,7 @@ interface Subject {
   readonly recipe: DataRecipe | undefined;
   /** Whether rows are pictures that can be shown as they are. */
   readonly pictures: boolean;
-  readonly options: z.output<typeof optionsSchema>;
+  readonly options: PlotRequest;
 }
 
 /** Each gives a figure, or undefined where the data do not allow it. */
@@ -180,44 +153,27 @@ const MAKERS: Readonly<Record<FigureName, (subject: Subject) => Promise<Figure |
   },
 };
 
-/**
- * The figures of a model, as far as the data allow them: reconstructions, samples, traversals, interpolations, the latent
- * plane, latent space, use of dimensions, residuals; waveforms or spectrograms of sound, clips of video, columns of
- * tables. Each draws itself: see figureToPng(), figureToSvg(), writeReport().
- *
- * @param data of the shape and kind the model was trained on, as `vae.read()` gives it.
- * @throws VaeError ERR_VAE_OPTION for a name in `only` that the data do not allow; what reading and running throws.
- */
-export async function plotModel(vae: Vae, data: Dataset, options: PlotOptions = {}): Promise<Figure[]> {
-  const resolved = parseOptions(optionsSchema, options, 'plotModel()');
+/** See Vae.plot(). */
+export async function drawFigures(vae: Vae, data: Dataset, options: PlotRequest): Promise<Figure[]> {
   const [channels, ...sides] = data.rowShape;
   const pictures = sides.length === 2 && (channels === 1 || channels === 3 || channels === 4);
   const recipe = data.recipe ?? vae.recipe;
-  const subject: Subject = { vae, data, recipe, pictures: pictures && !isSpectrogram(recipe), options: resolved };
+  const subject: Subject = { vae, data, recipe, pictures: pictures && !isSpectrogram(recipe), options };
   const figures: Figure[] = [];
   for (const name of FIGURE_NAMES) {
-    if (resolved.only && !resolved.only.includes(name)) continue;
-    resolved.signal?.throwIfAborted();
+    if (options.only && !options.only.includes(name)) continue;
+    options.signal?.throwIfAborted();
     const figure = await MAKERS[name](subject);
     if (figure) figures.push(figure);
-    else if (resolved.only) {
+    else if (options.only) {
       throw new VaeError(
         'ERR_VAE_OPTION',
-        `plotModel(): "${name}" cannot be drawn for rows of shape [${data.rowShape.join(', ')}]` +
+        `plot(): "${name}" cannot be drawn for rows of shape [${data.rowShape.join(', ')}]` +
           `${recipe ? ` of the kind "${recipe.kind}"` : ''} and latents [${vae.latentShape.join(', ')}].`,
       );
     }
   }
   return figures;
-}
-
-/** Standard deviations that a model of a table has learned for its numeric columns, in standardised units. */
-export function tableDeviations(vae: Vae, recipe: TableRecipe): Record<string, number> {
-  const { numeric } = layoutOf(recipe);
-  if (!vae.info.parameters.some(({ name }) => name === 'likelihood.log_variance')) return {};
-  const logVariance = vae.parameter('likelihood.log_variance');
-  // As the likelihood `table` has it: never less than 0.001.
-  return Object.fromEntries(numeric.map(({ name }, at) => [name, Math.sqrt(Math.exp(logVariance[at]!) + 1e-3)]));
 }
 
 function callOf({ signal }: { readonly signal?: AbortSignal | undefined }): { signal?: AbortSignal } {

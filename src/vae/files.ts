@@ -14,34 +14,30 @@ import { writeImages } from '../report/images/write.js';
 import type { Vae } from './vae.js';
 import { strideOf } from './whole-pictures.js';
 
-export interface ReconstructFileOptions {
-  /** Sound: see AudioOptions. */
-  readonly acceptTruncated?: boolean;
-  /** Sound: bits of a sample of the file written; 32 are floats. Default 16. */
-  readonly bits?: 8 | 16 | 24 | 32;
-  /**
-   * Video, models of single frames: each frame is decoded from the weighted mean of the latents of so many frames around
-   * it, an odd number. More flickers less, and blurs what moves. Default 1: every frame by itself.
-   */
-  readonly window?: number;
-  readonly signal?: AbortSignal;
-}
-
 export type RebuiltFile =
   | { readonly kind: 'image'; readonly width: number; readonly height: number; readonly psnr: number }
   | { readonly kind: 'table'; readonly rows: number; readonly filled: number }
   | ({ readonly kind: 'audio' } & RebuiltSound)
   | ({ readonly kind: 'video' } & RebuiltVideo);
 
+/** See ReconstructFileOptions. */
+interface RebuildRequest {
+  readonly acceptTruncated?: boolean | undefined;
+  readonly bits?: 8 | 16 | 24 | 32 | undefined;
+  readonly window: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Pictures with more pixels than this pass in tiles. */
 const MOST_PIXELS = 1 << 20;
 const TILE = 512;
 
-export async function reconstructFile(
+/** See Vae.reconstructFile(). */
+export async function rebuildFile(
   vae: Vae,
   input: string,
   output: string,
-  { signal, window = 1, ...options }: ReconstructFileOptions,
+  { signal, window, acceptTruncated, bits }: RebuildRequest,
 ): Promise<RebuiltFile> {
   const { recipe } = vae;
   const call = signal ? { signal } : {};
@@ -54,7 +50,11 @@ export async function reconstructFile(
     case 'image':
       return rebuildImage(vae, input, output, recipe, signal);
     case 'audio': {
-      const rebuilt = await rebuildSound(file, output, recipe, passRows(audioRowShape(recipe)), { ...options, signal });
+      const rebuilt = await rebuildSound(file, output, recipe, passRows(audioRowShape(recipe)), {
+        ...(acceptTruncated !== undefined && { acceptTruncated }),
+        ...(bits !== undefined && { bits }),
+        signal,
+      });
       return { kind: 'audio', ...rebuilt };
     }
     case 'video': {

@@ -4,7 +4,7 @@ import type { ModelParts } from '../artifacts/model-io.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import type { Networks } from '../inference/networks.js';
-import type { ImportedArchitecture, VaeInfo } from './options.js';
+import type { ImportedArchitecture, VaeInfo } from './info.js';
 
 /** A model whose recipe is known, with its parameters or frozen in 8-bit integers; or files of someone else's making. */
 export type Origin =

@@ -1,17 +1,21 @@
-/** Files in and out of a model, by the recipe of its data. */
+/** The same model for other data. */
+import { z } from 'zod';
 import { describeParameters, type VaeNetwork } from '../architectures/graphs.js';
 import { makeVaeNetwork } from '../architectures/vae-network.js';
 import type { ModelParts } from '../artifacts/model-io.js';
 import { VaeError } from '../core/errors.js';
+import type { InputOf } from '../core/options.js';
 import type { DataRecipe } from '../data/recipe.js';
 
+const side = z
+  .int()
+  .positive()
+  .max(1 << 20)
+  .optional();
+export const resizeSchema = z.strictObject({ height: side, width: side, length: side, frames: side });
+
 /** What a model is resized to: the sides its data has. */
-export interface ResizeOptions {
-  readonly height?: number;
-  readonly width?: number;
-  readonly length?: number;
-  readonly frames?: number;
-}
+export interface ResizeOptions extends InputOf<typeof resizeSchema> {}
 
 /**
  * The same parameters for data of other sides.

@@ -4,31 +4,11 @@ import { VaeError } from '../core/errors.js';
 import { asDense, type TensorLike } from '../core/tensor.js';
 import { mirroredTo, readPicture } from '../data/image/rebuild.js';
 import type { ImageRecipe } from '../data/image/recipe.js';
-import type { Encoding } from './options.js';
+import type { EncodedPicture, WholePictureOptions } from './picture-options.js';
 import type { Vae } from './vae.js';
 
-export interface WholePictureOptions {
-  readonly signal?: AbortSignal;
-}
-
-export interface EncodedPicture extends Encoding {
-  /** Sides of the picture; the latents may stand for a few rows and columns more. */
-  readonly width: number;
-  readonly height: number;
-}
-
-/**
- * Encodes one picture file whole, at its own size, with a model that was trained on crops. Sides that are no multiples
- * of the model's stride are mirrored up to one.
- *
- * @returns latents [1, latentDim, places down, places across].
- * @throws VaeError ERR_VAE_OPTION for models that were not trained on crops; as readImages() for the file.
- */
-export async function encodePicture(
-  vae: Vae,
-  path: string,
-  options: WholePictureOptions = {},
-): Promise<EncodedPicture> {
+/** See Vae.encodePicture(). */
+export async function encodeWhole(vae: Vae, path: string, options: WholePictureOptions): Promise<EncodedPicture> {
   const recipe = cropRecipe(vae, 'encodePicture()');
   const picture = await readPicture(path, recipe, options.signal);
   const { data, channels, height, width } = mirroredTo(strideOf(vae, recipe), picture);
@@ -37,14 +17,8 @@ export async function encodePicture(
   return { ...encoded, width: picture.width, height: picture.height };
 }
 
-/**
- * Decodes latents of whole pictures, all of one size, with a model that was trained on crops.
- *
- * @param latents float32 [N, latentDim, places down, places across], as encodePicture() gives them.
- * @returns float32 [N, channels, height, width].
- * @throws VaeError ERR_VAE_OPTION for models that were not trained on crops, ERR_VAE_SHAPE for other latents.
- */
-export async function decodePicture(vae: Vae, latents: TensorLike, options: WholePictureOptions = {}): Promise<Tensor> {
+/** See Vae.decodePicture(). */
+export async function decodeWhole(vae: Vae, latents: TensorLike, options: WholePictureOptions): Promise<Tensor> {
   const stride = strideOf(vae, cropRecipe(vae, 'decodePicture()'));
   const { dims } = asDense(latents, 'decodePicture()');
   if (dims.length !== 4 || dims[1] !== vae.latentShape[0]) {

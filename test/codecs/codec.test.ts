@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Codec } from '../../src/codecs/lossless/codec.js';
-import { Vae } from '../../src/vae/vae.js';
+import { Vae } from '../../src/vae/index.js';
 import { digits } from '../support/digits.js';
 import { randomItems, randomSpec } from './random-spec.js';
 

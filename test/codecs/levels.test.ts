@@ -12,7 +12,7 @@ import { Codec } from '../../src/codecs/lossless/codec.js';
 import { decodeCodecModel } from '../../src/codecs/lossless/codec-model.js';
 import type { GaussianNetwork, Networks } from '../../src/codecs/lossless/networks.js';
 import { standardise } from '../../src/codecs/lossless/standardise.js';
-import { Vae } from '../../src/vae/vae.js';
+import { Vae } from '../../src/vae/index.js';
 import { digits } from '../support/digits.js';
 import { randomItems, randomNumbers, randomSpec } from './random-spec.js';
 

@@ -12,7 +12,8 @@ vi.mock('zod', async () => {
 
 const { z } = await import('../../src/core/lazy-zod.js');
 const { parseOptions } = await import('../../src/core/options.js');
-const { createSchema, encodeSchema } = await import('../../src/vae/options.js');
+const { createSchema } = await import('../../src/vae/options.js');
+const { deviceSchema } = await import('../../src/vae/device-options.js');
 const { fitOptionsSchema } = await import('../../src/training/fit-options.js');
 
 describe('schemas that are made when first used', () => {
@@ -68,7 +69,7 @@ describe('schemas that are made when first used', () => {
       /unknown option "latentDims"; did you mean "latentDim"\?/,
     );
     expect(() => parseOptions(createSchema, { input: image, architecture: 'mpl' }, 'here')).toThrow(/"mlp"\?/);
-    expect(() => parseOptions(encodeSchema, { signal: 5 }, 'here')).toThrow(/option "signal"/);
+    expect(() => parseOptions(deviceSchema, { signal: 5 }, 'here')).toThrow(/option "signal"/);
     expect(() => parseOptions(fitOptionsSchema, { epochs: -1 }, 'here')).toThrow(/option "epochs"/);
     expect(parseOptions(fitOptionsSchema, { klWeight: { type: 'linear', from: 0, to: 1 } }, 'here')).toMatchObject({
       klWeight: { type: 'linear' },

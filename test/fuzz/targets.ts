@@ -19,7 +19,7 @@ import { formatNpy, parseNpy, readImages, readTable } from '../../src/data/index
 import { Y4mFile } from '../../src/data/video/y4m.js';
 import { readModel, simplifyModel, writeModel } from '../../src/graph/index.js';
 import { TrainingSession } from '../../src/training/training-session.js';
-import { Vae } from '../../src/vae/vae.js';
+import { Vae } from '../../src/vae/index.js';
 import { goldenPath } from '../artifacts/onnxruntime/golden.js';
 import { randomItems, randomSpec } from '../codecs/random-spec.js';
 import type { FuzzTarget } from './target.js';

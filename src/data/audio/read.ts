@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
@@ -28,7 +29,7 @@ const optionsSchema = z.strictObject({
   memoryBytes: z.number().min(0).optional(),
   recipe: audioRecipeSchema.optional(),
   onSkip: z.custom<NonNullable<Skip>>((value) => typeof value === 'function').optional(),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
+  ...signalShape,
 });
 
 export interface AudioOptions {

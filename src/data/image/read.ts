@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
@@ -37,7 +38,7 @@ const optionsSchema = z.strictObject({
   ...imageOptionsShape,
   recipe: imageRecipeSchema.optional(),
   onSkip: z.custom<(name: string, error: VaeError) => void>((value) => typeof value === 'function').optional(),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
+  ...signalShape,
 });
 
 export interface ImageOptions extends PictureLimits {

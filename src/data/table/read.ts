@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
@@ -31,7 +32,7 @@ const optionsSchema = z.strictObject({
   dates: z.enum(['dmy', 'mdy']).optional(),
   encoding: z.string().optional(),
   recipe: tableRecipeSchema.optional(),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal).optional(),
+  ...signalShape,
 });
 
 export interface TableOptions {

@@ -45,7 +45,7 @@ export const providerSchema = z
   .union([nameSchema, z.strictObject({ name: nameSchema, options: z.record(z.string(), z.string()).optional() })], {
     error: `expected one of ${NAMES.join(', ')}, or { name, options }`,
   })
-  .transform((given) => given as ProviderInput);
+  .transform((given) => given as ProviderInput) as unknown as z.ZodType<ProviderInput, ProviderInput>;
 
 const INSTALL: Partial<Record<ProviderName, string>> = {
   cuda:

@@ -12,10 +12,6 @@ import { Lifetime } from '../../core/disposal.js';
 import type { TypedArray } from '../../core/dtype.js';
 import { readDenseNetwork } from './dense-network.js';
 
-export interface RunOptions {
-  readonly signal?: AbortSignal | undefined;
-}
-
 export type Feeds = Readonly<Record<string, NativeTensor>>;
 
 export interface WantedOutput {
