@@ -88,9 +88,10 @@ function dimensionOutputs({ network }: VaeNetwork, { graph }: Model): string[] {
 }
 
 /**
+ * @param fresh writes the training artifacts too: of the model's own training, or such ones where it has none.
  * @throws VaeError ERR_VAE_IO where the directory cannot be written; what was there before stays whole.
  */
-export async function saveModel(directory: string, parts: ModelParts, withTraining: boolean): Promise<void> {
+export async function saveModel(directory: string, parts: ModelParts, fresh?: FreshTraining): Promise<void> {
   const { vae, parameters, training } = parts;
   const { encoder, decoder } = inferenceGraphs(parts);
   const files: ModelFile[] = [
@@ -108,7 +109,7 @@ export async function saveModel(directory: string, parts: ModelParts, withTraini
     const tensors = new Map(extra.map((spec) => [spec.name, float32Tensor(parameters.view(spec), spec.dims)]));
     files.push({ name: EXTRA_PARAMETERS_FILE, chunks: encodeSafeTensors({ tensors, metadata: {} }) });
   }
-  if (withTraining) files.push(...trainingFiles(parts, training));
+  if (fresh !== undefined) files.push(...trainingFiles(parts, training ?? freshTraining(parts, fresh)));
   await writeModelDirectory(directory, parts.description, files);
 }
 
@@ -143,13 +144,20 @@ function weightsOf(
   return [...graph.initializers].map(([name, constant]) => [prefix + name, constant] as const);
 }
 
-function trainingFiles(parts: ModelParts, training: TrainingState | undefined): ModelFile[] {
-  if (training === undefined) {
-    throw new VaeError(
-      'ERR_VAE_OPTION',
-      'save(): { training: true } needs a model that was trained; call fit() first.',
-    );
-  }
+/** How training is to begin, for the artifacts of a model that was not trained yet. */
+export interface FreshTraining {
+  readonly optimizer: OptimizerConfig;
+  readonly clipGradientNorm?: number | undefined;
+}
+
+/** Where the training of these parameters begins. */
+function freshTraining(parts: ModelParts, { optimizer, clipGradientNorm }: FreshTraining): TrainingState {
+  const { checkpoint } = artifactsOf(parts, optimizer, clipGradientNorm);
+  const progress = { ...checkpoint.progress, seed: parts.description.seed };
+  return { optimizer, clipGradientNorm, checkpoint: { ...checkpoint, progress } };
+}
+
+function trainingFiles(parts: ModelParts, training: TrainingState): ModelFile[] {
   const artifacts = artifactsOf(parts, training.optimizer, training.clipGradientNorm);
   const file = (kind: keyof typeof ARTIFACT_FILES, chunks: readonly Uint8Array[]): ModelFile => ({
     name: `${TRAINING_FOLDER}/${ARTIFACT_FILES[kind]}`,

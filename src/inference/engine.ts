@@ -33,13 +33,22 @@ export interface EngineOptions {
   readonly tiling?: TilingInput | undefined;
 }
 
-export interface CallOptions {
+/** How rows are run. */
+export interface RunOptions {
   readonly signal?: AbortSignal | undefined;
   readonly tiling?: TilingInput | undefined;
   /** Rows of one run at most. */
   readonly maxRows?: number | undefined;
+}
+
+export interface CallOptions extends RunOptions {
   /** Of conditional models. */
   readonly labels?: LabelRows | undefined;
+}
+
+export interface DecodedRows {
+  readonly data: Float32Array;
+  readonly dims: readonly number[];
 }
 
 /** A network, or a graph beside it for device tensors of this rank. */
@@ -122,9 +131,13 @@ export class Engine {
   }
 
   encode(batch: BatchInput, call: CallOptions, where: string, target?: EncodeTarget): Promise<PosteriorRows> {
+    return this.encodeRows(this.#readData(batch, call, where), call, where, target);
+  }
+
+  /** As encode(), of rows that were checked, with their labels where the model takes any. */
+  encodeRows(reader: RowReader, call: RunOptions, where: string, target?: EncodeTarget): Promise<PosteriorRows> {
     const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
-    const reader = this.#readData(batch, call, where);
     return this.#run('encoder', signal, (session, flag) =>
       encodeRows({ networks, session, reader, flag, tiling, maxRows, where }, target),
     );
@@ -152,15 +165,18 @@ export class Engine {
     );
   }
 
-  decode(
-    latents: TensorLike,
-    call: CallOptions,
-    where: string,
-    target?: Float32Array,
-  ): Promise<{ data: Float32Array; dims: readonly number[] }> {
+  decode(latents: TensorLike, call: CallOptions, where: string, target?: Float32Array): Promise<DecodedRows> {
+    const { tiling: wanted = this.#options.tiling } = call;
+    // Through tiles, latents may have any size.
+    const { latentShape } = tiledNetworks(this.networks, wanted, where).networks;
+    const reader = readRows(latents, latentShape, where, { signal: call.signal });
+    return this.decodeRows(this.#labelled(reader, call, latents, where), call, where, target);
+  }
+
+  /** As decode(), of rows that were checked, with their labels where the model takes any. */
+  decodeRows(reader: RowReader, call: RunOptions, where: string, target?: Float32Array): Promise<DecodedRows> {
     const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
-    const reader = this.#labelled(readRows(latents, networks.latentShape, where, { signal }), call, latents, where);
     return this.#run('decoder', signal, (session, flag) =>
       decodeRows({ networks, session, reader, flag, tiling, maxRows, where }, target),
     );

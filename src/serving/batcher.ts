@@ -4,50 +4,31 @@ import { z } from 'zod';
 import type { NativeTensor } from '../binding/addon.js';
 import { Lifetime } from '../core/disposal.js';
 import { elementCount } from '../core/dtype.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import { floatTensor, type TensorLike } from '../core/tensor.js';
-import type { Networks } from '../inference/networks.js';
-import { type LabelledArray, type LabelRows, rowLabels } from '../inference/rows/labels.js';
-import { readRows } from '../inference/rows/rows.js';
+import type { Engine } from '../inference/engine.js';
+import { checkedLabelFeeds, type LabelledArray, type LabelRows, rowLabels } from '../inference/rows/labels.js';
+import { checkedRows, type RowReader, readRows } from '../inference/rows/rows.js';
 import { BatchQueue } from './batch-queue.js';
 
-export const batcherSchema = z.strictObject({
-  maxBatch: z.int().positive().max(65_536).default(64),
-  maxDelayMs: z.number().min(0).max(60_000).default(0),
-  maxQueue: z.int().positive().default(1024),
-  concurrency: z.int().positive().max(64).default(1),
-});
-
-export interface BatcherOptions {
+const batcherSchema = z.strictObject({
   /** Rows of one run at most. Default 64. */
-  readonly maxBatch?: number;
+  maxBatch: z.int().positive().max(65_536).default(64),
   /**
    * How long a request waits for others while nothing runs; while something runs, requests gather by
    * themselves. Default 0: for those of the same turn of the event loop.
    */
-  readonly maxDelayMs?: number;
+  maxDelayMs: z.number().min(0).max(60_000).default(0),
   /** Rows that may wait; a request beyond is refused with ERR_VAE_BUSY. Default 1024. */
-  readonly maxQueue?: number;
+  maxQueue: z.int().positive().default(1024),
   /**
    * Runs at once. Default 1: a run has all processors, and the JavaScript thread, which would only wait for
    * it, helps. More can pay on machines of many processors.
    */
-  readonly concurrency?: number;
-}
+  concurrency: z.int().positive().max(64).default(1),
+});
 
-/** What a batcher needs of a model: a Vae. */
-export interface BatchedModel {
-  readonly dataShape: readonly number[];
-  readonly latentShape: readonly number[];
-  encode(batch: TensorLike, options?: BatchOptions): Promise<{ mean: Tensor; logVariance: Tensor }>;
-  decode(latents: TensorLike, options?: BatchOptions): Promise<Tensor>;
-  reconstruct(batch: TensorLike, options?: BatchOptions): Promise<Tensor>;
-}
-
-interface BatchOptions {
-  readonly signal?: AbortSignal;
-  readonly labels?: Int32Array;
-}
+export interface BatcherOptions extends InputOf<typeof batcherSchema> {}
 
 interface Encoding {
   readonly mean: Tensor;
@@ -82,27 +63,19 @@ type Queue = BatchQueue<Rows, Result>;
  * must not change before the promise settles.
  */
 export class Batcher {
-  readonly #model: BatchedModel;
-  readonly #networks: Pick<Networks, 'bytes' | 'classes'>;
+  readonly #engine: Engine;
   readonly #options: z.output<typeof batcherSchema>;
-  readonly #release: () => Promise<void>;
   readonly #lifetime = new Lifetime('Batcher');
   /** By operation and, where data may have any, shape of a row. */
   readonly #queues = new Map<string, Queue>();
   readonly #open: boolean;
 
-  /** Inside use; see Vae.batcher(). */
-  constructor(
-    model: BatchedModel,
-    networks: Pick<Networks, 'bytes' | 'classes'>,
-    options: BatcherOptions,
-    release: () => Promise<void>,
-  ) {
+  /** Inside use; see Vae.batcher(). The engine's networks are shared until the batcher is closed. */
+  constructor(engine: Engine, options: BatcherOptions) {
     this.#options = parseOptions(batcherSchema, options, 'batcher()');
-    this.#model = model;
-    this.#networks = networks;
-    this.#release = release;
-    this.#open = [...model.dataShape, ...model.latentShape].includes(-1);
+    this.#engine = engine.share();
+    const { dataShape, latentShape } = engine.networks;
+    this.#open = [...dataShape, ...latentShape].includes(-1);
   }
 
   /** Rows that wait, over all operations. */
@@ -121,17 +94,17 @@ export class Batcher {
     batch: TensorLike | LabelledArray,
     options: RequestOptions = {},
   ): Promise<{ mean: Tensor; logVariance: Tensor }> {
-    return this.#submit('encode', batch, this.#model.dataShape, options) as Promise<Encoding>;
+    return this.#submit('encode', batch, this.#engine.networks.dataShape, options) as Promise<Encoding>;
   }
 
   /** Like Vae.decode(), float32 [n, ...latent]. */
   decode(latents: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Tensor> {
-    return this.#submit('decode', latents, this.#model.latentShape, options) as Promise<Tensor>;
+    return this.#submit('decode', latents, this.#engine.networks.latentShape, options) as Promise<Tensor>;
   }
 
   /** Like Vae.reconstruct(), from the posterior's mean. */
   reconstruct(batch: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Tensor> {
-    return this.#submit('reconstruct', batch, this.#model.dataShape, options) as Promise<Tensor>;
+    return this.#submit('reconstruct', batch, this.#engine.networks.dataShape, options) as Promise<Tensor>;
   }
 
   /** Resolves when no queue is full: for those who would rather wait than be refused. */
@@ -143,7 +116,7 @@ export class Batcher {
   close(): Promise<void> {
     return this.#lifetime.close(async () => {
       await Promise.all([...this.#queues.values()].map((queue) => queue.drain()));
-      await this.#release();
+      await this.#engine.close();
     });
   }
 
@@ -155,9 +128,10 @@ export class Batcher {
     try {
       this.#lifetime.check();
       const where = `batcher.${operation}()`;
-      const reader = readRows(input, shape, where, operation === 'decode' ? {} : { bytes: this.#networks.bytes });
+      const { networks } = this.#engine;
+      const reader = readRows(input, shape, where, operation === 'decode' ? {} : { bytes: networks.bytes });
       const { rows } = reader;
-      const labels = rowLabels(this.#networks, options.labels, input, rows, where);
+      const labels = rowLabels(networks, options.labels, input, rows, where);
       // In memory already: a TensorLike is never read asynchronously. The batch's run looks for NaN.
       const taken = (reader.borrow === undefined ? reader.read(0, rows) : reader.borrow(0, rows)) as NativeTensor;
       const request = { data: taken.data as Float32Array, rows, labels };
@@ -191,16 +165,33 @@ export class Batcher {
     signal: AbortSignal | undefined,
   ): Promise<readonly Result[]> {
     const data = requests.length === 1 ? requests[0]!.data : room.gather(requests, rows);
-    const batch = { data, shape: [rows, ...rowShape] };
-    const labels = gatherLabels(requests, rows);
-    const plain = signal === undefined && labels === undefined;
-    // A call without options needs no look at them.
-    const result = await (plain
-      ? this.#model[operation](batch)
-      : this.#model[operation](batch, { ...(signal && { signal }), ...(labels && { labels }) }));
+    const feeds = checkedLabelFeeds(gatherLabels(requests, rows));
+    const reader = checkedRows(data, rows, rowShape, `${operation}()`, feeds);
+    const result = await this.#work(operation, reader, feeds, signal);
     if (requests.length === 1) return [result];
     room.giveBack(data);
     return share(requests, result);
+  }
+
+  /** Runs rows that were checked when they came. */
+  async #work(
+    operation: Operation,
+    reader: RowReader,
+    feeds: RowReader['feeds'],
+    signal: AbortSignal | undefined,
+  ): Promise<Result> {
+    const engine = this.#engine;
+    const call = signal === undefined ? {} : { signal };
+    const where = `${operation}()`;
+    if (operation === 'decode') {
+      const { data, dims } = await engine.decodeRows(reader, call, where);
+      return floatTensor(data, dims);
+    }
+    const { mean, logVariance, dims } = await engine.encodeRows(reader, call, where);
+    if (operation === 'encode') return { mean: floatTensor(mean, dims), logVariance: floatTensor(logVariance, dims) };
+    const latents = checkedRows(mean, dims[0]!, dims.slice(1), where, feeds);
+    const rebuilt = await engine.decodeRows(latents, call, where);
+    return floatTensor(rebuilt.data, rebuilt.dims);
   }
 }
 

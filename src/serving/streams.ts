@@ -3,29 +3,24 @@ import { Transform, type TransformCallback } from 'node:stream';
 import { TransformStream } from 'node:stream/web';
 import { z } from 'zod';
 import { signalShape } from '../core/common-options.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import type { TensorLike } from '../core/tensor.js';
 import type { LabelledArray } from '../inference/rows/labels.js';
 
 /** An item of a sequence, [n, ...]; a conditional model finds an item's labels beside its data. */
 export type StreamItem = TensorLike | LabelledArray;
 
-export const streamSchema = z.strictObject({
-  readAhead: z.int().positive().max(65_536).default(8),
-  maxBatch: z.int().positive().max(65_536).default(64),
-  label: z.int().min(0).optional(),
+const streamSchema = z.strictObject({
   ...signalShape,
+  /** Items in flight at most: what memory is bounded by. Default 8. */
+  readAhead: z.int().positive().max(65_536).default(8),
+  /** Rows of small items that are run together at most. Default 64. */
+  maxBatch: z.int().positive().max(65_536).default(64),
+  /** For conditional models: the class number of items that bring no labels of their own. Default: none. */
+  label: z.int().min(0).optional(),
 });
 
-export interface StreamOptions {
-  /** Items in flight at most: what memory is bounded by. Default 8. */
-  readonly readAhead?: number;
-  /** Rows of small items that are run together at most. Default 64. */
-  readonly maxBatch?: number;
-  /** For conditional models: the class number of items that bring no labels of their own. Default: none. */
-  readonly label?: number;
-  readonly signal?: AbortSignal;
-}
+export interface StreamOptions extends InputOf<typeof streamSchema> {}
 
 /** Runs one item; `close` when there will be no more. */
 export interface StreamWorker<Out> {

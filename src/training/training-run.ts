@@ -165,7 +165,7 @@ export class TrainingRun {
     const { parts } = this.#start;
     const values = this.#session.getSlot('ema') ?? this.#session.getParameters();
     const parameters = parts.parameters.with(values, this.#session.getStates());
-    return saveModel(directory, { ...parts, parameters }, false);
+    return saveModel(directory, { ...parts, parameters });
   }
 
   #rollBack(): boolean {

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-common';
 import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type FitProgress, Vae, VaeError, type VaeOptions } from '../../src/index.js';
+import { type FitProgress, TrainingSession, Vae, VaeError, type VaeOptions } from '../../src/index.js';
 import { digits } from '../support/digits.js';
 
 const OPTIONS: VaeOptions = {
@@ -156,6 +156,32 @@ describe('training', () => {
     expect(rest.epochs.map(({ train, validation }) => ({ train, validation }))).toEqual(
       whole.epochs.map(({ train, validation }) => ({ train, validation })),
     );
+  });
+
+  test('training on another machine begins where an untrained model stands', async () => {
+    await using straight = await Vae.create(OPTIONS);
+    const whole = await straight.fit(train, { epochs: 2, batchSize: 10 });
+    await using fresh = await Vae.create(OPTIONS);
+    const directory = join(folder, 'fresh');
+    await fresh.save(directory, { training: true });
+    await using shipped = await Vae.load(directory);
+    expect(shipped.info.trainedEpochs).toBe(0);
+    const there = await shipped.fit(train, { epochs: 2, batchSize: 10, resume: true });
+    expect(parametersOf(shipped)).toEqual(parametersOf(straight));
+    expect(there.epochs.map(({ train }) => train)).toEqual(whole.epochs.map(({ train }) => train));
+  });
+
+  test('the artifacts of an untrained model are of the optimizer asked for, and train by themselves', async () => {
+    await using fresh = await Vae.create(OPTIONS);
+    const directory = join(folder, 'fresh-sgd');
+    await fresh.save(directory, { training: { optimizer: { type: 'sgd', momentum: 0.9 }, clipGradientNorm: 1 } });
+    await using session = await TrainingSession.create({ artifacts: join(directory, 'training') });
+    expect(session.learningRate).toBe(0.01);
+    await fresh.fit(train, { epochs: 1 });
+    await expect(fresh.save(directory, { training: { optimizer: 'sgd' } })).rejects.toMatchObject({
+      code: 'ERR_VAE_OPTION',
+      message: expect.stringContaining('"adam"'),
+    });
   });
 
   test('stopping in the middle of an epoch and resuming changes nothing either', async () => {

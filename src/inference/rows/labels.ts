@@ -87,7 +87,11 @@ export function labelFeeds(
   rows: number,
   where: string,
 ): ((from: number, to: number) => Feeds) | undefined {
-  const labels = rowLabels(networks, given, batch, rows, where);
+  return checkedLabelFeeds(rowLabels(networks, given, batch, rows, where));
+}
+
+/** The same of labels that were checked. */
+export function checkedLabelFeeds(labels: Int32Array | undefined): ((from: number, to: number) => Feeds) | undefined {
   if (labels === undefined) return undefined;
   const all = BigInt64Array.from(labels, BigInt);
   return (from, to) => ({ [NAMES.label]: { dtype: 'int64', dims: [to - from], data: all.subarray(from, to) } });

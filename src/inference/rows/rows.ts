@@ -151,6 +151,18 @@ class DatasetRows implements RowReader {
   }
 }
 
+/** Rows that were checked already, but for NaN and infinity: the run that they are for looks for those. */
+export function checkedRows(
+  data: Float32Array,
+  rows: number,
+  rowShape: readonly number[],
+  where: string,
+  feeds: RowReader['feeds'],
+): RowReader {
+  const reader = new FloatRows(data, rows, rowShape, FRACTIONS, where);
+  return feeds === undefined ? reader : withMembers(reader, { feeds });
+}
+
 /** The same rows with other members in place of theirs. */
 export function withMembers(reader: RowReader, members: Partial<RowReader>): RowReader {
   return Object.assign(Object.create(reader) as RowReader, members);

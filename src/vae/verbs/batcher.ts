@@ -15,6 +15,7 @@ declare module '../vae.js' {
 }
 
 export function batcher(this: Vae, options: BatcherOptions = {}): Batcher {
-  const model = this.clone();
-  return new Batcher(model, stateOf(this).engine.networks, options, () => model.close());
+  const { lifetime, engine } = stateOf(this);
+  lifetime.check();
+  return new Batcher(engine, options);
 }

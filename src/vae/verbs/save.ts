@@ -1,12 +1,24 @@
 /** vae.save() */
 import { z } from 'zod';
+import { optimizerSchema } from '../../artifacts/optimizer-options.js';
+import { VaeError } from '../../core/errors.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
 import { recipeOf } from '../origin.js';
 import { stateOf, type Vae } from '../vae.js';
 
 const schema = z.strictObject({
-  /** Also write the training artifacts, so that training can go on. Default false. */
-  training: z.boolean().default(false),
+  /**
+   * Also write the training artifacts, so that training can go on. Of a model that was not trained yet they are
+   * those of its first step: with Adam, or with the optimizer given here. Default false.
+   */
+  training: z
+    .union(
+      [z.boolean(), z.strictObject({ optimizer: optimizerSchema, clipGradientNorm: z.number().positive().optional() })],
+      {
+        error: 'expected true, false, or { optimizer, clipGradientNorm }',
+      },
+    )
+    .default(false),
 });
 
 export interface SaveOptions extends InputOf<typeof schema> {}
@@ -38,6 +50,16 @@ export function save(this: Vae, directory: string, options: SaveOptions = {}): P
       return saveNetworks(directory, engine.networks);
     }
     const { saveModel } = await import('../../artifacts/model-io.js');
-    await saveModel(directory, recipeOf(origin, 'save()'), training);
+    const parts = recipeOf(origin, 'save()');
+    if (typeof training === 'object' && parts.training !== undefined) {
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        `save(): this model was trained with the optimizer "${parts.training.optimizer.type}", which its artifacts are ` +
+          'made for; use { training: true }.',
+      );
+    }
+    const fresh =
+      typeof training === 'object' ? training : training ? { optimizer: optimizerSchema.parse('adam') } : undefined;
+    await saveModel(directory, parts, fresh);
   });
 }
