@@ -17,8 +17,10 @@ import type { Picture } from '../src/codecs/pictures/picture.js';
 import type { WeightsOf } from '../src/codecs/pictures/to-integers.js';
 import { trainLossy } from '../src/codecs/pictures/train.js';
 import { findFiles } from '../src/data/find-files.js';
+import { decodePicture } from '../src/data/image/decode.js';
+import { fromPlanes } from '../src/data/image/encode.js';
 import { PICTURES } from '../src/data/image/formats.js';
-import { decodePixels, readPictureHeader } from '../src/data/image/pixels.js';
+import { readPictureHeader } from '../src/data/image/pixels.js';
 
 /** Steps between two saves of --keep. */
 const SAVE_STEPS = 500;
@@ -55,12 +57,19 @@ for (const file of await findFiles(positionals, PICTURES)) {
   const { name } = file;
   if (heldOut.some((word) => name.includes(word)) || (only.length > 0 && !only.some((word) => name.includes(word))))
     continue;
-  const { width, height, grey } = await readPictureHeader(file);
+  const { width, height, colour } = await readPictureHeader(file);
+  const grey = colour === 'grey';
   const sizes = LONGEST.filter((longest) => 2 * longest <= Math.max(width, height) + 2);
   if (sizes.length > 0) photographs += 1;
   for (const longestSide of sizes) {
-    const pixels = await decodePixels(file, { colour: grey ? 'grey' : 'rgb', longestSide });
-    pictures.push({ ...pixels, channels: grey ? 1 : 3, data: pixels.data as Uint8Array });
+    const pixels = await decodePicture(file, {
+      colour: grey ? 'grey' : 'rgb',
+      depth: 8,
+      values: 'stored',
+      longestSide,
+    });
+    const channels = grey ? 1 : 3;
+    pictures.push({ ...pixels, channels, data: fromPlanes(pixels.data as Uint8Array, channels) });
   }
 }
 console.log(`${photographs} photographs, ${pictures.length} pictures`);

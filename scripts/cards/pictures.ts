@@ -1,5 +1,6 @@
 /** Originals, reconstructions and draws as PNG files: pictures, clips as strips of frames, waves as lines. */
-import { decodePixels, encodePng } from '../../src/data/image/pixels.js';
+import { encodePng } from '../../src/data/image/encode.js';
+import { decodePixels } from '../../src/data/image/pixels.js';
 import type { ArrayWithShape } from '../../src/index.js';
 import { type Figure, figureToPng, priorSamples, reconstructions } from '../../src/report/index.js';
 
@@ -30,8 +31,11 @@ export async function drawSamples(kind: Kind, samples: ArrayWithShape): Promise<
 /** 64 colours are enough for these, and a repository need not hold more. */
 async function small(figure: Figure): Promise<Uint8Array> {
   const bytes = await figureToPng(figure);
-  const pixels = await decodePixels({ bytes, name: figure.id }, { colour: 'rgb', longestSide: 892 });
-  return encodePng({ ...pixels, data: pixels.data as Uint8Array }, { colours: 64, compressionLevel: 9 });
+  const pixels = await decodePixels({ bytes, name: figure.id }, { longestSide: 892 });
+  return encodePng(
+    { ...pixels, channels: pixels.channels as 3 | 4, data: pixels.data as Uint8Array },
+    { colours: 64, compressionLevel: 9 },
+  );
 }
 
 /** Clips [N, 1, frames, height, width] as pictures [N * frames, 1, height, width]. */

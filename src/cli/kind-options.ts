@@ -9,6 +9,8 @@ export interface KindFlags {
   readonly size?: number | readonly [number, number];
   readonly colour?: string;
   readonly depth?: number;
+  readonly range?: readonly [number, number];
+  readonly volume?: number;
   readonly fit?: string;
   readonly crops?: number;
   readonly longestSide?: number;
@@ -34,6 +36,9 @@ export interface KindFlags {
 /** Flags about bad files, of every command that reads data. */
 export interface BadFileFlags {
   readonly skipBad?: boolean;
+  readonly strict?: boolean;
+  readonly maxPixels?: number;
+  readonly page?: number;
   readonly acceptTruncated?: boolean;
 }
 
@@ -50,7 +55,13 @@ export function addKindOptions(command: Command): Command {
   return command
     .option('--size <n|HxW>', 'pictures, video: sides of a row, such as 64 or 48x64', sides)
     .option('--colour <name>', 'pictures, video: grey or rgb, pictures also rgba (default: as the files are)')
-    .option('--depth <bits>', 'pictures: 8 or 16 bits a value (default: 8)', wholeNumber(1))
+    .option(
+      '--depth <bits>',
+      'pictures: 8 for bytes, 16 for fractions of --range, 32 for the values as they are (default: as the files are)',
+      wholeNumber(1),
+    )
+    .option('--range <low,high>', 'pictures: the values that become 0 and 1, such as -1000,3000 for CT', rangeOf)
+    .option('--volume <n>', 'pictures: rows of n pages or slices, for conv3d', wholeNumber(1))
     .option('--fit <how>', 'pictures of other sides: cover (cut), contain (bars) or fill (stretch)')
     .option(
       '--crops <n>',
@@ -101,17 +112,28 @@ export function addKindOptions(command: Command): Command {
 export function addBadFileOptions(command: Command): Command {
   return command
     .option('--skip-bad', 'leave out files that are damaged or of another kind, and name them')
+    .option('--strict', 'pictures: refuse files with oddities that decoders can pass over')
+    .option('--max-pixels <n>', 'pictures: largest number of pixels (default: what fits into memory)', wholeNumber(1))
+    .option(
+      '--page <n>',
+      'pictures: take this page or frame of each file, from 0 (default: all are rows)',
+      wholeNumber(0),
+    )
     .option('--accept-truncated', 'sound: take what is there of files that end too early');
 }
 
 /** Options of readDataset() from flags. */
 export function kindOptions(flags: KindFlags & BadFileFlags): Omit<ReadDatasetOptions, 'signal'> {
   const { skipBad, size, colour, overlap, depth, fit, crops, longestSide } = flags;
+  const { range, volume, strict, maxPixels, page } = flags;
   const { sampleRate, channels, frame, fftSize, fftHop, bands, form, frames, acceptTruncated } = flags;
   const { labelColumn: label, drop, categories, embed, missing, mayMiss, delimiter } = flags;
   const header = flags.header === false ? false : undefined;
   return {
-    images: given({ size, colour, depth, fit, crops, longestSide, skipBad }),
+    images: given({
+      ...{ size, colour, depth, range, volume, fit, crops, longestSide },
+      ...{ skipBad, strict, maxPixels, page },
+    }),
     table: given({ label, drop, categories, embed, missing, mayMiss, header, delimiter }),
     audio: given({ form, sampleRate, channels, frame, overlap, fftSize, fftHop, bands, acceptTruncated, skipBad }),
     video: given({ size, colour, frames, overlap, skipBad }),
@@ -132,11 +154,12 @@ export function describeRecipe(recipe: DataRecipe | undefined): string | undefin
     case undefined:
       return undefined;
     case 'image': {
-      const { height, width, colour, depth, fit, anySize } = recipe;
+      const { height, width, colour, fit, anySize, volume } = recipe;
       const how = anySize
         ? `crops of ${width}×${height}`
         : `${width}×${height}, ${{ cover: 'cut to that shape', contain: 'with bars', fill: 'stretched' }[fit]}`;
-      return `pictures, ${colour}, ${depth} bit, ${how} (--size, --colour, --depth, --fit, --crops)`;
+      const rows = volume === undefined ? '' : `, ${volume} pages in a row`;
+      return `pictures, ${colour}, ${valuesOf(recipe)}, ${how}${rows} (--size, --colour, --depth, --range, --fit, --crops)`;
     }
     case 'table': {
       const numbers = recipe.columns.filter(({ type }) => type === 'number');
@@ -168,6 +191,20 @@ function sides(text: string): number | [number, number] {
   const found = /^(\d+)(?:[x×](\d+))?$/.exec(text);
   if (!found) throw new InvalidArgumentError('Expected a number of pixels, or HEIGHTxWIDTH such as 48x64.');
   return found[2] === undefined ? Number(found[1]) : [Number(found[1]), Number(found[2])];
+}
+
+/** What a value of a row is. */
+function valuesOf({ depth, range, clip }: DataRecipe & { kind: 'image' }): string {
+  const from = range && (depth !== 8 || clip) ? ` of ${range[0]} to ${range[1]}` : '';
+  return { 8: `8 bit${from}`, 16: `fractions${from}`, 32: 'values as they are' }[depth];
+}
+
+function rangeOf(text: string): [number, number] {
+  const [low, high, ...rest] = text.split(',').map((part) => (part.trim() === '' ? Number.NaN : Number(part)));
+  if (rest.length > 0 || !Number.isFinite(low) || !Number.isFinite(high) || low! >= high!) {
+    throw new InvalidArgumentError('Expected a lower and a higher value, such as -1000,3000.');
+  }
+  return [low!, high!];
 }
 
 function names(text: string): string[] {

@@ -43,7 +43,8 @@ export async function modelOptionsFor(data: Dataset, signal?: AbortSignal): Prom
   switch (recipe.kind) {
     case 'image': {
       // Grey pictures are mostly near black or white; colours lie between.
-      const likelihood = recipe.colour === 'grey' && !recipe.anySize ? 'bernoulli' : GAUSSIAN;
+      const likelihood = recipe.colour === 'grey' && !recipe.anySize && recipe.depth !== 32 ? 'bernoulli' : GAUSSIAN;
+      if (recipe.volume !== undefined) return { input, architecture: 'conv3d', likelihood, latentDim: 64 };
       if (recipe.anySize) {
         return { input, architecture: { type: 'conv', channels: [32, 64], latent: 'map' }, likelihood, latentDim: 8 };
       }

@@ -1,6 +1,6 @@
 /** Finding data files: single files, folders with all below them, and globs. */
 import { open, readdir, readFile, readlink, stat } from 'node:fs/promises';
-import { basename, extname, join, sep } from 'node:path';
+import { basename, join, sep } from 'node:path';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 
@@ -29,7 +29,8 @@ export interface FileKind {
 
 /** Whether a name ends like that of a file of this kind. */
 export function namedLike(name: string, { endings }: FileKind): boolean {
-  return endings.includes(extname(name).toLowerCase());
+  const lower = name.toLowerCase();
+  return endings.some((ending) => lower.endsWith(ending));
 }
 
 /** Whether a path that is no file itself stands for others. */
@@ -42,11 +43,24 @@ export function isGlob(path: string): boolean {
  * those named like the kind, at whatever depth, also through links; hidden files and folders are left out. A path
  * with * ? [ ] { } that is no file itself is a glob.
  *
+ * @param onOther called for every file of a folder that is not named like the kind.
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_DATA where nothing was found.
  */
-export async function findFiles(paths: readonly string[], kind: FileKind, signal?: AbortSignal): Promise<FoundFile[]> {
+export async function findFiles(
+  paths: readonly string[],
+  kind: FileKind,
+  signal?: AbortSignal,
+  onOther?: (file: FoundFile) => void,
+): Promise<FoundFile[]> {
   const found: FoundFile[] = [];
-  for (const path of paths) found.push(...(await expand(path, kind, signal)));
+  for (const path of paths) {
+    const files = await expand(path, onOther ? undefined : kind, signal);
+    // Files that were named themselves are taken whatever they are called.
+    const all =
+      onOther && files[0]?.name !== path && !isGlob(path) ? files.filter((file) => namedLike(file.name, kind)) : files;
+    if (onOther && all !== files) for (const file of files) if (!namedLike(file.name, kind)) onOther(file);
+    for (const file of all) found.push(file);
+  }
   if (found.length > 0) return found;
   throw new VaeError(
     'ERR_VAE_DATA',
@@ -57,7 +71,7 @@ export async function findFiles(paths: readonly string[], kind: FileKind, signal
 /** As findFiles(), whatever the files are called; none where there are none. */
 export async function listFiles(paths: readonly string[], signal?: AbortSignal): Promise<FoundFile[]> {
   const found: FoundFile[] = [];
-  for (const path of paths) found.push(...(await expand(path, undefined, signal)));
+  for (const path of paths) for (const file of await expand(path, undefined, signal)) found.push(file);
   return found;
 }
 

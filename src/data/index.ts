@@ -7,7 +7,8 @@ export { type Batch, type BatchOptions, Dataset, type MapOptions } from './datas
 export { type ModelOptions, modelOptionsFor } from './defaults.js';
 export { type ReadIdxOptions, readIdx, readIdxArray } from './idx/read.js';
 export { type AugmentOptions, augmentImages } from './image/augment.js';
-export { type ImageOptions, type ReadImagesOptions, readImages } from './image/read.js';
+export type { ImageOptions, ReadImagesOptions } from './image/options.js';
+export { readImages } from './image/read.js';
 export type { ImageRecipe } from './image/recipe.js';
 export { type Labels, type LabelsInput, UNLABELLED } from './labels.js';
 export { parseNpy, readNpy } from './npy/read.js';

@@ -8,10 +8,12 @@ import { SOUNDS } from './audio/open.js';
 import { type AudioOptions, readAudio } from './audio/read.js';
 import type { Dataset } from './dataset.js';
 import { kindOfPath } from './files.js';
-import { type FileKind, isGlob, kindOfFolder, namedLike } from './find-files.js';
+import { type FileKind, fileAt, isGlob, kindOfFolder, namedLike, startOfFile } from './find-files.js';
 import { looksLikeIdx, type ReadIdxOptions, readIdx, readIdxArray } from './idx/read.js';
-import { PICTURE_FORMATS, PICTURES } from './image/formats.js';
-import { type ImageOptions, type ReadImagesOptions, readImages } from './image/read.js';
+import { MAGIC_BYTES, PICTURE_FORMATS, PICTURES } from './image/formats.js';
+import type { ImageOptions, ReadImagesOptions } from './image/options.js';
+import { refusePicture } from './image/pixels.js';
+import { readImages } from './image/read.js';
 import type { LabelsInput } from './labels.js';
 import { readNpy } from './npy/read.js';
 import { type DataRecipe, dataRecipeSchema } from './recipe.js';
@@ -193,6 +195,7 @@ async function kindOfOne(path: string): Promise<DataKind> {
   if (named) return named.kind;
   const told = await kindOfBytes(path);
   if (told) return told;
+  await refuseKnown(path);
   const endings = FILE_KINDS.flatMap(({ endings: list }) => list);
   const near = nearest(path.slice(path.lastIndexOf('.')), endings);
   throw new VaeError(
@@ -210,12 +213,18 @@ const MAGIC: readonly (readonly [DataKind, RegExp])[] = [
   ...PICTURE_FORMATS.map(({ magic }) => ['image', magic] as const),
 ];
 
+/** @throws VaeError ERR_VAE_FORMAT for a pointer of Git LFS, and for pictures of a format that is not read. */
+async function refuseKnown(path: string): Promise<void> {
+  const start = await startOfFile(fileAt(path), MAGIC_BYTES);
+  if (start.length > 0) refusePicture(start, path);
+}
+
 async function kindOfBytes(path: string): Promise<DataKind | undefined> {
   try {
     const file = await open(path, 'r');
     try {
-      const start = Buffer.alloc(16);
-      await file.read(start, 0, 16, 0);
+      const start = Buffer.alloc(MAGIC_BYTES);
+      await file.read(start, 0, MAGIC_BYTES, 0);
       const text = start.toString('latin1');
       return MAGIC.find(([, magic]) => magic.test(text))?.[0];
     } finally {

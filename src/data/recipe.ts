@@ -33,8 +33,12 @@ export function parseRecipe(value: unknown, where: string): DataRecipe {
 /** What a model of such data takes. */
 export function inputOf(recipe: DataRecipe): InputOptions {
   switch (recipe.kind) {
-    case 'image':
-      return { kind: 'image', height: recipe.height, width: recipe.width, channels: CHANNELS[recipe.colour] };
+    case 'image': {
+      const { height, width, volume } = recipe;
+      const channels = CHANNELS[recipe.colour];
+      if (volume !== undefined) return { kind: 'video', frames: volume, height, width, channels };
+      return { kind: 'image', height, width, channels };
+    }
     case 'audio':
       return recipe.mel
         ? {

@@ -21,7 +21,17 @@ export type RebuiltFile =
   | ({ readonly kind: 'video' } & RebuiltVideo);
 
 /** See ReconstructFileOptions. */
+/** Of pictures; see ImageOptions. */
+interface PictureFileOptions {
+  readonly page?: number;
+  readonly strict?: boolean;
+  readonly maxPixels?: number;
+}
+
 interface RebuildRequest {
+  readonly page?: number | undefined;
+  readonly strict?: boolean | undefined;
+  readonly maxPixels?: number | undefined;
   readonly acceptTruncated?: boolean | undefined;
   readonly bits?: 8 | 16 | 24 | 32 | undefined;
   readonly window: number;
@@ -37,7 +47,7 @@ export async function rebuildFile(
   vae: Vae,
   input: string,
   output: string,
-  { signal, window, acceptTruncated, bits }: RebuildRequest,
+  { signal, window, acceptTruncated, bits, page, strict, maxPixels }: RebuildRequest,
 ): Promise<RebuiltFile> {
   const { recipe } = vae;
   const call = signal ? { signal } : {};
@@ -48,7 +58,11 @@ export async function rebuildFile(
       (await vae.reconstruct({ data: rows, shape: [count, ...shape] }, call)).data as Float32Array;
   switch (recipe?.kind) {
     case 'image':
-      return rebuildImage(vae, input, output, recipe, signal);
+      return rebuildImage(vae, input, output, recipe, signal, {
+        ...(page !== undefined && { page }),
+        ...(strict !== undefined && { strict }),
+        ...(maxPixels !== undefined && { maxPixels }),
+      });
     case 'audio': {
       const rebuilt = await rebuildSound(file, output, recipe, passRows(audioRowShape(recipe)), {
         ...(acceptTruncated !== undefined && { acceptTruncated }),
@@ -113,17 +127,30 @@ async function rebuildImage(
   output: string,
   recipe: ImageRecipe,
   signal: AbortSignal | undefined,
+  pictures: PictureFileOptions,
 ): Promise<RebuiltFile> {
   const call = signal ? { signal } : {};
   if (!recipe.anySize) {
-    const data = await vae.read(input, call);
+    const data = await vae.read(input, { ...call, images: pictures });
+    if (data.length > 1) {
+      throw new VaeError(
+        'ERR_VAE_DATA',
+        `${input}: holds ${data.length} pictures, and one is written. Say which with page (--page N), or use read() and reconstruct().`,
+      );
+    }
+    if (data.rowShape.length !== 3 || recipe.depth === 32) {
+      throw new VaeError(
+        'ERR_VAE_DATA',
+        `${input}: ${recipe.depth === 32 ? 'values that are no colours' : 'a volume'} cannot be written as PNG. Use read(), reconstruct() and writeNpy().`,
+      );
+    }
     const original = await data.read([0], signal);
     const rebuilt = await vae.reconstruct({ data: original, shape: [1, ...data.rowShape] }, call);
     await writePicture(output, rebuilt.data as Float32Array, data.rowShape);
-    const psnr = psnrOf(original, rebuilt.data as Float32Array, recipe.depth === 16 ? 1 : 255, 1);
+    const psnr = psnrOf(original, rebuilt.data as Float32Array, recipe.depth === 8 ? 255 : 1, 1);
     return { kind: 'image', width: recipe.width, height: recipe.height, psnr };
   }
-  const picture = await readPicture(input, recipe, signal);
+  const picture = await readPicture(input, recipe, signal, pictures);
   const { channels, height, width } = picture;
   // A map of latents has a place for so many pixels of each side.
   const padded = mirroredTo(strideOf(vae, recipe), picture);
@@ -137,7 +164,7 @@ async function rebuildImage(
   );
   const values = cutTo(picture, rebuilt.data as Float32Array, padded);
   await writePicture(output, values, [channels, height, width]);
-  return { kind: 'image', width, height, psnr: psnrOf(picture.data, values, recipe.depth === 16 ? 1 : 255, 1) };
+  return { kind: 'image', width, height, psnr: psnrOf(picture.data, values, recipe.depth === 8 ? 255 : 1, 1) };
 }
 
 async function writePicture(path: string, data: Float32Array, shape: readonly number[]): Promise<void> {

@@ -78,6 +78,8 @@ describe('readImages', () => {
       depth: 8,
       fit: 'cover',
       anySize: false,
+      pages: 'all',
+      values: 'stored',
     });
     const corner = async (fit: 'cover' | 'contain' | 'fill') =>
       (await readImages(at('mixed/wide.jpg'), { size: 32, fit })).memory![0]!;

@@ -60,6 +60,9 @@ Examples:
               ...(flags.bits !== undefined && { bits: flags.bits as 16 }),
               ...(flags.window !== undefined && { window: flags.window }),
               ...(flags.acceptTruncated && { acceptTruncated: true }),
+              ...(flags.page !== undefined && { page: flags.page }),
+              ...(flags.strict && { strict: true }),
+              ...(flags.maxPixels !== undefined && { maxPixels: flags.maxPixels }),
               signal,
             };
             done.push({ input: from, output: to, ...(await vae.reconstructFile(from, to, options)) });

@@ -2,8 +2,9 @@
 import { extname } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { type FoundFile, findFiles, namedLike } from '../../data/find-files.js';
+import { encodePng as encodePixels, fromPlanes } from '../../data/image/encode.js';
 import { PICTURES } from '../../data/image/formats.js';
-import { decodePixels, encodePng as encodePixels, fromPlanes } from '../../data/image/pixels.js';
+import { decodePixels } from '../../data/image/pixels.js';
 import { checkFits, type ItemSource } from './item-source.js';
 
 export function isImagePath(path: string): boolean {
@@ -62,10 +63,15 @@ export function imageShape(itemShape: readonly number[]): [number, number, numbe
 /** Pixels of an image file, channels first. */
 export async function readImage(file: FoundFile, itemShape: readonly number[]): Promise<Uint8Array> {
   const { name } = file;
-  const { width, height, channels: stored, data } = await decodePixels(file, { colour: 'stored' });
-  if (!(data instanceof Uint8Array)) {
-    throw new VaeError('ERR_VAE_DATA', `${name} has 16 bits a channel; codecs are for 8 bits.`);
+  const { width, height, channels: stored, data, pages, colour } = await decodePixels(file);
+  if (!(data instanceof Uint8Array) || (colour !== 'grey' && colour !== 'rgb')) {
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${name} has ${colour} values of type ${data.constructor.name}; codecs are for grey and RGB of 8 bits.`,
+    );
   }
+  if (pages > 1)
+    throw new VaeError('ERR_VAE_DATA', `${name} has ${pages} pages or frames; codecs are for single pictures.`);
   const [channels] = imageShape(itemShape);
   checkFits([channels, height, width], itemShape, name);
   return toPlanes(data, stored, channels, name);

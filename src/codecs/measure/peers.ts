@@ -5,7 +5,8 @@ import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import * as zlib from 'node:zlib';
-import { decodePixels, encodeLosslessWebp } from '../../data/image/pixels.js';
+import { encodeLosslessWebp } from '../../data/image/encode.js';
+import { decodePixels } from '../../data/image/pixels.js';
 import { imageShape } from '../lossless/image-files.js';
 
 export interface PeerInput {
@@ -90,7 +91,7 @@ const webp: Peer = {
     return encodeLosslessWebp({ data, width, height, channels: channels as 1 | 3 });
   },
   async decompress(bytes, input) {
-    const pixels = await decodePixels({ bytes, name: 'WebP' }, { colour: 'stored', maxPixels: Infinity });
+    const pixels = await decodePixels({ bytes, name: 'WebP' }, { maxPixels: Number.MAX_SAFE_INTEGER });
     const data = pixels.data as Uint8Array;
     const { channels } = mosaicOf(input);
     // WebP has no grey: one of the three equal colours is what went in.

@@ -1,7 +1,8 @@
 /** Picture files, and pictures as PNG. */
 import { VaeError } from '../../core/errors.js';
 import { fileAt } from '../../data/find-files.js';
-import { decodePixels, encodePng, type PictureSource, type Pixels } from '../../data/image/pixels.js';
+import { encodePng } from '../../data/image/encode.js';
+import { decodePixels, type PictureSource } from '../../data/image/pixels.js';
 import type { Picture } from './picture.js';
 
 /**
@@ -37,15 +38,25 @@ export async function readPictureBytes(bytes: Uint8Array): Promise<Picture> {
 
 /** @throws VaeError as readPicture(). */
 export async function decodeOpaque(source: PictureSource): Promise<Picture> {
-  const { width, height, channels, data } = await decodePixels(source, { colour: 'stored' });
-  if (!(data instanceof Uint8Array)) {
-    throw new VaeError('ERR_VAE_DATA', `${source.name} has 16 bits a channel; lossy compression is for 8 bits.`);
+  const { width, height, channels, data, pages, colour } = await decodePixels(source);
+  const { name } = source;
+  if (!(data instanceof Uint8Array) || (colour !== 'grey' && colour !== 'rgb')) {
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${name} has ${colour} values of type ${data.constructor.name}; lossy compression is for grey and RGB of 8 bits.`,
+    );
+  }
+  if (pages > 1) {
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${name} has ${pages} pages or frames; lossy compression is for single pictures.`,
+    );
   }
   if (channels === 1 || channels === 3) return { width, height, channels, data };
-  return { width, height, channels: channels === 2 ? 1 : 3, data: withoutAlpha(data, channels, source.name) };
+  return { width, height, channels: channels === 2 ? 1 : 3, data: withoutAlpha(data, channels, name) };
 }
 
-function withoutAlpha(data: Uint8Array, channels: Pixels['channels'], name: string): Uint8Array {
+function withoutAlpha(data: Uint8Array, channels: number, name: string): Uint8Array {
   const kept = channels - 1;
   const out = new Uint8Array((data.length / channels) * kept);
   for (let from = 0, to = 0; from < data.length; from += channels) {

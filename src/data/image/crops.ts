@@ -5,7 +5,7 @@ import { inParallel } from '../parallel.js';
 import { Passes, rowDraws } from '../rows/draws.js';
 import { allocateRows, type RowArray } from '../values.js';
 import { decodePicture, type Picture } from './decode.js';
-import type { PictureLimits } from './limits.js';
+import type { PictureForm } from './pixels.js';
 import { CHANNELS, type ImageRecipe } from './recipe.js';
 
 export interface CropOptions {
@@ -17,7 +17,8 @@ export interface CropOptions {
   readonly seed: number;
   /** Decoded pictures are kept up to this many bytes, those used last. */
   readonly memoryBytes: number;
-  readonly limits: PictureLimits;
+  /** How its pictures are decoded. */
+  readonly form: PictureForm;
 }
 
 export class CropSource {
@@ -40,7 +41,7 @@ export class CropSource {
     const { crops, random, seed } = this.#options;
     const { height, width, colour, depth } = this.#recipe;
     const rowSize = CHANNELS[colour] * height * width;
-    const out = allocateRows(depth === 16 ? 'float32' : 'uint8', rows.length * rowSize);
+    const out = allocateRows(depth === 8 ? 'uint8' : 'float32', rows.length * rowSize);
     const byPicture = new Map<number, number[]>();
     for (let index = 0; index < rows.length; index += 1) {
       const picture = Math.floor(rows[index]! / crops);
@@ -67,10 +68,10 @@ export class CropSource {
       this.#kept.set(number, kept);
       return kept;
     }
-    const { height, width, colour, depth } = this.#recipe;
+    const { height, width } = this.#recipe;
     const file = this.#files[number]!;
-    const { longestSide, limits } = this.#options;
-    const picture = await decodePicture(file, { colour, depth, longestSide, ...limits }, signal);
+    const { longestSide, form } = this.#options;
+    const picture = await decodePicture(file, { ...form, longestSide }, signal);
     if (picture.height < height || picture.width < width) {
       throw new VaeError(
         'ERR_VAE_DATA',

@@ -1,12 +1,18 @@
 /**
- * Picture files to pixels and back: the one place that decodes and encodes pictures, for training, inference, archives
- * and reports. Only bytes and plain numbers go to the decoder, never names from outside.
+ * Picture files to pixels: the one place that decodes pictures, for training, inference, archives and reports. Values are
+ * those of the file: by no colour profile, in no other colours, whatever their type. Only bytes go to the decoders.
  */
-import type { Sharp } from 'sharp';
 import { VaeError } from '../../core/errors.js';
 import { type FoundFile, readFoundFile, startOfFile } from '../find-files.js';
-import { MAGIC_BYTES, PICTURES, pictureFormat } from './formats.js';
+import { refusePointer } from '../lfs.js';
+import { MAGIC_BYTES, PICTURES, type PictureFormat, pictureFormat, refusedFormat } from './formats.js';
 import { checkLimits, type DecodeCost, type PictureLimits, withRoom } from './limits.js';
+import { resizeStored } from './readers/by-sharp.js';
+import type { DecodeStored, StoredHeader, StoredPixels } from './readers/stored.js';
+import type { ImageRecipe } from './recipe.js';
+import { turned } from './turn.js';
+
+export type { StoredPixels } from './readers/stored.js';
 
 /** A picture in memory: its file's bytes, and what to call it in messages. */
 export interface PictureBytes {
@@ -16,182 +22,181 @@ export interface PictureBytes {
 
 export type PictureSource = FoundFile | PictureBytes;
 
-/** Pixels side by side: [height, width, channels]. */
-export interface Pixels {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 2 | 3 | 4;
-  readonly data: Uint8Array | Uint16Array;
-}
-
 export interface DecodeOptions extends PictureLimits {
-  /**
-   * `stored` gives the channels of the file without any change of colour; the others bring it to those, with
-   * transparency laid on white unless it is `rgba`.
-   */
-  readonly colour: 'stored' | 'grey' | 'rgb' | 'rgba';
-  /** Bits of a value. Default: 8, and those of the file where the colour is `stored`. */
-  readonly depth?: 8 | 16 | undefined;
+  /** Page or frame, from 0. Default 0. */
+  readonly page?: number | undefined;
   /** Sides to bring it to; left out: its own. */
   readonly size?:
     | { readonly height: number; readonly width: number; readonly fit: 'cover' | 'contain' | 'fill' }
     | undefined;
   /** Longest side; a picture with a longer one is made smaller. */
   readonly longestSide?: number | undefined;
+  /** Refuses files that can be read but are not quite as they should be. Default false. */
+  readonly strict?: boolean | undefined;
+  /** Called with what is odd about such a file. */
+  readonly onWarning?: ((name: string, why: string) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
+/** How stored pixels become a row. */
+export type PictureForm = Pick<ImageRecipe, 'colour' | 'depth' | 'range' | 'clip' | 'values'> &
+  Omit<DecodeOptions, 'signal'>;
+
 /** What the header of a picture file says, upright. */
-export interface PictureHeader {
+export interface PictureHeader extends StoredHeader {
   readonly format: string;
-  readonly width: number;
-  readonly height: number;
-  readonly channels: number;
-  readonly grey: boolean;
-  readonly alpha: boolean;
-  /** Bits of one value, 8 or 16. */
-  readonly depth: 8 | 16;
-  /** Type of a stored value in the words of libvips: uchar, ushort, float … */
-  readonly sample: string;
-  /** Whether it can be decoded from top to bottom, without holding all of it. */
-  readonly sequential: boolean;
-  /** EXIF, 1 to 8; from 5 on sides are swapped. */
-  readonly orientation: number;
 }
 
 /** @throws VaeError ERR_VAE_FORMAT naming a file that is no picture, ERR_VAE_IO for one that cannot be read. */
 export async function readPictureHeader(source: PictureSource, signal?: AbortSignal): Promise<PictureHeader> {
+  return (await openPicture(source, signal)).header;
+}
+
+/** Of most pictures, header and all: small files need not be read twice. */
+const FIRST_BYTES = 1 << 16;
+
+/**
+ * As readPictureHeader().
+ *
+ * @returns also the bytes of the file, where it was small enough to be read whole.
+ */
+export async function openPicture(
+  source: PictureSource,
+  signal?: AbortSignal,
+): Promise<{ header: PictureHeader; bytes: Uint8Array | undefined }> {
   signal?.throwIfAborted();
-  // By its path only the beginning of the file is read.
-  if ('bytes' in source || typeof source.path !== 'string') {
-    const { bytes, name } = await pictureBytes(source, signal);
-    return headerOf({ input: bytes, name });
+  const { name } = source;
+  const first = 'bytes' in source ? checkedBytes(source) : await startOfFile(source, FIRST_BYTES);
+  const format = formatOf(first, name);
+  const whole = 'bytes' in source || first.length < FIRST_BYTES;
+  try {
+    const found = await format.reader.header(first, whole);
+    if (found) return { header: upright(found, format), bytes: whole ? first : undefined };
+    const all = await readFoundFile(source as FoundFile, signal);
+    return { header: upright((await format.reader.header(all, true))!, format), bytes: undefined };
+  } catch (cause) {
+    throw signal?.aborted ? signal.reason : notAPicture(name, cause);
   }
-  checkedStart(await startOfFile(source, MAGIC_BYTES), source.name);
-  return headerOf({ input: source.path, name: source.name });
 }
 
 /**
- * Decodes one picture, upright. Of an animation, the first frame.
+ * Decodes one page of a picture, upright, values as they are stored.
  *
  * @throws VaeError ERR_VAE_FORMAT naming a file that is truncated, damaged or no picture, ERR_VAE_DATA for one that
- *   would take more memory than is allowed.
+ *   would take more memory than is allowed or has no such page.
  */
-export async function decodePixels(source: PictureSource, options: DecodeOptions): Promise<Pixels> {
-  const { signal, colour } = options;
-  const picture = await pictureBytes(source, signal);
-  const header = await headerOf({ input: picture.bytes, name: picture.name });
-  if (colour === 'stored' && header.sample !== 'uchar' && header.sample !== 'ushort') {
-    throw new VaeError(
-      'ERR_VAE_DATA',
-      `${picture.name}: its values are of type ${header.sample}, not whole numbers from 0.`,
-    );
+export async function decodePixels(
+  source: PictureSource,
+  options: DecodeOptions = {},
+): Promise<StoredPixels & { readonly pages: number; readonly bits?: number | undefined }> {
+  const { signal, page = 0, strict, onWarning } = options;
+  const { name } = source;
+  const bytes = 'bytes' in source ? checkedBytes(source) : await readFoundFile(source, signal);
+  const format = formatOf(bytes, name);
+  const warn = (why: string): void => {
+    if (strict)
+      throw new VaeError('ERR_VAE_FORMAT', `${name}: ${why}. Without strict (--strict) it is read all the same.`);
+    onWarning?.(name, why);
+  };
+  try {
+    const stored = (await format.reader.header(bytes, true))!;
+    if (page >= stored.pages) {
+      throw new VaeError(
+        'ERR_VAE_DATA',
+        `${name}: has ${stored.pages} pages, numbered from 0; there is no page ${page}.`,
+      );
+    }
+    const size = sidesOf(stored, options);
+    const cost = costOf(stored, size);
+    checkLimits(cost, options, name);
+    return await withRoom(cost.bytes, options, async () => {
+      signal?.throwIfAborted();
+      const whileDecoding = resizesWell(stored) ? size : undefined;
+      const decoded = await format.reader.decode(bytes, { page, warn, header: stored, size: whileDecoding });
+      signal?.throwIfAborted();
+      const fits = !size || (decoded.width === size.width && decoded.height === size.height);
+      const sized = fits ? decoded : await resizeStored(decoded, size);
+      const { pages, bits } = stored;
+      return { ...turned(sized, stored.orientation), pages, bits };
+    });
+  } catch (cause) {
+    throw signal?.aborted ? signal.reason : notAPicture(name, cause);
   }
-  const cost = costOf(header, options);
-  checkLimits(cost, options, picture.name);
-  const { default: sharp } = await import('sharp');
-  return withRoom(cost.bytes, options, async () => {
-    signal?.throwIfAborted();
-    const { depth = colour === 'stored' ? header.depth : 8 } = options;
-    const image = sharp(picture.bytes, {
-      failOn: 'warning',
-      limitInputPixels: false,
-      ignoreIcc: colour === 'stored',
-    }).autoOrient();
-    const { data, info } = await coloured(sized(image, options), header, colour, depth)
-      .raw({ depth: depth === 16 ? 'ushort' : 'uchar' })
-      .toBuffer({ resolveWithObject: true })
-      .catch((cause: unknown) => {
-        throw notAPicture(picture.name, cause);
-      });
-    signal?.throwIfAborted();
-    return {
-      width: info.width,
-      height: info.height,
-      channels: info.channels as Pixels['channels'],
-      data: depth === 16 ? new Uint16Array(data.buffer, data.byteOffset, data.byteLength / 2) : data,
-    };
-  });
 }
 
-function sized(image: Sharp, { size, longestSide }: DecodeOptions): Sharp {
-  if (size) return image.resize(size.width, size.height, { fit: size.fit, background: '#000000' });
-  if (longestSide) return image.resize(longestSide, longestSide, { fit: 'inside', withoutEnlargement: true });
-  return image;
+/** Decoders that know a size need not hold the whole picture; values that they would cut are resized afterwards. */
+function resizesWell({ sample }: StoredHeader): boolean {
+  return sample === 'uint8' || sample === 'uint16';
 }
 
-function coloured(image: Sharp, header: PictureHeader, colour: DecodeOptions['colour'], depth: 8 | 16): Sharp {
-  if (colour === 'stored') {
-    const space = header.grey ? (depth === 16 ? 'grey16' : 'b-w') : depth === 16 ? 'rgb16' : 'srgb';
-    return image.toColourspace(space);
+/** The sides to decode to, as they lie in the file. */
+function sidesOf(
+  { width, height, orientation }: StoredHeader,
+  { size, longestSide }: DecodeOptions,
+): DecodeStored['size'] {
+  if (size) {
+    const [across, down] = orientation >= 5 ? [size.height, size.width] : [size.width, size.height];
+    return { width: across, height: down, fit: size.fit };
   }
-  const flat = colour === 'rgba' ? image.ensureAlpha() : image.flatten({ background: '#ffffff' });
-  if (depth === 16) return flat.toColourspace(colour === 'grey' ? 'grey16' : 'rgb16');
-  return colour === 'grey' ? flat.greyscale() : flat.toColourspace('srgb');
+  const longest = Math.max(width, height);
+  if (longestSide === undefined || longest <= longestSide) return undefined;
+  const scaled = (side: number): number => Math.max(1, Math.round((side * longestSide) / longest));
+  return { width: scaled(width), height: scaled(height), fit: 'fill' };
 }
+
+const BYTES = { uint8: 1, uint16: 2, int16: 2, uint32: 4, int32: 4, float32: 4, float64: 8 } as const;
 
 /** Bytes that decoding holds: what comes out, twice while it is put in order, and the file's pixels where all are needed. */
-function costOf(header: PictureHeader, { colour, size, longestSide, depth = 8 }: DecodeOptions): DecodeCost {
+function costOf(header: StoredHeader, size: DecodeStored['size']): DecodeCost {
+  const { width, height, channels, sample, sequential } = header;
+  const stored = width * height * channels * BYTES[sample];
+  const out = size ? size.width * size.height * channels * BYTES[sample] : stored;
+  return { width, height, bytes: (sequential && (!size || resizesWell(header)) ? 0 : stored) + 2 * out };
+}
+
+/** Pictures from cameras lie on their side and say so. */
+function upright(header: StoredHeader, format: PictureFormat): PictureHeader {
   const { width, height } = header;
-  const stored =
-    width * height * header.channels * (header.sample === 'uchar' ? 1 : header.sample === 'ushort' ? 2 : 4);
-  const channels = colour === 'stored' ? header.channels : CHANNELS_OF[colour];
-  const scale = longestSide === undefined ? 1 : Math.min(1, longestSide / Math.max(width, height));
-  const out = (size ? size.width * size.height : width * height * scale * scale) * channels * (depth / 8);
-  // A picture that lies on its side is turned as a whole.
-  const whole = header.sequential && header.orientation < 5 ? 0 : stored;
-  return { width, height, bytes: Math.round(whole + 2 * out) };
+  const sides = header.orientation >= 5 ? { width: height, height: width } : { width, height };
+  return { ...header, ...sides, format: format.name };
 }
 
-const CHANNELS_OF = { grey: 1, rgb: 3, rgba: 4 } as const;
-
-/** @param input bytes, or the path of a file that was found. */
-async function headerOf({ input, name }: { input: Uint8Array | string; name: string }): Promise<PictureHeader> {
-  const { default: sharp } = await import('sharp');
-  const found = await sharp(input, { limitInputPixels: false })
-    .metadata()
-    .catch((cause: unknown) => {
-      throw notAPicture(name, cause);
-    });
-  // Pictures from cameras lie on their side and say so.
-  const orientation = found.orientation ?? 1;
-  const [width, height] = orientation >= 5 ? [found.height, found.width] : [found.width, found.height];
-  return {
-    format: found.format,
-    width,
-    height,
-    channels: found.channels,
-    grey: found.space === 'b-w' || found.space === 'grey16',
-    alpha: found.hasAlpha,
-    depth: found.depth === 'ushort' ? 16 : 8,
-    sample: found.depth,
-    sequential: (found.format === 'jpeg' || found.format === 'png') && !found.isProgressive,
-    orientation,
-  };
+function checkedBytes({ bytes, name }: PictureBytes): Uint8Array {
+  if (bytes instanceof Uint8Array) return bytes;
+  throw new VaeError('ERR_VAE_OPTION', `${name}: expected the bytes of a picture file as Uint8Array.`);
 }
 
-async function pictureBytes(source: PictureSource, signal: AbortSignal | undefined): Promise<PictureBytes> {
-  const { name } = source;
-  const bytes = 'bytes' in source ? source.bytes : await readFoundFile(source, signal);
-  if (!(bytes instanceof Uint8Array)) {
-    throw new VaeError('ERR_VAE_OPTION', `${name}: expected the bytes of a picture file as Uint8Array.`);
-  }
-  checkedStart(bytes, name);
-  return { bytes, name };
-}
-
-/** @throws VaeError ERR_VAE_FORMAT for what does not begin like a picture of a known format. */
-function checkedStart(start: Uint8Array, name: string): void {
+/** @throws VaeError ERR_VAE_FORMAT for what does not begin like a picture of a format that is read. */
+function formatOf(start: Uint8Array, name: string): PictureFormat {
   if (start.length === 0) {
     throw new VaeError('ERR_VAE_FORMAT', `${name}: the file is empty (0 bytes); expected a picture.`);
   }
-  if (pictureFormat(start) === undefined) throw notAPicture(name, new Error(`begins like none of ${KNOWN}`));
+  const format = pictureFormat(start, name);
+  if (format) return format;
+  refusePicture(start, name);
+  const text = Buffer.from(start.subarray(0, MAGIC_BYTES)).toString('latin1');
+  const web = /^\s*<(!doctype html|html)/i.test(text);
+  throw notAPicture(name, new Error(web ? 'it is a web page' : `begins like none of ${PICTURES.endings.join(' ')}`));
 }
 
-const KNOWN = PICTURES.endings.join(' ');
+/** @throws VaeError ERR_VAE_FORMAT for a pointer of Git LFS, and for a picture of a format that is not read. */
+export function refusePicture(start: Uint8Array, name: string): void {
+  refusePointer(start, name);
+  const refused = refusedFormat(start, name);
+  if (!refused) return;
+  throw new VaeError(
+    'ERR_VAE_FORMAT',
+    `${name}: a file of the format ${refused.name}, which is not read. Convert it: ${refused.convert}.`,
+  );
+}
 
-function notAPicture(name: string, cause: unknown): VaeError {
-  const why = String((cause as Error).message)
+function notAPicture(name: string, cause: unknown): unknown {
+  if (cause instanceof VaeError) {
+    // Of a package that is not installed: told without the name of the file.
+    if (cause.message.startsWith(name)) return cause;
+    return new VaeError(cause.code, `${name}: ${cause.message}`, { cause });
+  }
+  const why = String((cause as Error).message ?? cause)
     .split('\n')[0]!
     .replace(/[.\s]*$/, '');
   return new VaeError(
@@ -199,83 +204,4 @@ function notAPicture(name: string, cause: unknown): VaeError {
     `${name}: damaged, truncated or no picture (${why}). Remove or repair it, or have such files skipped.`,
     { cause },
   );
-}
-
-/** Pixels as they come from elsewhere: of any memory, of 1, 3 or 4 channels. */
-export interface EncodablePixels {
-  readonly width: number;
-  readonly height: number;
-  readonly channels: 1 | 2 | 3 | 4;
-  /** [height, width, channels] */
-  readonly data: Uint8Array;
-}
-
-export interface EncodePngOptions {
-  /** 0 to 9. Default 6. */
-  readonly compressionLevel?: number;
-  /** At most so many colours, as a palette; 2 to 256. */
-  readonly colours?: number;
-}
-
-/** 8-bit pixels as a PNG file. */
-export async function encodePng(pixels: EncodablePixels, options: EncodePngOptions = {}): Promise<Buffer> {
-  const { compressionLevel = 6, colours } = options;
-  return (await fromPixels(pixels))
-    .png({ compressionLevel, ...(colours !== undefined && { palette: true, colours }) })
-    .toBuffer();
-}
-
-/** 8-bit pixels as a WebP file without loss. */
-export async function encodeLosslessWebp(pixels: EncodablePixels): Promise<Buffer> {
-  return (await fromPixels(pixels)).webp({ lossless: true, effort: 6 }).toBuffer();
-}
-
-/** Pixels at other sides, cut where they are of another shape, and in grey where asked. */
-export async function resizePixels(
-  pixels: EncodablePixels,
-  size: { readonly width: number; readonly height: number; readonly fit: 'cover' | 'contain' | 'fill' },
-  colour: 'grey' | 'rgb',
-): Promise<Pixels> {
-  let image = await fromPixels(pixels);
-  if (pixels.width !== size.width || pixels.height !== size.height) {
-    image = image.resize(size.width, size.height, { fit: size.fit });
-  }
-  image = colour === 'grey' ? image.greyscale() : image.toColourspace('srgb');
-  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
-  return { width: info.width, height: info.height, channels: info.channels as Pixels['channels'], data };
-}
-
-async function fromPixels({ data, width, height, channels }: EncodablePixels): Promise<Sharp> {
-  const { default: sharp } = await import('sharp');
-  const image = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
-  return channels <= 2 ? image.toColourspace('b-w') : image;
-}
-
-/** Channels last to channels first, in `channels` of them: one channel stands for all colours, others are left out. */
-export function toPlanes<T extends Uint8Array | Uint16Array>(
-  values: T,
-  stored: number,
-  channels: number,
-  out: Uint8Array | Float32Array = new Uint8Array((values.length / stored) * channels),
-  scale = 1,
-): Uint8Array | Float32Array {
-  const plane = values.length / stored;
-  for (let channel = 0; channel < channels; channel += 1) {
-    // A grey picture brought to colour may still come with one channel.
-    const from = Math.min(channel, stored - 1);
-    const to = channel * plane;
-    for (let pixel = 0; pixel < plane; pixel += 1) out[to + pixel] = values[pixel * stored + from]! * scale;
-  }
-  return out;
-}
-
-/** Channels first to channels last. */
-export function fromPlanes(planes: Uint8Array, channels: number): Uint8Array {
-  if (channels === 1) return planes;
-  const out = new Uint8Array(planes.length);
-  const plane = planes.length / channels;
-  for (let channel = 0; channel < channels; channel += 1) {
-    for (let at = 0; at < plane; at += 1) out[at * channels + channel] = planes[channel * plane + at]!;
-  }
-  return out;
 }

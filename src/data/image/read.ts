@@ -1,9 +1,8 @@
-import { z } from 'zod';
-import { signalShape } from '../../core/common-options.js';
+/** Pictures from files to rows. */
 import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
-import { type FoundFile, findFiles } from '../find-files.js';
+import { type FoundFile, findFiles, namedLike } from '../find-files.js';
 import { withFolders } from '../folder-labels.js';
 import { inParallel } from '../parallel.js';
 import { customRows } from '../rows/custom.js';
@@ -11,226 +10,170 @@ import { memoryRows } from '../rows/memory.js';
 import type { Rows } from '../rows/rows.js';
 import { orSkip, type Skip } from '../skip.js';
 import { allocateRows, type RowArray } from '../values.js';
+import { chooseRecipe } from './choose.js';
 import { CropSource } from './crops.js';
-import { decodePicture } from './decode.js';
-import { PICTURES } from './formats.js';
-import { type PictureLimits, pictureLimitsShape } from './limits.js';
-import { type PictureHeader, readPictureHeader } from './pixels.js';
-import { CHANNELS, COLOURS, FITS, type ImageRecipe, imageRecipeSchema } from './recipe.js';
-
-const side = z.int().positive().max(16384);
-
-const imageOptionsShape = {
-  /** Sides of a row; one number for a square. Default: the pictures' own where all are alike and at most 128, else 64. */
-  size: z.union([side, z.tuple([side, side])]).optional(),
-  colour: z.enum(COLOURS).optional(),
-  depth: z.union([z.literal(8), z.literal(16)]).optional(),
-  fit: z.enum(FITS).optional(),
-  crops: z.int().positive().max(1_000_000).optional(),
-  longestSide: side.optional(),
-  seed: z.int().min(0).optional(),
-  skipBad: z.boolean().optional(),
-  memoryBytes: z.number().min(0).optional(),
-  ...pictureLimitsShape,
-};
-
-const optionsSchema = z.strictObject({
-  ...imageOptionsShape,
-  recipe: imageRecipeSchema.optional(),
-  onSkip: z.custom<(name: string, error: VaeError) => void>((value) => typeof value === 'function').optional(),
-  ...signalShape,
-});
-
-export interface ImageOptions extends PictureLimits {
-  /**
-   * Sides of a row in pixels, [height, width] or one number for both. Default: the pictures' own where all are
-   * alike and at most 128, else 64.
-   */
-  readonly size?: number | readonly [height: number, width: number];
-  /** Default: `grey` where all pictures are, else `rgb`. Transparency is laid on white unless it is `rgba`. */
-  readonly colour?: 'grey' | 'rgb' | 'rgba';
-  /** Bits of a value: 8 gives bytes 0 to 255 (default), 16 gives float32 fractions of 65535. */
-  readonly depth?: 8 | 16;
-  /** How a picture of other sides is brought to `size`: cut (`cover`, default), with bars (`contain`), stretched (`fill`). */
-  readonly fit?: 'cover' | 'contain' | 'fill';
-  /**
-   * For textures: so many random crops of `size` from each picture, at its own size, other ones every time they
-   * are read. Default: the whole picture, once.
-   */
-  readonly crops?: number;
-  /** With `crops`: pictures whose longer side is longer are made smaller first. */
-  readonly longestSide?: number;
-  /** Of the crops. Default 0. */
-  readonly seed?: number;
-  /** Leaves out files that are damaged or no pictures, rather than refusing. Default false. */
-  readonly skipBad?: boolean;
-  /** Rows are kept in memory when they need no more than this, else decoded whenever they are read. Default 512 MiB. */
-  readonly memoryBytes?: number;
-}
-
-export interface ReadImagesOptions extends ImageOptions {
-  /** How rows were made before, in place of size, colour, depth and fit. */
-  readonly recipe?: ImageRecipe;
-  /** Called for every file that is left out. */
-  readonly onSkip?: (name: string, error: VaeError) => void;
-  readonly signal?: AbortSignal;
-}
+import { PICTURES, REFUSED_FORMATS } from './formats.js';
+import { decodeItem, type ImageItem, itemsOf, type OpenedPicture, openPictures } from './items.js';
+import { imageOptionsSchema, type ParsedImageOptions, type ReadImagesOptions } from './options.js';
+import type { PictureForm } from './pixels.js';
+import { type ImageRecipe, imageRowShape } from './recipe.js';
 
 const MEMORY_BYTES = 512 * 2 ** 20;
-const LARGEST_OWN_SIDE = 128;
-const DEFAULT_SIDE = 64;
+/** Files that a note names; of more it gives the number. */
+const NAMED = 3;
 
 /**
- * Reads pictures: files, folders with everything below them (the first folder's names are labels), globs.
- * JPEG, PNG, WebP, AVIF, TIFF, GIF. Rows are [channels, height, width]. What fits is decoded at once into
- * memory; more than that is decoded in parallel whenever rows are wanted, ahead of training.
+ * Reads pictures: files, folders with everything below them (the first folder's names are labels), globs. JPEG, PNG,
+ * WebP, AVIF, TIFF, GIF, BMP and PNM; HEIC, JPEG 2000, JPEG XL, DICOM and NIfTI where the package for them is
+ * installed. Rows are [channels, height, width], or [channels, volume, height, width] with `volume`. What fits is
+ * decoded at once into memory; more than that is decoded in parallel whenever rows are wanted, ahead of training.
  *
+ * @returns a dataset whose `notes` say what was chosen, left out or odd.
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_FORMAT naming a file that is damaged or no picture,
- *   ERR_VAE_DATA where nothing is left, ERR_VAE_OPTION.
+ *   ERR_VAE_DATA where nothing is left or a picture is too large, ERR_VAE_OPTION.
  */
 export async function readImages(path: string | readonly string[], options: ReadImagesOptions = {}): Promise<Dataset> {
-  const { onSkip, signal, ...rest } = parseOptions(optionsSchema, options, 'readImages()');
-  const skip = rest.skipBad ? (onSkip ?? (() => {})) : undefined;
-  const found = await findFiles(typeof path === 'string' ? [path] : path, PICTURES, signal);
+  const parsed = parseOptions(imageOptionsSchema, options, 'readImages()');
+  const { onSkip, signal } = parsed;
+  const skip: Skip = parsed.skipBad ? (onSkip ?? (() => {})) : undefined;
+  const others: FoundFile[] = [];
+  const found = await findFiles(typeof path === 'string' ? [path] : path, PICTURES, signal, (file) =>
+    others.push(file),
+  );
   const where = typeof path === 'string' ? path : `${path.length} files`;
-  const opened = await openAll(found, skip, signal);
-  const recipe = rest.recipe ?? chooseRecipe(opened, rest);
-  let files = opened.map(({ file }) => file);
-  const memoryBytes = rest.memoryBytes ?? MEMORY_BYTES;
-  const description = (kept: readonly FoundFile[], repeat: number): Pick<Rows, 'rowShape' | 'names' | 'recipe'> => ({
-    rowShape: [CHANNELS[recipe.colour], recipe.height, recipe.width],
-    names: kept.flatMap(({ name }) => Array<string>(repeat).fill(name)),
-    recipe,
+  const opened = await openPictures(found, skip, signal);
+  if (opened.length === 0) throw nothingLeft(where, found.length);
+  const notes: string[] = [];
+  const recipe = parsed.recipe ?? (await chooseRecipe(opened, parsed, notes));
+  const job: Job = { opened, recipe, parsed, skip, where, found: found.length, oddities: new Map() };
+  const { rows, kept, counts } = recipe.anySize ? await cropRows(job) : await wholeRows(job);
+  notes.push(...describe(job, kept, counts, rows), ...leftOut(others));
+  return new Dataset(withFolders({ ...rows, recipe, notes }, kept, counts, where));
+}
+
+interface Job {
+  readonly opened: readonly OpenedPicture[];
+  readonly recipe: ImageRecipe;
+  readonly parsed: ParsedImageOptions;
+  readonly skip: Skip;
+  readonly where: string;
+  readonly found: number;
+  /** What was odd about files that could be read all the same. */
+  readonly oddities: Map<string, string>;
+}
+
+interface Made {
+  readonly rows: Rows;
+  readonly kept: readonly FoundFile[];
+  /** Rows of each file. */
+  readonly counts: readonly number[];
+}
+
+function formOf({ recipe, parsed, oddities }: Job): PictureForm {
+  const { colour, depth, range, clip, values } = recipe;
+  const { maxDecodeBytes, maxPixels, strict } = parsed;
+  return {
+    ...{ colour, depth, range, clip, values, maxDecodeBytes, maxPixels, strict },
+    onWarning: (name, why) => oddities.set(name, why),
+  };
+}
+
+async function cropRows(job: Job): Promise<Made> {
+  const { recipe, parsed, skip, where, found } = job;
+  const large = await inParallel(job.opened, async (entry) =>
+    orSkip(async () => checkLargeEnough(entry, recipe, parsed.longestSide) ?? true, entry.file.name, skip),
+  );
+  const kept = job.opened.filter((_, index) => large[index]).map(({ file }) => file);
+  if (kept.length === 0) throw nothingLeft(where, found);
+  const crops = parsed.crops ?? 1;
+  const source = new CropSource(kept, recipe, {
+    crops,
+    random: parsed.crops !== undefined,
+    longestSide: parsed.longestSide,
+    seed: parsed.seed ?? 0,
+    memoryBytes: parsed.memoryBytes ?? MEMORY_BYTES,
+    form: { ...formOf(job), page: parsed.page },
   });
-  const labelled = (rows: Rows, kept: readonly FoundFile[], repeat: number): Dataset =>
-    new Dataset(withFolders(rows, kept, Array<number>(kept.length).fill(repeat), where));
-
-  if (recipe.anySize) {
-    const large = await inParallel(opened, async (entry) =>
-      orSkip(async () => checkLargeEnough(entry, recipe, rest.longestSide) ?? true, entry.file.name, skip),
-    );
-    files = files.filter((_, index) => large[index]);
-    if (files.length === 0) throw nothingLeft(where, found.length);
-    const crops = rest.crops ?? 1;
-    const source = new CropSource(files, recipe, {
-      crops,
-      random: rest.crops !== undefined,
-      longestSide: rest.longestSide,
-      seed: rest.seed ?? 0,
-      memoryBytes,
-      limits: { maxDecodeBytes: rest.maxDecodeBytes, maxPixels: rest.maxPixels },
-    });
-    const { rowShape, names } = description(files, crops);
-    const rows = customRows(
-      { length: files.length * crops, rowShape, names: names!, dtype: dtypeOf(recipe), read: source.read },
-      where,
-    );
-    return labelled({ ...rows, recipe }, files, crops);
-  }
-
-  const limits = { maxDecodeBytes: rest.maxDecodeBytes, maxPixels: rest.maxPixels };
-  const form = { colour: recipe.colour, depth: recipe.depth, size: recipe, ...limits };
-  const rowSize = CHANNELS[recipe.colour] * recipe.height * recipe.width;
-  if (files.length * rowSize * (recipe.depth === 16 ? 4 : 1) <= memoryBytes) {
-    const all = allocateRows(dtypeOf(recipe), files.length * rowSize);
-    const good = await inParallel(files, async (file, index) => {
-      const picture = await orSkip(() => decodePicture(file, form, signal), file.name, skip);
-      if (picture) all.set(picture.data, index * rowSize);
-      return picture !== undefined;
-    });
-    files = files.filter((_, index) => good[index]);
-    if (files.length === 0) throw nothingLeft(where, found.length);
-    let end = 0;
-    good.forEach((kept, index) => {
-      if (!kept) return;
-      if (end !== index) all.copyWithin(end * rowSize, index * rowSize, (index + 1) * rowSize);
-      end += 1;
-    });
-    return labelled(memoryRows(all.subarray(0, end * rowSize), description(files, 1)), files, 1);
-  }
-  const { rowShape, names } = description(files, 1);
+  const names = kept.flatMap(({ name }) => Array<string>(crops).fill(name));
   const rows = customRows(
-    {
-      length: files.length,
-      rowShape,
-      names: names!,
-      dtype: dtypeOf(recipe),
-      read: streamed(files, form, rowSize, skip),
-    },
+    { length: names.length, rowShape: imageRowShape(recipe), names, dtype: dtypeOf(recipe), read: source.read },
     where,
   );
-  return labelled({ ...rows, recipe }, files, 1);
+  return { rows, kept, counts: kept.map(() => crops) };
 }
 
-interface Opened {
-  readonly file: FoundFile;
-  readonly header: PictureHeader;
-}
-
-/** Looks at the beginning of every file, so that what is no picture shows now and not after an hour of training. */
-async function openAll(files: readonly FoundFile[], skip: Skip, signal?: AbortSignal): Promise<Opened[]> {
-  const opened = await inParallel(files, async (file) => {
-    const header = await orSkip(() => readPictureHeader(file, signal), file.name, skip);
-    return header && { file, header };
+async function wholeRows(job: Job): Promise<Made> {
+  const { opened, recipe, parsed, skip, where, found } = job;
+  const { signal } = parsed;
+  const form = { ...formOf(job), size: recipe };
+  const perFile = await itemsOf(opened, recipe, parsed.page, skip);
+  const items = perFile.flat();
+  if (items.length === 0) throw nothingLeft(where, found);
+  const rowShape = imageRowShape(recipe);
+  const rowSize = rowShape.reduce((size, dim) => size * dim, 1);
+  if (items.length * rowSize * (recipe.depth === 8 ? 1 : 4) > (parsed.memoryBytes ?? MEMORY_BYTES)) {
+    // Files that were kept so far are let go.
+    const light = items.map((item) => ({ ...item, source: item.file }));
+    const read = streamed(light, recipe, form, rowSize, skip);
+    const names = light.map(({ name }) => name);
+    const rows = customRows({ length: light.length, rowShape, names, dtype: dtypeOf(recipe), read }, where);
+    return { rows, ...grouped(light) };
+  }
+  const all = allocateRows(dtypeOf(recipe), items.length * rowSize);
+  const good = await inParallel(items, async (item, index) => {
+    const row = await orSkip(() => decodeItem(item, recipe, form, signal), item.name, skip);
+    if (row) all.set(row, index * rowSize);
+    return row !== undefined;
   });
-  const good = opened.filter((entry) => entry !== undefined);
-  if (good.length === 0) throw nothingLeft(files[0]!.name, files.length);
-  return good;
+  let end = 0;
+  good.forEach((kept, index) => {
+    if (!kept) return;
+    if (end !== index) all.copyWithin(end * rowSize, index * rowSize, (index + 1) * rowSize);
+    end += 1;
+  });
+  if (end === 0) throw nothingLeft(where, found);
+  const left = items.filter((_, index) => good[index]);
+  const names = left.map(({ name }) => name);
+  return { rows: memoryRows(all.subarray(0, end * rowSize), { rowShape, names }), ...grouped(left) };
+}
+
+/** Files of rows, and how many each has. */
+function grouped(items: readonly ImageItem[]): { kept: FoundFile[]; counts: number[] } {
+  const counts = new Map<FoundFile, number>();
+  for (const { file } of items) counts.set(file, (counts.get(file) ?? 0) + 1);
+  return { kept: [...counts.keys()], counts: [...counts.values()] };
 }
 
 /** Decodes rows when they are wanted. A file that has gone bad since is replaced by the next good one, if asked. */
 function streamed(
-  files: readonly FoundFile[],
-  form: Parameters<typeof decodePicture>[1],
+  items: readonly ImageItem[],
+  recipe: ImageRecipe,
+  form: PictureForm,
   rowSize: number,
   skip: Skip,
 ): (rows: ArrayLike<number>, signal?: AbortSignal) => Promise<RowArray> {
   const bad = new Set<number>();
   return async (rows, signal) => {
-    const out = allocateRows(form.depth === 16 ? 'float32' : 'uint8', rows.length * rowSize);
+    const out = allocateRows(dtypeOf(recipe), rows.length * rowSize);
     await inParallel(Array.from(rows), async (row, index) => {
-      for (let tried = 0; tried < files.length; tried += 1) {
-        const at = (row + tried) % files.length;
+      for (let tried = 0; tried < items.length; tried += 1) {
+        const at = (row + tried) % items.length;
         if (bad.has(at)) continue;
-        const picture = await orSkip(() => decodePicture(files[at]!, form, signal), files[at]!.name, skip);
-        if (picture) {
-          out.set(picture.data, index * rowSize);
+        const values = await orSkip(() => decodeItem(items[at]!, recipe, form, signal), items[at]!.name, skip);
+        if (values) {
+          out.set(values, index * rowSize);
           return;
         }
         bad.add(at);
       }
-      throw nothingLeft(files[0]!.name, files.length);
+      throw nothingLeft(items[0]!.file.name, items.length);
     });
     return out;
   };
 }
 
-function chooseRecipe(
-  opened: readonly Opened[],
-  options: { [K in keyof ImageOptions]: ImageOptions[K] | undefined },
-): ImageRecipe {
-  const { size, crops } = options;
-  const [first] = opened;
-  const own = first!.header;
-  const alike = opened.every(({ header }) => header.width === own.width && header.height === own.height);
-  const usable = alike && crops === undefined && Math.max(own.width, own.height) <= LARGEST_OWN_SIDE;
-  const [height, width] =
-    typeof size === 'number'
-      ? [size, size]
-      : (size ?? (usable ? [own.height, own.width] : [DEFAULT_SIDE, DEFAULT_SIDE]));
-  return {
-    kind: 'image',
-    height,
-    width,
-    colour: options.colour ?? (opened.every(({ header }) => header.grey) ? 'grey' : 'rgb'),
-    depth: options.depth ?? 8,
-    fit: options.fit ?? 'cover',
-    anySize: crops !== undefined,
-  };
-}
-
 /** @throws VaeError ERR_VAE_DATA for a picture that crops of the size wanted cannot be taken from. */
-function checkLargeEnough({ file, header }: Opened, recipe: ImageRecipe, longestSide: number | undefined): void {
+function checkLargeEnough({ file, header }: OpenedPicture, recipe: ImageRecipe, longestSide: number | undefined): void {
   const longest = Math.max(header.width, header.height);
   const scale = longestSide !== undefined && longest > longestSide ? longestSide / longest : 1;
   const [width, height] = [Math.round(header.width * scale), Math.round(header.height * scale)];
@@ -242,8 +185,81 @@ function checkLargeEnough({ file, header }: Opened, recipe: ImageRecipe, longest
   );
 }
 
+/** What was chosen or odd, a sentence each. */
+function describe(
+  { opened, recipe, parsed, oddities }: Job,
+  kept: readonly FoundFile[],
+  counts: readonly number[],
+  rows: Rows,
+): string[] {
+  const notes: string[] = [];
+  const several = opened.filter(({ header }) => header.pages > 1);
+  if (several.length > 0 && parsed.page === undefined) {
+    const example = `${several[0]!.file.name} has ${several[0]!.header.pages}`;
+    if (recipe.volume === undefined) {
+      const first = recipe.pages !== 'all';
+      notes.push(
+        first
+          ? `of pictures with several pages or frames the first is taken (${example}; --page N for another)`
+          : `every page or frame is a row (${example}): ${rows.length} rows of ${kept.length} ${kept.length === 1 ? 'file' : 'files'} (--page N takes one)`,
+      );
+    } else if (counts.some((count, index) => opened[index] && count * recipe.volume! !== opened[index]!.header.pages)) {
+      notes.push(`the last row of a file ends with its last page, and shares pages with the one before (${example})`);
+    }
+  }
+  const profiles = opened.filter(({ header }) => header.profile);
+  if (profiles.length > 0 && recipe.values === 'stored') {
+    notes.push(
+      `values are taken as stored, without the colour profile: ${some(profiles.map(({ file }) => file.name))}`,
+    );
+  }
+  if (recipe.depth === 32 && rows.memory) {
+    const [low, high] = rangeOf(rows.memory);
+    notes.push(
+      `values are kept as they are (float32), from ${short(low)} to ${short(high)} (--range LOW,HIGH brings them to 0 to 1)`,
+    );
+  }
+  if (oddities.size > 0) {
+    const [[name, why]] = [...oddities] as [[string, string]];
+    notes.push(
+      `read all the same, though not quite as they should be (--strict refuses them): ${some([...oddities.keys()])}; ${name}: ${why}`,
+    );
+  }
+  return notes;
+}
+
+/** Pictures beside those that were read, of formats that are not. */
+function leftOut(others: readonly FoundFile[]): string[] {
+  return REFUSED_FORMATS.flatMap(({ name, endings, convert }) => {
+    const files = others.filter((file) => namedLike(file.name, { plural: name, endings }));
+    if (files.length === 0) return [];
+    return [
+      `left out, of the format ${name}, which is not read: ${some(files.map((file) => file.name))}; convert them: ${convert}`,
+    ];
+  });
+}
+
+function some(names: readonly string[]): string {
+  const rest = names.length - NAMED;
+  return names.slice(0, NAMED).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
+}
+
+function rangeOf(values: RowArray): [number, number] {
+  let [low, high] = [values[0]!, values[0]!];
+  for (let at = 1; at < values.length; at += 1) {
+    const value = values[at]!;
+    if (value < low) low = value;
+    else if (value > high) high = value;
+  }
+  return [low, high];
+}
+
+function short(value: number): string {
+  return String(Number(value.toPrecision(6)));
+}
+
 function dtypeOf({ depth }: ImageRecipe): 'uint8' | 'float32' {
-  return depth === 16 ? 'float32' : 'uint8';
+  return depth === 8 ? 'uint8' : 'float32';
 }
 
 function nothingLeft(where: string, count: number): VaeError {

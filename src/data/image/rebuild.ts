@@ -2,15 +2,18 @@
 import { fileAt } from '../find-files.js';
 import { allocateRows } from '../values.js';
 import { decodePicture, type Picture } from './decode.js';
+import type { DecodeOptions } from './pixels.js';
 import type { ImageRecipe } from './recipe.js';
 
-/** A picture as an array: [1, channels, height, width], bytes, or float32 fractions with 16 bits. */
+/** A picture as an array: [1, channels, height, width], bytes, or float32 with 16 and 32 bits. */
 export async function readPicture(
   path: string,
-  recipe: Pick<ImageRecipe, 'colour' | 'depth'>,
+  recipe: Pick<ImageRecipe, 'colour' | 'depth' | 'range' | 'clip' | 'values'>,
   signal?: AbortSignal,
+  options: Pick<DecodeOptions, 'page' | 'strict' | 'maxPixels'> = {},
 ): Promise<Picture> {
-  return decodePicture(fileAt(path), { colour: recipe.colour, depth: recipe.depth }, signal);
+  const { colour, depth, range, clip, values } = recipe;
+  return decodePicture(fileAt(path), { ...options, colour, depth, range, clip, values }, signal);
 }
 
 /**

@@ -2,7 +2,7 @@
 import { extname } from 'node:path';
 import { runFfmpeg, temporaryFile } from '../ffmpeg.js';
 import type { FileKind, FoundFile } from '../find-files.js';
-import { fromPlanes, resizePixels, toPlanes } from '../image/pixels.js';
+import { fromPlanes, resizePixels, toPlanes } from '../image/encode.js';
 import type { VideoRecipe } from './recipe.js';
 import { Y4mFile, type Y4mInfo } from './y4m.js';
 

@@ -1,5 +1,5 @@
 import type { ArrayWithShape } from '../../core/tensor.js';
-import { encodePng } from '../../data/image/pixels.js';
+import { encodePng } from '../../data/image/encode.js';
 import { type Pictures, pixelsOf, toPictures } from './pixels.js';
 
 /** One picture as a PNG file. */

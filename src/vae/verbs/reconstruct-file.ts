@@ -16,6 +16,12 @@ const schema = z.strictObject({
    * it, an odd number. More flickers less, and blurs what moves. Default 1: every frame by itself.
    */
   window: z.number().default(1),
+  /** Pictures: which page or frame of a file with several, from 0. */
+  page: z.int().min(0).optional(),
+  /** Pictures: refuses files with oddities that decoders can pass over. Default false. */
+  strict: z.boolean().optional(),
+  /** Pictures: the largest number of pixels, in place of the limit in bytes. */
+  maxPixels: z.number().positive().optional(),
 });
 
 export interface ReconstructFileOptions extends InputOf<typeof schema> {}

@@ -1,0 +1,81 @@
+/** Pixels to picture files, and to other sides. */
+import type { Sharp } from 'sharp';
+
+/** Pixels as they come from elsewhere: of any memory, of 1, 3 or 4 channels. */
+export interface EncodablePixels {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 2 | 3 | 4;
+  /** [height, width, channels] */
+  readonly data: Uint8Array;
+}
+
+export interface EncodePngOptions {
+  /** 0 to 9. Default 6. */
+  readonly compressionLevel?: number;
+  /** At most so many colours, as a palette; 2 to 256. */
+  readonly colours?: number;
+}
+
+/** 8-bit pixels as a PNG file. */
+export async function encodePng(pixels: EncodablePixels, options: EncodePngOptions = {}): Promise<Buffer> {
+  const { compressionLevel = 6, colours } = options;
+  return (await fromPixels(pixels))
+    .png({ compressionLevel, ...(colours !== undefined && { palette: true, colours }) })
+    .toBuffer();
+}
+
+/** 8-bit pixels as a WebP file without loss. */
+export async function encodeLosslessWebp(pixels: EncodablePixels): Promise<Buffer> {
+  return (await fromPixels(pixels)).webp({ lossless: true, effort: 6 }).toBuffer();
+}
+
+/** Pixels at other sides, cut where they are of another shape, and in grey where asked. */
+export async function resizePixels(
+  pixels: EncodablePixels,
+  size: { readonly width: number; readonly height: number; readonly fit: 'cover' | 'contain' | 'fill' },
+  colour: 'grey' | 'rgb',
+): Promise<EncodablePixels> {
+  let image = await fromPixels(pixels);
+  if (pixels.width !== size.width || pixels.height !== size.height) {
+    image = image.resize(size.width, size.height, { fit: size.fit });
+  }
+  image = colour === 'grey' ? image.greyscale() : image.toColourspace('srgb');
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, channels: info.channels as EncodablePixels['channels'], data };
+}
+
+async function fromPixels({ data, width, height, channels }: EncodablePixels): Promise<Sharp> {
+  const { default: sharp } = await import('sharp');
+  const image = sharp(data, { raw: { width, height, channels }, limitInputPixels: false });
+  return channels <= 2 ? image.toColourspace('b-w') : image;
+}
+
+/** Channels last to channels first, in `channels` of them: one channel stands for all colours, others are left out. */
+export function toPlanes<T extends Uint8Array | Uint16Array>(
+  values: T,
+  stored: number,
+  channels: number,
+  out: Uint8Array | Float32Array = new Uint8Array((values.length / stored) * channels),
+  scale = 1,
+): Uint8Array | Float32Array {
+  const plane = values.length / stored;
+  for (let channel = 0; channel < channels; channel += 1) {
+    // A grey picture brought to colour may still come with one channel.
+    const from = Math.min(channel, stored - 1);
+    const to = channel * plane;
+    for (let pixel = 0; pixel < plane; pixel += 1) out[to + pixel] = values[pixel * stored + from]! * scale;
+  }
+  return out;
+}
+
+/** Channels first to channels last. */
+export function fromPlanes(planes: Uint8Array, channels: number): Uint8Array {
+  if (channels === 1) return planes;
+  const out = new Uint8Array(planes.length);
+  const plane = planes.length / channels;
+  for (let channel = 0; channel < channels; channel += 1) {
+    for (let at = 0; at < plane; at += 1) out[at * channels + channel] = planes[channel * plane + at]!;
+  }
+  return out;
+}
