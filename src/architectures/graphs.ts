@@ -9,7 +9,7 @@ import { logMeanWeight, logWeights } from '../nn/objectives/iwae.js';
 import { flattenRows, meanOverBatch, repeatRows, sumPerExample } from '../nn/reduce.js';
 import { type ParameterSource, type ParameterSpec, Scope } from '../nn/scope.js';
 import { type ConditionConfig, embedLabels } from './condition.js';
-import type { ImportedGraphs } from './imported-graph.js';
+import { type ImportedGraphs, opsetOf } from './imported-graph.js';
 import type { LatentNetwork } from './latent-network.js';
 import { collectParameters } from './parameters.js';
 
@@ -180,7 +180,7 @@ class GraphOf {
 
   constructor(vae: VaeNetwork, name: string, source: ParameterSource) {
     this.#vae = vae;
-    this.g = new GraphBuilder({ name });
+    this.g = new GraphBuilder({ name, ...(vae.imported && { opset: opsetOf(vae.imported) }) });
     this.scope = new Scope(this.g, source);
   }
 

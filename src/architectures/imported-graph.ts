@@ -3,13 +3,20 @@ import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import type { Value } from '../graph/builder.js';
 import { float32Of } from '../graph/constants.js';
-import type { Constant, Graph, Model, Node } from '../graph/ir.js';
+import { type Constant, type Graph, type Model, type Node, WORKING_OPSET } from '../graph/ir.js';
+import { readsOf } from '../graph/reads.js';
+import { raisedModel } from '../graph/upgrade.js';
 import type { Scope } from '../nn/scope.js';
 
-/** The graphs of an imported model. Each has one input. */
+/** The graphs of an imported model, in the opsets that they came in. Each has one input. */
 export interface ImportedGraphs {
   readonly encoder: Model;
   readonly decoder: Model;
+}
+
+/** The operator set of graphs that hold both halves: the later of theirs, and one that can be differentiated. */
+export function opsetOf({ encoder, decoder }: ImportedGraphs): number {
+  return Math.max(WORKING_OPSET, ...[encoder, decoder].map(({ opsets }) => opsets.get('') ?? WORKING_OPSET));
 }
 
 /** Operators whose weights are weights even with one element; elsewhere that is a number of the formula. */
@@ -57,22 +64,53 @@ function fixedInputs({ op, inputs }: Node, { nodes, initializers }: Graph): read
 /** Operators that move values about and leave each as it is. */
 const MOVES = new Set(['Identity', 'Transpose', 'Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
 
+/** What likelihoods take before an activation that decoders end in, and what then stands in its place. */
+const ENDINGS: Readonly<Record<string, { readonly op: string; readonly instead: string }>> = {
+  bernoulli: { op: 'Sigmoid', instead: 'Identity' },
+  'continuous-bernoulli': { op: 'Sigmoid', instead: 'Identity' },
+  // The logarithms of probabilities are as good as the logits, along whatever axis.
+  categorical: { op: 'Softmax', instead: 'LogSoftmax' },
+};
+
 /**
- * The Sigmoid that the graph's only output ends in; behind it there may be a change of layout, as exporters
- * write it for data with its channels last.
+ * The activation of this kind that the graph's output ends in; behind it there may be a change of layout, as
+ * exporters write it for data with its channels last.
  */
-export function lastSigmoid({ graph }: Model): Node | undefined {
+function lastActivation({ graph }: Model, output: string, op: string): Node | undefined {
   const makerOf = (name: string): Node | undefined => graph.nodes.find(({ outputs }) => outputs.includes(name));
-  let maker = makerOf(graph.outputs[0]!.name);
+  let maker = makerOf(output);
   while (maker !== undefined && MOVES.has(maker.op)) maker = makerOf(maker.inputs[0]!);
-  return maker?.op === 'Sigmoid' ? maker : undefined;
+  return maker?.op === op ? maker : undefined;
 }
 
-/** The graph with what goes into that Sigmoid in place of what comes out of it. */
-export function withoutLastSigmoid(model: Model): Model {
-  const last = lastSigmoid(model);
-  const nodes = model.graph.nodes.map((node) => (node === last ? { ...node, op: 'Identity', attributes: {} } : node));
-  return { ...model, graph: { ...model.graph, nodes } };
+/** What a likelihood would be about if it were before the activation that the decoder ends in. */
+export function valueBeforeEnd(model: Model, output: string, likelihood: string): string | undefined {
+  const ending = ENDINGS[likelihood];
+  return ending && lastActivation(model, output, ending.op)?.inputs[0];
+}
+
+/** The graph with what goes into that activation in place of what comes out of it. */
+export function withoutEnd(model: Model, output: string, before: string): Model {
+  for (const { op, instead } of Object.values(ENDINGS)) {
+    const last = lastActivation(model, output, op);
+    if (last === undefined || last.inputs[0] !== before) continue;
+    const attributes = instead === 'Identity' ? {} : last.attributes;
+    const nodes = model.graph.nodes.map((node) => (node === last ? { ...node, op: instead, attributes } : node));
+    return { ...model, graph: { ...model.graph, nodes } };
+  }
+  return model;
+}
+
+/** Raised forms of a graph: it is put into many others. */
+const raisedForms = new WeakMap<Model, Model>();
+
+function raisedTo(model: Model, opset: number): Model {
+  let raised = raisedForms.get(model);
+  if (raised?.opsets.get('') !== opset) {
+    raised = raisedModel(model, opset);
+    raisedForms.set(model, raised);
+  }
+  return raised;
 }
 
 /** The graph's initial weight, float32. */
@@ -81,18 +119,22 @@ export function importedWeight({ graph }: Model, name: string): Float32Array {
 }
 
 /**
- * Repeats the graph's nodes with `input` in place of its input, and gives the wanted outputs.
+ * Repeats the nodes that lead to the wanted values with `input` in place of the graph's input, and gives those values.
  * Initializers named in `trainable` become parameters of the scope under their own names, all others
  * constants.
  */
 export function inlineGraph(
   scope: Scope,
-  { graph }: Model,
+  model: Model,
   input: Value,
   outputs: readonly string[],
   trainable: ReadonlySet<string>,
 ): Value[] {
   const { g } = scope;
+  const { graph, opsets } = raisedTo(model, g.opset);
+  for (const [domain, version] of opsets) {
+    if (domain !== '') g.model.opsets.set(domain, Math.max(version, g.model.opsets.get(domain) ?? 0));
+  }
   const values = new Map<string, Value>([[graph.inputs[0]!.name, input]]);
   const constant = (name: string, held: Constant): Value =>
     trainable.has(name)
@@ -109,7 +151,7 @@ export function inlineGraph(
     values.set(name, value);
     return value.name;
   };
-  for (const node of graph.nodes) {
+  for (const node of leadingTo(graph, outputs)) {
     refuseSubgraphs(node);
     const renamed: Node = {
       ...node,
@@ -121,6 +163,18 @@ export function inlineGraph(
     for (const [index, name] of node.outputs.entries()) if (name !== '') values.set(name, made[index]!);
   }
   return outputs.map((name) => g.value(resolve(name)));
+}
+
+/** The nodes that values are made of, in order. */
+function leadingTo({ nodes }: Graph, values: readonly string[]): Node[] {
+  const wanted = new Set(values);
+  const leading: Node[] = [];
+  for (const node of [...nodes].reverse()) {
+    if (!node.outputs.some((name) => wanted.has(name))) continue;
+    leading.push(node);
+    for (const name of readsOf(node)) wanted.add(name);
+  }
+  return leading.reverse();
 }
 
 function refuseSubgraphs({ op, name, attributes }: Node): void {

@@ -1,7 +1,7 @@
 /** From options to the recipe of a VAE; what does not fit together is refused here, with the reason. */
 import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
-import { likelihoodSchema, makeLikelihood } from '../nn/likelihoods/index.js';
+import { type Likelihood, likelihoodSchema, makeLikelihood } from '../nn/likelihoods/index.js';
 import { makeObjective, objectiveDefinition, objectiveSchema } from '../nn/objectives/index.js';
 import { posteriorDefinition, posteriorSchema } from '../nn/posteriors/index.js';
 import { makePrior, priorSchema } from '../nn/priors/index.js';
@@ -50,7 +50,7 @@ export function latentDimOf({ architecture, latentDim }: Pick<VaeRecipe, 'archit
 
 /** @throws VaeError ERR_VAE_OPTION for options that do not fit together, with the reason. */
 export function makeVaeNetwork(recipe: VaeRecipe, imported?: ImportedGraphs): VaeNetwork {
-  const likelihood = makeLikelihood(recipe.likelihood);
+  const likelihood = likelihoodOf(recipe);
   const dataShape = dataShapeOf(recipe.input);
   const objective = makeObjective(recipe.objective);
   const context: NetworkContext = {
@@ -63,6 +63,16 @@ export function makeVaeNetwork(recipe: VaeRecipe, imported?: ImportedGraphs): Va
   checkObjective(recipe);
   const network = makeLatentNetwork(recipe, context, likelihood.domain !== 'real');
   return { network, likelihood, objective, dataShape, condition: recipe.condition, imported };
+}
+
+/** The likelihood as the decoder's output asks for it: of probabilities, where that is what an imported one gives. */
+function likelihoodOf({ architecture, likelihood }: Pick<VaeRecipe, 'architecture' | 'likelihood'>): Likelihood {
+  const made = makeLikelihood(likelihood);
+  if (architecture.type !== 'onnx' || architecture.values !== 'probabilities') return made;
+  if (made.ofProbabilities === undefined) {
+    refuse(`likelihood "${likelihood.type}"`, 'it takes no probabilities from a decoder');
+  }
+  return { ...made, ...made.ofProbabilities };
 }
 
 function makeLatentNetwork(recipe: VaeRecipe, context: NetworkContext, bounded: boolean): LatentNetwork {

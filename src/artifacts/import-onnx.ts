@@ -1,14 +1,32 @@
 /** From two exported ONNX graphs to a model that can be trained further. */
 import { z } from 'zod';
-import { describeParameters, type VaeNetwork } from '../architectures/graphs.js';
-import type { ImportedGraphs } from '../architectures/imported-graph.js';
-import { importedWeight, lastSigmoid, trainableInitializers } from '../architectures/imported-graph.js';
+import { headShape } from '../architectures/architecture.js';
+import { buildTraining, describeParameters, type VaeNetwork } from '../architectures/graphs.js';
+import {
+  type ImportedGraphs,
+  importedWeight,
+  trainableInitializers,
+  valueBeforeEnd,
+  withoutEnd,
+} from '../architectures/imported-graph.js';
+import { withMean } from '../architectures/imported-tail.js';
+import { type Tie, tiesOf, untied } from '../architectures/imported-ties.js';
 import { dataShapeOf, type InputSpec, inputSchema } from '../architectures/input.js';
+import { latentShapeOf, type PosteriorValues, posteriorSchema } from '../architectures/onnx.js';
+import type { ParameterStore } from '../architectures/parameters.js';
 import { makeVaeNetwork, recipeSchema, recipeShape } from '../architectures/vae-network.js';
-import { VaeError } from '../core/errors.js';
+import { elementCount } from '../core/dtype.js';
+import { isVaeError, VaeError } from '../core/errors.js';
 import { seedSchema } from '../core/seed.js';
-import { type Model, readModel } from '../graph/index.js';
+import { warn } from '../core/warn.js';
+import { differentiate } from '../grad/index.js';
+import { GraphBuilder, type Model, readModel } from '../graph/index.js';
 import type { Shape, ValueInfo } from '../graph/ir.js';
+import { type Likelihood, type LikelihoodConfig, makeLikelihood } from '../nn/likelihoods/index.js';
+import { describeOutputs, findPosterior, type OutputFacts } from './foreign/find-posterior.js';
+import { OUTPUT_VALUES, outputValues } from './foreign/output-values.js';
+import { normalNumbers, type RunGraph } from './foreign/run-graph.js';
+import { isRandom, Trace } from './foreign/trace.js';
 import { initialiseParameters } from './initialize.js';
 import type { ModelParts } from './model-io.js';
 
@@ -21,21 +39,35 @@ export const importShape = {
   encoder: file,
   /** Path or bytes of the decoder: one float32 input, [N, ...latent], and one output, [N, ...data]. */
   decoder: file,
-  /** Names of the encoder's outputs, where they cannot be told by themselves. */
-  outputs: z.strictObject({ mean: z.string(), logVariance: z.string() }).optional(),
+  /**
+   * What the encoder's outputs are, where it cannot be told: mean and log-variance, `variance`, `std` or `logStd`; or
+   * `moments`, mean and log-variance in one along the axis of channels.
+   */
+  outputs: posteriorSchema.optional(),
   /** What one example is; needed where the encoder's input leaves its sides open. */
   input: inputSchema.optional(),
   /**
-   * How the decoder's output is compared with data. With `bernoulli`, a decoder that ends in Sigmoid is
-   * taken before it (a change of layout may follow); another must give logits. Default `bernoulli`.
+   * How the decoder's output is compared with data. `bernoulli`, `continuous-bernoulli` and `categorical` take
+   * logits or probabilities: which they are is told by the interval that the output lies in. decode() gives the
+   * mean of the likelihood, and so do the files that save() writes. Default `bernoulli`.
    */
   likelihood: recipeShape.likelihood,
+  /**
+   * What the decoder gives, where the graph and a trial leave it open: `logits`, of which σ is the probability, or
+   * `probabilities`.
+   */
+  output: z.enum(OUTPUT_VALUES).optional(),
   objective: recipeShape.objective,
   /**
    * Weights that are not trained: names such as `encoder.conv1.weight`, names with `*`, or patterns.
    * Default: none.
    */
   freeze: z.array(z.union([z.string(), z.instanceof(RegExp)])).default([]),
+  /**
+   * Gives weights that the exporter merged because they were equal one each, so that they are trained apart. Default
+   * false: they stay one, and a warning says so.
+   */
+  untie: z.boolean().default(false),
   /** Seed of training where fit() is given none. Default 0. */
   seed: seedSchema.default(0),
 };
@@ -44,33 +76,48 @@ const importSchema = z.strictObject(importShape);
 export type ImportOptions = z.output<typeof importSchema>;
 
 /**
+ * @param run tries the graphs out: on data and on draws from the prior.
  * @throws VaeError ERR_VAE_FORMAT, ERR_VAE_GRAPH or ERR_VAE_UNSUPPORTED_OPERATOR for graphs that cannot be read
- *   or are not the halves of a VAE; ERR_VAE_OPTION for a pattern that freezes nothing.
+ *   or are not the halves of a VAE; ERR_VAE_OPTION for a pattern that freezes nothing, and where what the decoder
+ *   gives cannot be told.
  */
-export async function importOnnx(options: ImportOptions): Promise<ModelParts> {
-  const graphs: ImportedGraphs = { encoder: await read(options.encoder), decoder: await read(options.decoder) };
+export async function importOnnx(options: ImportOptions, run: RunGraph): Promise<ModelParts> {
+  const read = { encoder: await readHalf(options.encoder), decoder: await readHalf(options.decoder) };
+  const graphs = settleTies(read, options.untie);
+  const data = onlyInput(graphs.encoder, 'encoder');
   const latent = onlyInput(graphs.decoder, 'decoder');
-  const input = options.input ?? inputOf(onlyInput(graphs.encoder, 'encoder'));
+  checkBatch(data, 'encoder');
+  checkBatch(latent, 'decoder');
+  const input = options.input ?? inputOf(data);
+  const dataShape = dataShapeOf(input);
+  checkInput(dataShape, graphs.encoder);
+  const posterior = await posteriorOf(options, graphs, latent, dataShape, run);
+  const likelihood = makeLikelihood(options.likelihood);
+  const latentShape = latentShapeOf(graphs, dataShape, posterior);
+  checkHalves(latentShape, latent, graphs);
+  const end = await endOf(options, graphs.decoder, { likelihood, dataShape, latentShape, run });
+  const imported: ImportedGraphs = { encoder: graphs.encoder, decoder: end.decoder };
   const recipe = recipeSchema.parse({
     architecture: {
       type: 'onnx',
-      posterior: options.outputs ?? findPosterior(graphs.encoder, latent),
-      output: outputOf(graphs.decoder, options.likelihood.type),
-      trainable: trainableOf(graphs, options.freeze),
+      posterior,
+      ...end.architecture,
+      trainable: trainableOf(imported, options.freeze),
     },
     input,
     likelihood: options.likelihood,
     objective: options.objective,
   });
-  checkInput(dataShapeOf(input), graphs.encoder);
-  const vae = makeVaeNetwork(recipe, graphs);
-  checkDecoder(vae, graphs.decoder);
+  warnOfNoise(imported.encoder, 'encoder', Object.values(posterior));
+  warnOfNoise(imported.decoder, 'decoder', [end.architecture.output]);
+  const vae = makeVaeNetwork(recipe, imported);
   const seed = BigInt(options.seed);
   const parameters = initialiseParameters(describeParameters(vae), seed);
   for (const spec of parameters.specs) {
     const half = /^(encoder|decoder)\.(.*)$/s.exec(spec.name);
-    if (half) parameters.view(spec).set(importedWeight(graphs[half[1] as 'encoder' | 'decoder'], half[2]!));
+    if (half) parameters.view(spec).set(importedWeight(imported[half[1] as 'encoder' | 'decoder'], half[2]!));
   }
+  checkGradients(vae, parameters);
   const description = {
     ...recipe,
     latentDim: vae.network.latentShape[0]!,
@@ -80,8 +127,61 @@ export async function importOnnx(options: ImportOptions): Promise<ModelParts> {
   return { description, vae, parameters, training: undefined };
 }
 
-async function read(source: string | Uint8Array): Promise<Model> {
-  return typeof source === 'string' ? readModel(source) : readModel(source);
+/** What cannot be trained is refused now, not when the data have been prepared. */
+function checkGradients(vae: VaeNetwork, parameters: ParameterStore): void {
+  const { model, stopped } = buildTraining(vae, parameters.asInitializers);
+  const trainable = parameters.specs.filter((spec) => spec.trainable).map(({ name }) => name);
+  try {
+    differentiate(GraphBuilder.from(model), { loss: 'loss', parameters: trainable, stopped });
+  } catch (error) {
+    if (!isVaeError(error)) throw error;
+    throw new VaeError(
+      error.code,
+      `Vae.fromOnnx(): this model cannot be trained. ${error.message} To run it as it is, open it with Vae.load({ encoder, decoder }).`,
+      { cause: error },
+    );
+  }
+}
+
+async function readHalf(source: string | Uint8Array): Promise<Model> {
+  const options = { keepOpset: true };
+  return typeof source === 'string' ? readModel(source, options) : readModel(source, options);
+}
+
+/** Says what is trained tied, or unties it. */
+function settleTies(graphs: ImportedGraphs, untie: boolean): ImportedGraphs {
+  const tied: Tie[] = [];
+  const settled = (half: 'encoder' | 'decoder'): Model => {
+    const ties = tiesOf(graphs[half], trainableInitializers(graphs[half]));
+    if (untie) return untied(graphs[half], ties);
+    tied.push(...ties.map(({ weight, copies }) => ({ weight: `${half}.${weight}`, copies })));
+    return graphs[half];
+  };
+  const result = { encoder: settled('encoder'), decoder: settled('decoder') };
+  if (tied.length === 0) return result;
+  const count = tied.reduce((sum, { copies }) => sum + copies.length, 0);
+  const { weight, copies } = tied[0]!;
+  warn(
+    `Vae.fromOnnx(): the exporter merged ${count} weights with others that they were equal to (${weight} is also ${copies[0]}). They are ` +
+      'trained as one and stay equal. Where they are to be trained apart, give untie: true; the exporter of torch.onnx.export(..., dynamo=True) ' +
+      'merges none.',
+    'WARN_VAE_TIED',
+  );
+  return result;
+}
+
+/** Says where a value that is used is another with every run. */
+function warnOfNoise(model: Model, half: string, wanted: readonly string[]): void {
+  const trace = new Trace(model.graph);
+  const noisy = wanted.find((name) => trace.isRandom(name));
+  if (noisy === undefined) return;
+  const leading = trace.leadingTo(noisy);
+  const node = model.graph.nodes.find((each) => isRandom(each) && leading.has(each.outputs[0]!))!;
+  warn(
+    `The ${half}'s "${noisy}" depends on random numbers that the graph draws itself (${node.op}, node "${node.name}"), which no seed ` +
+      'of this package governs: results and training differ from run to run. Export the model in evaluation mode, or without the noise.',
+    'WARN_VAE_NOISE',
+  );
 }
 
 function onlyInput({ graph }: Model, role: 'encoder' | 'decoder'): ValueInfo {
@@ -99,18 +199,20 @@ function describe(values: readonly ValueInfo[]): string {
   );
 }
 
+function checkBatch({ name, shape }: ValueInfo, role: 'encoder' | 'decoder'): void {
+  if (typeof shape![0] !== 'number') return;
+  throw new VaeError(
+    'ERR_VAE_GRAPH',
+    `The ${role}'s input "${name}" has a fixed batch of ${shape![0]}; export it with a dynamic first axis.`,
+  );
+}
+
 function fixed(shape: Shape): readonly number[] | undefined {
   return shape.every((dim): dim is number => typeof dim === 'number') ? shape : undefined;
 }
 
 function inputOf(input: ValueInfo): InputSpec {
   const shape = fixed(input.shape!.slice(1));
-  if (typeof input.shape![0] === 'number') {
-    throw new VaeError(
-      'ERR_VAE_GRAPH',
-      `The encoder's input "${input.name}" has a fixed batch of ${input.shape![0]}; export it with a dynamic first axis.`,
-    );
-  }
   switch (shape?.length) {
     case 1:
       return { kind: 'vector', length: shape[0]! };
@@ -129,42 +231,155 @@ function inputOf(input: ValueInfo): InputSpec {
   }
 }
 
-const VARIANCE = /log_?var|variance/i;
+/** Numbers of a trial at most, so that it takes no time. */
+const MOST_TRIED = 1 << 20;
+const ROWS_TRIED = 64;
 
-type PosteriorNames = { readonly mean: string; readonly logVariance: string } | { readonly moments: string };
+/** Rows of this shape for a trial. */
+function rowsOf(shape: readonly number[], most: number, scale: number): { dims: number[]; data: Float32Array } {
+  const rows = Math.max(2, Math.min(ROWS_TRIED, Math.floor(MOST_TRIED / most)));
+  return { dims: [rows, ...shape], data: normalNumbers(rows * elementCount(shape), scale) };
+}
 
-function findPosterior({ graph }: Model, latent: ValueInfo): PosteriorNames {
-  const channels = latent.shape![1];
-  const floats = graph.outputs.filter(
-    ({ dtype, shape }) => dtype === 'float32' && shape?.length === latent.shape!.length,
+const factsOf = ({ name, dtype, shape }: ValueInfo): OutputFacts => ({
+  name,
+  dtype,
+  dims: (shape ?? []).map((dim) => (typeof dim === 'number' ? dim : -1)),
+});
+
+async function posteriorOf(
+  { encoder, outputs }: ImportOptions,
+  graphs: ImportedGraphs,
+  latent: ValueInfo,
+  dataShape: readonly number[],
+  run: RunGraph,
+): Promise<PosteriorValues> {
+  const input = graphs.encoder.graph.inputs[0]!.name;
+  let tried: ReturnType<RunGraph> | undefined;
+  const found = await findPosterior(
+    {
+      file: 'The encoder',
+      call: 'Vae.fromOnnx()',
+      outputs: graphs.encoder.graph.outputs.map(factsOf),
+      latent: factsOf(latent),
+      misfit: ([first]) => misfit(first?.dims.slice(1) ?? [], graphs),
+      graph: async () => graphs.encoder,
+      trial: () => {
+        tried ??= run(encoder, input, rowsOf(dataShape, elementCount(dataShape), 1));
+        return tried;
+      },
+    },
+    outputs,
   );
-  const [first, second] = floats;
-  if (first !== undefined && second !== undefined && floats.length === 2) {
-    const swapped = VARIANCE.test(first.name) && !VARIANCE.test(second.name);
-    return swapped ? { mean: second.name, logVariance: first.name } : { mean: first.name, logVariance: second.name };
-  }
-  if (first !== undefined && floats.length === 1 && typeof channels === 'number' && first.shape![1] === 2 * channels) {
-    return { moments: first.name };
-  }
+  if (!('point' in found)) return found;
   throw new VaeError(
     'ERR_VAE_GRAPH',
-    `The posterior cannot be told from the encoder's outputs ${describe(graph.outputs)} for latents ${describe([latent])}: ` +
-      'expected mean and log-variance, or both in one with twice the channels. Name them: outputs: { mean, logVariance }.',
+    `The encoder's output "${found.point}" is a latent and no posterior: expected mean and log-variance, or both in one with twice the ` +
+      "channels of the decoder's input. Export the encoder with both, name them with outputs: { mean, logVariance }, or run the model " +
+      'as it is with Vae.load({ encoder, decoder }).',
   );
 }
 
-/** The value that the likelihood is about: before a last Sigmoid, where the likelihood has its own. */
-function outputOf(model: Model, likelihood: string): string {
-  const { graph } = model;
-  const [output, ...more] = graph.outputs;
-  if (output === undefined || more.length > 0) {
-    throw new VaeError(
-      'ERR_VAE_GRAPH',
-      `The decoder must have one output, the data; it has ${describe(graph.outputs)}.`,
-    );
+interface EndFacts {
+  readonly likelihood: Likelihood;
+  readonly dataShape: readonly number[];
+  readonly latentShape: readonly number[];
+  readonly run: RunGraph;
+}
+
+/** The decoder with the mean of the likelihood as its output, and what in it the likelihood is about. */
+interface End {
+  readonly decoder: Model;
+  readonly architecture: { readonly output: string; readonly values?: 'probabilities'; readonly data?: string };
+}
+
+async function endOf(options: ImportOptions, decoder: Model, facts: EndFacts): Promise<End> {
+  const { likelihood, output: said } = options;
+  const { type } = likelihood;
+  const result = findResult(decoder, likelihood, facts);
+  const several = decoder.graph.outputs.length > 1 && { data: result };
+  const tail = (model: Model, made: Pick<Likelihood, 'mean'>) => withMean(model, result, made, type);
+  if (facts.likelihood.ofProbabilities === undefined) {
+    if (said !== undefined) {
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        `Vae.fromOnnx(), output: likelihood "${type}" knows neither logits nor probabilities; leave output out.`,
+      );
+    }
+    const { decoder: whole, head } = tail(decoder, facts.likelihood);
+    return { decoder: whole, architecture: { output: head, ...several } };
   }
-  const sigmoid = /bernoulli/i.test(likelihood) ? lastSigmoid(model) : undefined;
-  return sigmoid?.inputs[0] ?? output.name;
+  const before = said === undefined || said === 'probabilities' ? valueBeforeEnd(decoder, result, type) : undefined;
+  if (before !== undefined && type === 'bernoulli') return { decoder, architecture: { output: before, ...several } };
+  if (before !== undefined && isReadOnce(decoder, result, before)) {
+    const { decoder: whole, head } = tail(withoutEnd(decoder, result, before), facts.likelihood);
+    return { decoder: whole, architecture: { output: head, ...several } };
+  }
+  const values = await outputValues({
+    model: decoder,
+    output: result,
+    likelihood: type,
+    said,
+    seen: () => seenOf(options.decoder, decoder, result, facts),
+  });
+  if (values === 'logits') {
+    const { decoder: whole, head } = tail(decoder, facts.likelihood);
+    return { decoder: whole, architecture: { output: head, ...several } };
+  }
+  const { decoder: whole, head } = tail(decoder, facts.likelihood.ofProbabilities);
+  return { decoder: whole, architecture: { output: head, values, ...several } };
+}
+
+/** Whether nothing but the output depends on the activation that takes this value. */
+function isReadOnce({ graph }: Model, result: string, before: string): boolean {
+  const trace = new Trace(graph);
+  const leading = trace.leadingTo(result);
+  const last = graph.nodes.find(({ inputs, outputs }) => inputs[0] === before && leading.has(outputs[0]!));
+  const after = new Set(last?.outputs);
+  for (const node of graph.nodes)
+    if (node.inputs.some((name) => after.has(name))) for (const name of node.outputs) after.add(name);
+  const ends = graph.outputs.filter(({ name }) => after.has(name));
+  return (
+    ends.length === 1 &&
+    graph.nodes.every(({ inputs, outputs }) => !inputs.some((name) => after.has(name)) || leading.has(outputs[0]!))
+  );
+}
+
+/** Smallest and largest value of what draws from the prior, and wider ones, decode to. */
+async function seenOf(
+  source: string | Uint8Array,
+  { graph }: Model,
+  result: string,
+  { latentShape, dataShape, run }: EndFacts,
+): Promise<readonly [number, number]> {
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (const scale of [1, 3]) {
+    const latents = rowsOf(latentShape, Math.max(elementCount(dataShape), elementCount(latentShape)), scale);
+    const { data } = (await run(source, graph.inputs[0]!.name, latents)).get(result)!;
+    for (const value of data) {
+      if (value < low) low = value;
+      if (value > high) high = value;
+    }
+  }
+  return [low, high];
+}
+
+/** The decoder's output that has the form of what the likelihood takes. */
+function findResult({ graph }: Model, likelihood: LikelihoodConfig, { likelihood: made, dataShape }: EndFacts): string {
+  const [head, ...more] = made.heads;
+  const wanted = headShape(head!, dataShape);
+  const fitting = graph.outputs.filter(
+    ({ dtype, shape }) => dtype === 'float32' && (shape === undefined || fits(shape.slice(1), wanted)),
+  );
+  if (more.length === 0 && fitting.length === 1) return fitting[0]!.name;
+  const needs =
+    more.length > 0
+      ? `"${likelihood.type}" with these options takes ${made.heads.length} outputs of a decoder, and imported ones have one`
+      : `"${likelihood.type}" takes one output [N, ${wanted.join(', ')}] for examples [${dataShape.join(', ')}]`;
+  throw new VaeError(
+    more.length > 0 ? 'ERR_VAE_OPTION' : 'ERR_VAE_SHAPE',
+    `The decoder and the likelihood do not fit each other: likelihood ${needs}; the decoder gives ${describeOutputs(graph.outputs.map(factsOf))}.`,
+  );
 }
 
 function trainableOf(
@@ -209,14 +424,15 @@ function checkInput(dataShape: readonly number[], { graph }: Model): void {
   );
 }
 
-function checkDecoder({ network, dataShape }: VaeNetwork, { graph }: Model): void {
-  const takes = graph.inputs[0]!.shape!.slice(1);
-  const gives = graph.outputs[0]!.shape?.slice(1);
-  if (fits(takes, network.latentShape) && (gives === undefined || fits(gives, dataShape))) return;
-  throw new VaeError(
+function checkHalves(latentShape: readonly number[], latent: ValueInfo, graphs: ImportedGraphs): void {
+  if (!fits(latent.shape!.slice(1), latentShape)) throw misfit(latentShape, graphs);
+}
+
+function misfit(latentShape: readonly number[], { encoder, decoder }: ImportedGraphs): VaeError {
+  return new VaeError(
     'ERR_VAE_SHAPE',
-    `The encoder and the decoder do not fit each other: the encoder makes latents [${network.latentShape.join(', ')}] of ` +
-      `examples [${dataShape.join(', ')}], the decoder takes ${describe(graph.inputs)} and gives ${describe(graph.outputs)}.`,
+    `The encoder and the decoder do not fit each other: the encoder makes latents [${latentShape.join(', ')}] of examples ` +
+      `${describe(encoder.graph.inputs)}, the decoder takes ${describe(decoder.graph.inputs)}.`,
   );
 }
 

@@ -8,12 +8,12 @@ import { refineType } from './infer/refine.js';
 import {
   type Constant,
   type Graph,
+  irVersionOf,
   type Model,
   type Node,
   type Shape,
   type TensorType,
   type ValueInfo,
-  WORKING_IR_VERSION,
   WORKING_OPSET,
 } from './ir.js';
 import { UniqueNames } from './names.js';
@@ -62,7 +62,7 @@ export class GraphBuilder {
       types: new Map(),
     };
     this.model = {
-      irVersion: WORKING_IR_VERSION,
+      irVersion: irVersionOf(options.opset ?? WORKING_OPSET),
       opsets: new Map([['', options.opset ?? WORKING_OPSET]]),
       producer: 'node-vae',
       metadata: new Map(),

@@ -88,8 +88,17 @@ export interface Model {
   graph: Graph;
 }
 
-/** The operator set of graphs made here, and the lowest one that imported graphs are raised to. */
+/**
+ * The operator set of graphs made here, and the lowest one that graphs are differentiated in. A graph that came
+ * with a later one is gone on with in that.
+ */
 export const WORKING_OPSET = 18;
 export const LOWEST_INPUT_OPSET = 13;
 export const HIGHEST_INPUT_OPSET = 23;
-export const WORKING_IR_VERSION = 8;
+
+/** The version of the file format that came with an operator set; checkers refuse an older one beside it. */
+export function irVersionOf(opset: number): number {
+  if (opset >= 23) return 11;
+  if (opset >= 21) return 10;
+  return opset >= 19 ? 9 : 8;
+}

@@ -9,6 +9,7 @@ import { parseOptions } from '../core/options.js';
 import { parseRecipe } from '../data/recipe.js';
 import { Engine } from '../inference/engine.js';
 import { type OnnxPair, openDiffusion, openPair } from '../inference/imported/open-imported.js';
+import { runGraph } from '../inference/imported/run-graph.js';
 import { loadQuantized } from '../inference/int8/quantized-model.js';
 import { recipeNetworks } from '../inference/recipe.js';
 import {
@@ -68,7 +69,7 @@ export async function openModel(source: string | OnnxPair, options: LoadOptions)
 /** See Vae.fromOnnx(). */
 export async function importModel(options: FromOnnxOptions): Promise<OpenedModel> {
   const { threads, provider, tiling, ...source } = parseOptions(fromOnnxSchema, options, 'Vae.fromOnnx()');
-  const parts = await importOnnx(source);
+  const parts = await importOnnx(source, runGraph);
   const engine = await Engine.open(recipeNetworks(parts.vae, parts.parameters), { threads, provider, tiling });
   return { origin: { parts }, engine };
 }

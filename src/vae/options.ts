@@ -1,6 +1,7 @@
 /** Options of the ways to come by a model. */
 import { z } from 'zod';
 import { buildNetworkSchema } from '../architectures/custom.js';
+import { posteriorSchema } from '../architectures/onnx.js';
 import { recipeShape } from '../architectures/vae-network.js';
 import { importShape } from '../artifacts/import-onnx.js';
 import type { InputOf } from '../core/options.js';
@@ -50,10 +51,13 @@ export const fromOnnxSchema = z.strictObject({ ...importShape, ...sessionShape }
 /** What Vae.fromOnnx() is made from. */
 export interface FromOnnxOptions extends InputOf<typeof fromOnnxSchema> {}
 
+const OUTPUTS =
+  'expected names of outputs: { mean, logVariance }, { mean, variance }, { mean, std }, { mean, logStd }, { moments } or { point }';
+
 const pairSchema = z.strictObject({
   encoder: z.string().min(1),
   decoder: z.string().min(1),
-  outputs: z.strictObject({ mean: z.string(), logVariance: z.string() }).optional(),
+  outputs: z.union([posteriorSchema, z.strictObject({ point: z.string() })], OUTPUTS).optional(),
   range: z.enum(['unit', 'symmetric']).default('unit'),
 });
 

@@ -7,6 +7,7 @@ import { TERMS } from '../../src/architectures/graphs.js';
 import { type ImportOptions, importOnnx } from '../../src/artifacts/import-onnx.js';
 import { artifactsOf } from '../../src/artifacts/model-io.js';
 import { writeModel } from '../../src/graph/index.js';
+import { runGraph } from '../../src/inference/imported/run-graph.js';
 import { relativeError } from '../golden/load.js';
 
 const file = (name: string): string => fileURLToPath(new URL(`../golden/finetune/${name}`, import.meta.url));
@@ -29,8 +30,9 @@ describe.each(['torchscript', 'dynamo'])('%s exporter', (exporter) => {
       objective: { type: 'elbo' },
       freeze: [],
       seed: 0,
+      untie: false,
     };
-    const parts = await importOnnx(options);
+    const parts = await importOnnx(options, runGraph);
     const { trainingModel } = artifactsOf(parts, ADAM, undefined);
     const session = await InferenceSession.create(writeModel(trainingModel));
     const feeds: Record<string, Tensor> = {

@@ -10,6 +10,7 @@ import { importOnnx } from '../../src/artifacts/import-onnx.js';
 import { artifactsOf } from '../../src/artifacts/model-io.js';
 import { readModel, writeModel } from '../../src/graph/index.js';
 import { Vae } from '../../src/index.js';
+import { runGraph } from '../../src/inference/imported/run-graph.js';
 import { relativeError } from '../golden/load.js';
 
 const file = (name: string): string => fileURLToPath(new URL(`../golden/tensorflow/${name}`, import.meta.url));
@@ -85,13 +86,17 @@ describe.each(['last', 'first'] as const)('channels %s', (layout) => {
   });
 
   test('loss terms and gradients agree with TensorFlow', async () => {
-    const parts = await importOnnx({
-      ...pair,
-      likelihood: { type: 'bernoulli' },
-      objective: { type: 'elbo' },
-      freeze: [],
-      seed: 0,
-    });
+    const parts = await importOnnx(
+      {
+        ...pair,
+        likelihood: { type: 'bernoulli' },
+        objective: { type: 'elbo' },
+        freeze: [],
+        seed: 0,
+        untie: false,
+      },
+      runGraph,
+    );
     const { trainingModel } = artifactsOf(parts, ADAM, undefined);
     const session = await InferenceSession.create(writeModel(trainingModel));
     const feeds: Record<string, Tensor> = {

@@ -18,6 +18,7 @@ import { RECURRENT } from './recurrent.js';
 import { REDUCE } from './reduce.js';
 import { RESIZE } from './resize.js';
 import { SHAPE } from './shape.js';
+import { SIGNAL } from './signal.js';
 import { SLICING } from './slicing.js';
 import { UNARY } from './unary.js';
 
@@ -42,6 +43,7 @@ const FAMILIES: readonly GradientTable[] = [
   RECURRENT,
   LOSSES,
   RANDOM,
+  SIGNAL,
   NO_GRADIENT,
 ];
 

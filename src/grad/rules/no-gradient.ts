@@ -72,7 +72,6 @@ const REFUSED: Readonly<Record<string, string>> = {
       'CenterCropPad',
       'Col2Im',
       'Compress',
-      'DFT',
       'DeformConv',
       'DequantizeLinear',
       'Det',

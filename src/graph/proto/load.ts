@@ -4,7 +4,7 @@ import path from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { inferModel } from '../infer/infer-model.js';
-import type { Graph, Model } from '../ir.js';
+import { type Graph, type Model, WORKING_OPSET } from '../ir.js';
 import { liftConstants } from '../passes/lift-constants.js';
 import { topologicalOrder } from '../topological-order.js';
 import { upgradeModel } from '../upgrade.js';
@@ -14,6 +14,8 @@ import { type DecodedModel, decodeModel } from './read.js';
 export interface ReadModelOptions {
   /** Folder that external data lie in; for a path, the file's own folder. */
   readonly folder?: string;
+  /** Leaves opsets 13 to 17 as they are, for what is to be written back in them. Default false: they are raised to 18. */
+  readonly keepOpset?: boolean;
 }
 
 /**
@@ -38,7 +40,7 @@ export function readModel(source: Uint8Array | string, options: ReadModelOptions
       'readModel takes the bytes of a model as a Uint8Array, or the path of a file.',
     );
   }
-  return importModel(source, options.folder, 'The model');
+  return importModel(source, options.folder, 'The model', options);
 }
 
 async function readFromFile(file: string, options: ReadModelOptions): Promise<Model> {
@@ -52,16 +54,21 @@ async function readFromFile(file: string, options: ReadModelOptions): Promise<Mo
   } catch (error) {
     throw ioError(error, `reading the model "${file}"`);
   }
-  return importModel(bytes, options.folder ?? path.dirname(path.resolve(file)), `"${file}"`);
+  return importModel(bytes, options.folder ?? path.dirname(path.resolve(file)), `"${file}"`, options);
 }
 
-function importModel(bytes: Uint8Array, folder: string | undefined, what: string): Model {
-  return prepareModel(decodeModel(bytes, folder, what));
+function importModel(
+  bytes: Uint8Array,
+  folder: string | undefined,
+  what: string,
+  { keepOpset = false }: ReadModelOptions,
+): Model {
+  return prepareModel(decodeModel(bytes, folder, what), keepOpset ? 0 : WORKING_OPSET);
 }
 
-/** Brings a decoded model into the form that the rest of the package works on. */
-export function prepareModel({ model, declared }: DecodedModel): Model {
-  upgradeModel(model);
+/** Brings a decoded model into the form that the rest of the package works on, of at least the given opset. */
+export function prepareModel({ model, declared }: DecodedModel, opset = WORKING_OPSET): Model {
+  upgradeModel(model, opset);
   liftConstants(model);
   model.graph.nodes = topologicalOrder(model.graph);
   inferModel(model, declared);

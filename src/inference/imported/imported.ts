@@ -1,8 +1,11 @@
 /** Networks from ONNX files of anyone's making: what is what is found by type, rank and shape. */
+
+import { compatible, type FoundPosterior, findPosterior, isFloat } from '../../artifacts/foreign/find-posterior.js';
+import { normalNumbers } from '../../artifacts/foreign/run-graph.js';
 import type { SessionOptions, ValueDescription } from '../../binding/addon.js';
 import { elementCount } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
-import { readModel } from '../../graph/index.js';
+import { type Model, readModel, writeModel } from '../../graph/index.js';
 import type {
   ByteRange,
   DecoderPort,
@@ -14,13 +17,15 @@ import type {
   SessionKind,
 } from '../networks.js';
 import { GraphSession } from '../sessions/session.js';
+import { runSession } from './run-graph.js';
+import { withPosterior } from './with-posterior.js';
 
 export interface ImportedSource {
   /** Path, or ONNX bytes. */
   readonly encoder: string | Uint8Array;
   readonly decoder: string | Uint8Array;
-  /** Names of the encoder's outputs, where they cannot be told apart by themselves. */
-  readonly outputs?: { readonly mean: string; readonly logVariance: string } | undefined;
+  /** What the encoder's outputs are, where they cannot be told apart by themselves. */
+  readonly outputs?: FoundPosterior | undefined;
   readonly scaling?: LatentScaling | undefined;
   readonly bytes: ByteRange;
   readonly logVarianceRange?: readonly [number, number] | undefined;
@@ -39,11 +44,11 @@ export async function describeNetworks(
   source: ImportedSource,
   encoder: GraphSession,
   decoder: GraphSession,
+  posterior: PosteriorOutput,
 ): Promise<Networks> {
   const { names } = source;
   const data = onlyInput(encoder, names.encoder, 'encoder');
   const latent = onlyInput(decoder, names.decoder, 'decoder');
-  const posterior = findPosterior(encoder, latent, source);
   const output = findReconstruction(decoder, data, names.decoder);
   const encoderPort: EncoderPort = {
     input: data.name,
@@ -79,6 +84,61 @@ export async function describeNetworks(
   };
 }
 
+/**
+ * What the encoder gives, by the rule that imports go by. Where it is not mean and log-variance as they are, the
+ * result has an encoder that gives them.
+ *
+ * @throws VaeError ERR_VAE_GRAPH where it cannot be told, ERR_VAE_OPTION for outputs that are not there.
+ */
+export async function posteriorOf(
+  source: ImportedSource,
+  encoder: GraphSession,
+  decoder: GraphSession,
+): Promise<{ readonly posterior: PosteriorOutput; readonly encoder?: Uint8Array }> {
+  const { names } = source;
+  const data = onlyInput(encoder, names.encoder, 'encoder');
+  const latent = onlyInput(decoder, names.decoder, 'decoder');
+  let read: Promise<Model> | undefined;
+  const graph = (): Promise<Model> => {
+    read ??= (async () =>
+      typeof source.encoder === 'string' ? readModel(source.encoder) : readModel(source.encoder))();
+    return read;
+  };
+  const found = await findPosterior(
+    {
+      file: names.encoder,
+      call: 'Vae.load({ encoder, decoder, outputs })',
+      outputs: encoder.outputs,
+      latent,
+      misfit: () =>
+        new VaeError(
+          'ERR_VAE_GRAPH',
+          `${names.encoder} and ${names.decoder} do not fit each other: the decoder takes latents ${describe([latent])}, ` +
+            `the encoder gives ${describe(encoder.outputs)}.`,
+        ),
+      // A graph with operators that only the runtime knows says nothing here, and runs all the same.
+      graph: () => graph().catch(() => undefined),
+      trial: () => runSession(encoder, data.name, trialRows(data)),
+    },
+    source.outputs,
+  );
+  if ('point' in found) return { posterior: { kind: 'point', name: found.point } };
+  if ('moments' in found) return { posterior: { kind: 'moments', name: found.moments } };
+  const isOutput = (name: string): boolean => encoder.outputs.some((output) => output.name === name);
+  if ('logVariance' in found && isOutput(found.mean) && isOutput(found.logVariance)) {
+    return { posterior: { kind: 'pair', ...found } };
+  }
+  const { model, ...pair } = withPosterior(await graph(), found);
+  return { posterior: { kind: 'pair', ...pair }, encoder: writeModel(model) };
+}
+
+/** A few rows of what the encoder takes. */
+function trialRows({ dims }: ValueDescription): { dims: number[]; data: Float32Array } {
+  const [batch, ...shape] = dims.map((dim, axis) => (dim === -1 ? (axis === 0 ? 4 : PROBE_SIDE) : dim));
+  const all = [batch!, ...shape];
+  return { dims: all, data: normalNumbers(elementCount(all)) };
+}
+
 function noGraph(kind: SessionKind): VaeError {
   return new VaeError('ERR_VAE_GRAPH', `Imported networks have an encoder and a decoder, and no graph "${kind}".`);
 }
@@ -89,10 +149,6 @@ export function openImported(
   options: SessionOptions,
 ): Promise<GraphSession> {
   return GraphSession.open(source[kind], `Vae's ${kind}`, options);
-}
-
-function isFloat({ dtype }: ValueDescription): boolean {
-  return dtype === 'float32' || dtype === 'float16';
 }
 
 function describe(values: readonly ValueDescription[]): string {
@@ -116,57 +172,6 @@ function onlyInput(session: GraphSession, file: string, role: 'encoder' | 'decod
 
 function fixedBatch({ dims }: ValueDescription): number | undefined {
   return dims[0]! > 0 ? dims[0] : undefined;
-}
-
-function compatible(a: readonly number[], b: readonly number[]): boolean {
-  return a.length === b.length && a.every((dim, axis) => axis === 0 || dim === -1 || b[axis] === -1 || dim === b[axis]);
-}
-
-const MEAN_NAME = /mean|(^|[^a-z])(mu|loc)([^a-z]|$)/i;
-const VARIANCE_NAME = /log_?var|variance|logvar|spread|scale|sigma|std/i;
-
-function findPosterior(session: GraphSession, latent: ValueDescription, source: ImportedSource): PosteriorOutput {
-  const file = source.names.encoder;
-  const { outputs } = session;
-  const wanted = source.outputs;
-  if (wanted !== undefined) {
-    for (const name of [wanted.mean, wanted.logVariance]) {
-      if (outputs.some((output) => output.name === name && isFloat(output))) continue;
-      throw new VaeError(
-        'ERR_VAE_OPTION',
-        `outputs: ${file} has no floating-point output "${name}"; it has ${describe(outputs)}.`,
-      );
-    }
-    return { kind: 'pair', ...wanted };
-  }
-  const candidates = outputs.filter((output) => isFloat(output) && output.dims.length === latent.dims.length);
-  const latents = candidates.filter(({ dims }) => compatible(dims, latent.dims));
-  const channels = latent.dims[1]!;
-  const moments = candidates.filter(
-    ({ dims, name }) => (channels > 0 && dims[1] === 2 * channels) || (dims[1] === -1 && name === 'latent_parameters'),
-  );
-  if (candidates.length === 1 && moments.length === 1) return { kind: 'moments', name: moments[0]!.name };
-  if (candidates.length === 1 && latents.length === 1) return { kind: 'point', name: latents[0]!.name };
-  const mean = latents.filter(({ name }) => MEAN_NAME.test(name) && !VARIANCE_NAME.test(name));
-  const variance = latents.filter(({ name }) => VARIANCE_NAME.test(name));
-  if (mean.length === 1 && variance.length === 1) {
-    return { kind: 'pair', mean: mean[0]!.name, logVariance: variance[0]!.name };
-  }
-  if (latents.length === 2 && candidates.length === 2 && mean.length === 0 && variance.length === 0) {
-    return { kind: 'pair', mean: latents[0]!.name, logVariance: latents[1]!.name };
-  }
-  if (latents.length === 0 && moments.length === 0) {
-    throw new VaeError(
-      'ERR_VAE_GRAPH',
-      `${file} and ${source.names.decoder} do not fit each other: the decoder takes latents ${describe([latent])}, ` +
-        `the encoder gives ${describe(outputs)}.`,
-    );
-  }
-  throw new VaeError(
-    'ERR_VAE_GRAPH',
-    `${file}: which outputs are the posterior's mean and log-variance is not clear from ${describe(outputs)}. ` +
-      'Name them: Vae.load({ encoder, decoder, outputs: { mean, logVariance } }).',
-  );
 }
 
 function findReconstruction(session: GraphSession, data: ValueDescription, file: string): ValueDescription {

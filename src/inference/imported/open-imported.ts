@@ -5,7 +5,7 @@ import { readModel, writeModel } from '../../graph/index.js';
 import { Engine, type EngineOptions } from '../engine.js';
 import type { ByteRange, LatentScaling } from '../networks.js';
 import { FRACTIONS } from '../rows/rows.js';
-import { describeNetworks, type ImportedSource, openImported } from './imported.js';
+import { describeNetworks, type ImportedSource, openImported, posteriorOf } from './imported.js';
 import { isHalfPrecision, upcastModel } from './upcast.js';
 
 /** 8-bit values over [−1, 1], as diffusion models take them. */
@@ -17,14 +17,26 @@ const LOG_VARIANCE_RANGE = [-30, 20] as const;
 /** diffusers' default of AutoencoderKL, for configs that were written without it. */
 const DEFAULT_SCALING = 0.18215;
 
+/** Names of an encoder's outputs, by what they are. */
+type PosteriorNames =
+  | { readonly mean: string; readonly logVariance: string }
+  | { readonly mean: string; readonly variance: string }
+  | { readonly mean: string; readonly std: string }
+  | { readonly mean: string; readonly logStd: string }
+  | { readonly moments: string }
+  | { readonly point: string };
+
 /** Two ONNX files. Names, types and ranks of inputs and outputs are found by themselves. */
 export interface OnnxPair {
   /** Path of the encoder: one input, the data; outputs mean and log-variance, or both in one, or a latent. */
   readonly encoder: string;
   /** Path of the decoder: one input, the latent; an output of the data's form. */
   readonly decoder: string;
-  /** Names of the encoder's outputs, where they cannot be told apart. */
-  readonly outputs?: { readonly mean: string; readonly logVariance: string } | undefined;
+  /**
+   * What the encoder's outputs are, where it cannot be told: mean and log-variance, `variance`, `std` or `logStd`;
+   * `moments`, mean and log-variance in one; or a `point`, the latent itself.
+   */
+  readonly outputs?: PosteriorNames | undefined;
   /** What 8-bit data stands for: [0, 1] (default) or [−1, 1]. */
   readonly range?: 'unit' | 'symmetric';
 }
@@ -71,24 +83,40 @@ export async function openDiffusion(
  *
  * @throws VaeError ERR_VAE_GRAPH where they do not make a VAE, ERR_VAE_IO, ERR_VAE_FORMAT, ERR_VAE_BINDING.
  */
-function open(source: ImportedSource, options: EngineOptions): Promise<Engine> {
-  return Engine.study(
+async function open(source: ImportedSource, options: EngineOptions): Promise<Engine> {
+  let current = source;
+  let changed = false;
+  const engine = await Engine.study(
     (kind, session) => {
       if (kind !== 'encoder' && kind !== 'decoder') {
         throw new VaeError('ERR_VAE_GRAPH', `Imported networks have no ${kind} graph.`);
       }
-      return openImported(source, kind, session);
+      return openImported(current, kind, session);
     },
     options,
     async (encoder, session) => {
       const decoder = await openImported(source, 'decoder', session);
       try {
-        return await describeNetworks(source, encoder, decoder);
+        const { posterior, encoder: rewritten } = await posteriorOf(source, encoder, decoder);
+        changed = rewritten !== undefined;
+        if (rewritten === undefined) return await describeNetworks(source, encoder, decoder, posterior);
+        current = { ...source, encoder: rewritten };
+        const giving = await openImported(current, 'encoder', session);
+        try {
+          return await describeNetworks(current, giving, decoder, posterior);
+        } finally {
+          await giving.close();
+        }
       } finally {
         await decoder.close();
       }
     },
   );
+  if (!changed) return engine;
+  // The session that was studied is of the graph as it came.
+  const giving = engine.with(engine.networks);
+  await engine.close();
+  return giving;
 }
 
 /** Latents as pipelines pass them on: (z − shift) · scale, by channel where the config has statistics. */

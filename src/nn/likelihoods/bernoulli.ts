@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { logProbabilities } from '../probabilities.js';
 import { defineLikelihood } from './likelihood.js';
 
 /**
@@ -13,5 +14,13 @@ export const bernoulli = defineLikelihood({
     // −x log σ(l) − (1 − x) log(1 − σ(l)) = softplus(l) − x l, finite for every l.
     negativeLog: ({ g }, x, [logits]) => g.op('Sub', [g.op('Softplus', [logits]), g.op('Mul', [x, logits])]),
     mean: ({ g }, [logits]) => g.op('Sigmoid', [logits]),
+    ofProbabilities: {
+      // x (log(1 − p) − log p) − log(1 − p)
+      negativeLog: ({ g }, x, [p]) => {
+        const [yes, no] = logProbabilities(g, p!);
+        return g.op('Sub', [g.op('Mul', [x, g.op('Sub', [no, yes])]), no]);
+      },
+      mean: (_, [p]) => p!,
+    },
   }),
 });

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { GraphBuilder, Value } from '../../graph/builder.js';
+import { logProbabilities } from '../probabilities.js';
 import { defineLikelihood } from './likelihood.js';
 
 /** Below this logit series take over from quotients of two small numbers. */
@@ -15,26 +16,39 @@ export const continuousBernoulli = defineLikelihood({
   make: () => ({
     heads: [{ name: 'output', perValue: 1 }],
     domain: 'unit',
-    negativeLog: ({ g }, x, [logits]) => {
-      const crossEntropy = g.op('Sub', [g.op('Softplus', [logits]), g.op('Mul', [x, logits])]);
-      return g.op('Sub', [crossEntropy, logNormaliser(g, logits!)]);
-    },
-    // 1 / (1 − e⁻ˡ) − 1 / l; about 0: 1/2 + l/12 − l³/720.
-    mean: ({ g }, [logits]) => {
-      const { small, size, square } = apart(g, logits!);
-      const positive = g.op('Sub', [
-        g.op('Reciprocal', [g.op('Sub', [g.scalar(1), g.op('Exp', [g.op('Neg', [size])])])]),
-        g.op('Reciprocal', [size]),
-      ]);
-      // The mean at −l is one minus the mean at l.
-      const isNegative = g.op('Less', [logits, g.scalar(0)]);
-      const large = g.op('Where', [isNegative, g.op('Sub', [g.scalar(1), positive]), positive]);
-      const slope = g.op('Add', [g.op('Mul', [square, g.scalar(-1 / 720)]), g.scalar(1 / 12)]);
-      const series = g.op('Add', [g.op('Mul', [logits, slope]), g.scalar(0.5)]);
-      return g.op('Where', [small, series, large]);
+    negativeLog: ({ g }, x, [logits]) => negativeLog(g, x, logits!),
+    mean: ({ g }, [logits]) => mean(g, logits!),
+    ofProbabilities: {
+      negativeLog: ({ g }, x, [lambda]) => negativeLog(g, x, logit(g, lambda!)),
+      mean: ({ g }, [lambda]) => mean(g, logit(g, lambda!)),
     },
   }),
 });
+
+function logit(g: GraphBuilder, lambda: Value): Value {
+  const [yes, no] = logProbabilities(g, lambda);
+  return g.op('Sub', [yes, no]);
+}
+
+function negativeLog(g: GraphBuilder, x: Value, logits: Value): Value {
+  const crossEntropy = g.op('Sub', [g.op('Softplus', [logits]), g.op('Mul', [x, logits])]);
+  return g.op('Sub', [crossEntropy, logNormaliser(g, logits)]);
+}
+
+/** 1 / (1 − e⁻ˡ) − 1 / l; about 0: 1/2 + l/12 − l³/720. */
+function mean(g: GraphBuilder, logits: Value): Value {
+  const { small, size, square } = apart(g, logits);
+  const positive = g.op('Sub', [
+    g.op('Reciprocal', [g.op('Sub', [g.scalar(1), g.op('Exp', [g.op('Neg', [size])])])]),
+    g.op('Reciprocal', [size]),
+  ]);
+  // The mean at −l is one minus the mean at l.
+  const isNegative = g.op('Less', [logits, g.scalar(0)]);
+  const large = g.op('Where', [isNegative, g.op('Sub', [g.scalar(1), positive]), positive]);
+  const slope = g.op('Add', [g.op('Mul', [square, g.scalar(-1 / 720)]), g.scalar(1 / 12)]);
+  const series = g.op('Add', [g.op('Mul', [logits, slope]), g.scalar(0.5)]);
+  return g.op('Where', [small, series, large]);
+}
 
 /** log(l / tanh(l / 2)); about 0: log 2 + l²/12 − 7 l⁴/1440. */
 function logNormaliser(g: GraphBuilder, logits: Value): Value {

@@ -24,6 +24,8 @@ export interface Likelihood {
   negativeLog(scope: Scope, x: Value, heads: readonly Value[]): Value;
   /** E[x | z], [N, ...data]: what decode() returns. */
   mean(scope: Scope, heads: readonly Value[]): Value;
+  /** The same where the heads hold probabilities instead of logits, as decoders of other makers may give them. */
+  readonly ofProbabilities?: Pick<Likelihood, 'negativeLog' | 'mean'>;
 }
 
 /** An entry of the table of likelihoods: its options, `type` first, and how to make it from them. */
