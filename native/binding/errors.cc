@@ -1,6 +1,7 @@
 #include "binding/errors.h"
 
 #include <new>
+#include <string>
 
 #include "binding/state.h"
 #include "core/error.h"
@@ -9,7 +10,17 @@
 namespace node_vae {
 namespace {
 
-napi_value MakeError(napi_env env, const char* code, const char* message, int ort_code) {
+// Standard C++ and ONNX Runtime say this of threads that the system refuses to start, and hardly a word more.
+std::string ExplainThreads(const std::string& message) {
+  constexpr const char* kRefused = "Resource temporarily unavailable";
+  if (message.find(kRefused) == std::string::npos) return message;
+  return std::string("No more threads could be started (") + kRefused +
+         "). The process or its container may have only so many: raise the limit (ulimit -u, docker run --pids-limit, "
+         "TasksMax= of systemd), or use fewer threads with NODE_VAE_THREADS=1 or the option threads.";
+}
+
+napi_value MakeError(napi_env env, const char* code, const std::string& given, int ort_code) {
+  const std::string message = ExplainThreads(given);
   const Napi::FunctionReference& factory = AddonState::Of(env).error_factory;
   if (!factory.IsEmpty()) {
     const Napi::Value number = ort_code == 0 ? Napi::Env(env).Undefined() : Napi::Number::New(env, ort_code);

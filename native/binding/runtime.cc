@@ -21,6 +21,9 @@ void Configure(const Napi::CallbackInfo& info) {
     state.error_factory = Napi::Persistent(info[0].As<Napi::Function>());
     state.poll_request = Napi::Persistent(info[1].As<Napi::Object>());
     state.completions.SetPollRequest(static_cast<int32_t*>(request.data));
+    int32_t threads = 0;
+    Check(env, napi_get_value_int32(env, info[2], &threads));
+    state.LimitThreads(threads);
   });
 }
 

@@ -1,16 +1,16 @@
 #include "binding/state.h"
 
 #include <algorithm>
-#include <thread>
 
 #include "binding/errors.h"
+#include "core/processor.h"
 
 namespace node_vae {
 namespace {
 
-size_t CodingThreads() { return std::clamp<size_t>(std::thread::hardware_concurrency(), 2, 64); }
+size_t CodingThreads() { return std::clamp<size_t>(static_cast<size_t>(AvailableThreads()), 2, 64); }
 
-size_t RunThreads() { return std::clamp<size_t>(std::thread::hardware_concurrency(), 2, 8); }
+size_t RunThreads() { return std::clamp<size_t>(static_cast<size_t>(AvailableThreads()), 2, 8); }
 
 }  // namespace
 
@@ -20,10 +20,20 @@ AddonState::AddonState(Napi::Env env)
   Check(env, napi_add_env_cleanup_hook(env, OnCleanup, this));
 }
 
-AddonState::~AddonState() { napi_remove_env_cleanup_hook(env_, OnCleanup, this); }
+void AddonState::LimitThreads(int threads) {
+  SetAvailableThreads(threads);
+  runs.SetMost(RunThreads());
+  codings.SetMost(CodingThreads());
+}
+
+AddonState::~AddonState() {
+  // Deno ends the process where a hook is removed that has run.
+  if (!cleaned_up_) napi_remove_env_cleanup_hook(env_, OnCleanup, this);
+}
 
 void AddonState::OnCleanup(void* data) {
   auto* state = static_cast<AddonState*>(data);
+  state->cleaned_up_ = true;
   state->completions.Stop();
   state->runs.Stop();
   state->trainings.Stop();

@@ -11,6 +11,8 @@ class AddonState {
   explicit AddonState(Napi::Env env);
   ~AddonState();
   static AddonState& Of(Napi::Env env) { return *env.GetInstanceData<AddonState>(); }
+  // Before any work; 0: as many as there are processors.
+  void LimitThreads(int threads);
 
   Completions completions;
   // Model runs. More threads than this do not finish more runs: each run has threads of its own.
@@ -33,6 +35,7 @@ class AddonState {
  private:
   static void OnCleanup(void* state);
   napi_env env_;
+  bool cleaned_up_ = false;
 };
 
 }  // namespace node_vae

@@ -112,6 +112,8 @@ class Workers {
   Workers(const Workers&) = delete;
   Workers& operator=(const Workers&) = delete;
 
+  // JavaScript thread, before any work.
+  void SetMost(size_t max_threads) noexcept { max_threads_ = max_threads; }
   // JavaScript thread. Returns the promise. Where it throws, the job was released before.
   napi_value Submit(std::unique_ptr<Job> job);
   // JavaScript thread. Ends running ONNX Runtime calls, drops waiting jobs, joins the threads.
@@ -125,7 +127,7 @@ class Workers {
   std::unique_ptr<Job> Take(bool spin);
 
   Completions& completions_;
-  const size_t max_threads_;
+  size_t max_threads_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<std::unique_ptr<Job>> queue_;  // guarded by mutex_

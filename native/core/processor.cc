@@ -4,7 +4,25 @@
 #include <sched.h>
 #endif
 
+#include <algorithm>
+#include <atomic>
+#include <thread>
+
 namespace node_vae {
+namespace {
+
+std::atomic<int> said{0};
+
+}  // namespace
+
+int AvailableThreadsIfSaid() noexcept { return said.load(std::memory_order_relaxed); }
+
+int AvailableThreads() noexcept {
+  const int threads = AvailableThreadsIfSaid();
+  return threads > 0 ? threads : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+}
+
+void SetAvailableThreads(int threads) noexcept { said.store(std::max(0, threads), std::memory_order_relaxed); }
 
 #if defined(__linux__)
 

@@ -1,17 +1,23 @@
 #include "core/thread_team.h"
 
 #include <algorithm>
+#include <system_error>
 
 #include "core/pause.h"
+#include "core/processor.h"
 #include "core/thread_name.h"
 
 namespace node_vae {
 
 ThreadTeam::ThreadTeam(int threads) {
   if (threads <= 0) {
-    threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMaxDefault);
+    threads = std::clamp(AvailableThreads(), 1, kMaxDefault);
   }
-  for (int i = 1; i < threads; ++i) helpers_.emplace_back([this] { Help(); });
+  try {
+    for (int i = 1; i < threads; ++i) helpers_.emplace_back([this] { Help(); });
+  } catch (const std::system_error&) {
+    // Those that could be started do.
+  }
 }
 
 ThreadTeam::~ThreadTeam() {

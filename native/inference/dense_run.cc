@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 #include "core/denormals.h"
 #include "core/pause.h"
+#include "core/processor.h"
 #include "core/spin_team.h"
 #include "inference/activations.h"
 #include "inference/dense_network.h"
@@ -60,7 +60,7 @@ constexpr size_t DivideUp(size_t a, size_t b) { return (a + b - 1) / b; }
 }  // namespace
 
 int DenseThreads() noexcept {
-  static const int threads = std::clamp(static_cast<int>(std::thread::hardware_concurrency()), 1, kMostThreads);
+  static const int threads = std::clamp(AvailableThreads(), 1, kMostThreads);
   return threads;
 }
 

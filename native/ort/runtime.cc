@@ -4,6 +4,7 @@
 #include <mutex>
 
 #include "core/error.h"
+#include "core/processor.h"
 #include "ort/library.h"
 
 namespace node_vae {
@@ -57,7 +58,12 @@ const RuntimeInfo& LoadRuntime(const std::string& library_path) {
   made->info.library_path = library_path;
   try {
     // Failures come back as exceptions; ONNX Runtime need not print them as well.
-    made->env = Ort::Env(ORT_LOGGING_LEVEL_FATAL, "node-vae");
+    Ort::ThreadingOptions threads;
+    // 0: one for each physical core, as ONNX Runtime counts them.
+    threads.SetGlobalIntraOpNumThreads(AvailableThreadsIfSaid());
+    threads.SetGlobalInterOpNumThreads(1);
+    threads.SetGlobalSpinControl(1);
+    made->env = Ort::Env(threads, ORT_LOGGING_LEVEL_FATAL, "node-vae");
     made->env.DisableTelemetryEvents();
     made->info.providers = Ort::GetAvailableProviders();
   } catch (const Ort::Exception& error) {

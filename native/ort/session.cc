@@ -4,6 +4,7 @@
 
 
 #include "core/error.h"
+#include "core/processor.h"
 #include "ort/path.h"
 #include "ort/runtime.h"
 
@@ -12,7 +13,12 @@ namespace {
 
 Ort::SessionOptions MakeOptions(const SessionConfig& config) {
   Ort::SessionOptions options;
-  options.SetIntraOpNumThreads(config.intra_op_threads);
+  if (config.intra_op_threads == 0 && config.spin) {
+    // All such sessions share the environment's threads: ten models need no more than one does.
+    options.DisablePerSessionThreads();
+  } else {
+    options.SetIntraOpNumThreads(config.intra_op_threads == 0 ? AvailableThreadsIfSaid() : config.intra_op_threads);
+  }
   options.SetInterOpNumThreads(1);
   options.SetExecutionMode(ORT_SEQUENTIAL);
   options.SetGraphOptimizationLevel(static_cast<GraphOptimizationLevel>(config.optimization_level));

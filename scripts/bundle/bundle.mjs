@@ -34,11 +34,14 @@ const COMMON = {
   logLevel: 'warning',
 };
 
+/** Of package.json's exports, those that are built; addon.cjs is shipped as it stands. */
+const built = Object.values(manifest.exports).filter(
+  (entry) => typeof entry === 'object' && entry.default.startsWith('./dist/'),
+);
+
 /** `dist/A/B.js` to the source it is made of. */
 function entryPoints() {
-  const targets = Object.values(manifest.exports).flatMap((entry) =>
-    typeof entry === 'object' ? [entry.default] : [],
-  );
+  const targets = built.map((entry) => entry.default);
   targets.push(...Object.values(manifest.bin));
   return Object.fromEntries(
     targets.map((target) => {
@@ -49,7 +52,7 @@ function entryPoints() {
   );
 }
 
-const types = Object.values(manifest.exports).flatMap((entry) => (typeof entry === 'object' ? [entry.types] : []));
+const types = built.map((entry) => entry.types);
 
 const external = [
   ...new Set([

@@ -126,7 +126,7 @@ function addon({ sanitizer, libraries, options, command }: Check): string | unde
       ...process.env,
       ...options,
       LD_PRELOAD: libraries.map(library).join(' '),
-      // node-gyp-build looks for build/Release below this folder.
+      // The loader (addon.cjs) looks for build/Release below this folder.
       NODE_VAE_TEST_PATIENCE_MS: '900000',
       NODE_VAE_PREBUILD: join(built, '..', '..', '..'),
     },

@@ -1,6 +1,7 @@
 /** One chunk to a record and back: names, items, the choice of method, the checksum. */
+
 import { createHash } from 'node:crypto';
-import { promisify } from 'node:util';
+import { promisify, TextDecoder } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
 import type { Codec } from '../codecs/lossless/codec.js';
 import { CHECKSUM_BYTES, damaged, encodeRecord, MAX_NAMES_BYTES, type Method, type RecordHeader } from './format.js';

@@ -1,4 +1,5 @@
 /** The bytes of an archive, piece by piece; docs/archive-format.md is the specification. */
+import { TextDecoder } from 'node:util';
 import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { VaeError } from '../core/errors.js';

@@ -1,4 +1,5 @@
 /** From two exported ONNX graphs to a model that can be trained further. */
+import { types } from 'node:util';
 import { z } from 'zod';
 import { headShape } from '../architectures/architecture.js';
 import { buildTraining, describeParameters, type VaeNetwork } from '../architectures/graphs.js';
@@ -30,7 +31,7 @@ import { isRandom, Trace } from './foreign/trace.js';
 import { initialiseParameters } from './initialize.js';
 import type { ModelParts } from './model-io.js';
 
-const file = z.union([z.string().min(1), z.custom<Uint8Array>((value) => value instanceof Uint8Array)], {
+const file = z.union([z.string().min(1), z.custom<Uint8Array>(types.isUint8Array)], {
   error: 'expected the path of an ONNX file, or its bytes',
 });
 

@@ -3,7 +3,7 @@ import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VaeError } from '../core/errors.js';
 import { nearest } from '../core/options.js';
-import { SHIPPED_MODELS } from '../core/package-files.js';
+import { packageFiles } from '../core/package-files.js';
 import { CONFIG_FILE } from './model-directory.js';
 
 /**
@@ -16,7 +16,7 @@ export async function findModel(source: string): Promise<string> {
   }
   if (await isModelDirectory(source)) return source;
   const names = await shippedModels();
-  if (names.includes(source)) return join(SHIPPED_MODELS, source);
+  if (names.includes(source)) return join(packageFiles().models, source);
   if (await isDirectory(source)) {
     throw new VaeError('ERR_VAE_IO', `"${source}" is not a model directory: it has no ${CONFIG_FILE}.`);
   }
@@ -31,8 +31,8 @@ export async function findModel(source: string): Promise<string> {
 
 /** Names of the models that come with the package. */
 export async function shippedModels(): Promise<string[]> {
-  const entries = await readdir(SHIPPED_MODELS).catch(() => [] as string[]);
-  const found = await Promise.all(entries.map((name) => isModelDirectory(join(SHIPPED_MODELS, name))));
+  const entries = await readdir(packageFiles().models).catch(() => [] as string[]);
+  const found = await Promise.all(entries.map((name) => isModelDirectory(join(packageFiles().models, name))));
   return entries.filter((_, index) => found[index]).sort();
 }
 

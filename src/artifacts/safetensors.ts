@@ -2,6 +2,7 @@
  * Reading and writing safetensors: an 8-byte little-endian header length, a JSON header, then the
  * tensors' bytes. Format: https://github.com/huggingface/safetensors. No kept npm package writes it.
  */
+import { TextDecoder } from 'node:util';
 import { BYTES_PER_ELEMENT, type DataType, elementCount, type TypedArray } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 

@@ -1,4 +1,6 @@
 /** Connects an AbortSignal to work in native code. */
+import '../core/disposal-symbols.js';
+import { onceAborted } from '../core/abort-listeners.js';
 import type { Addon, NativeAbortFlag } from './addon.js';
 
 export interface AbortLink {
@@ -22,8 +24,7 @@ export function linkAbort(addon: Pick<Addon, 'AbortFlag'>, signal: AbortSignal |
   }
   signal.throwIfAborted();
   const flag = new addon.AbortFlag();
-  const onAbort = () => flag.abort();
-  signal.addEventListener('abort', onAbort, { once: true });
+  const stop = onceAborted(signal, () => flag.abort());
   return {
     flag,
     throwIfAborted: () => signal.throwIfAborted(),
@@ -35,7 +36,7 @@ export function linkAbort(addon: Pick<Addon, 'AbortFlag'>, signal: AbortSignal |
       }
     },
     [Symbol.dispose]() {
-      signal.removeEventListener('abort', onAbort);
+      stop();
     },
   };
 }

@@ -2,23 +2,21 @@
  * Loads the native addon and the ONNX Runtime library it runs on; nothing is loaded before the first
  * use. The only place that loads a `.node` file.
  */
-import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { join } from 'node:path';
 import { VaeError } from '../core/errors.js';
+import { packageFiles } from '../core/package-files.js';
 import type { Addon, RuntimeInfo } from './addon.js';
+import { checkEnvironment } from './environment.js';
 import { InferenceSession } from './inference-session.js';
 import { findOnnxRuntime } from './library.js';
 import { makeNativeError } from './native-errors.js';
 import { platformObstacle } from './platform.js';
 import { pollRequest } from './poll.js';
 import type { RawAddon } from './raw-addon.js';
+import { threadLimit } from './threads.js';
 
 export { linkAbort } from './abort.js';
 export type * from './addon.js';
-
-// This file is src/binding/index.ts or dist/binding/index.js.
-const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..');
 
 let addon: Addon | undefined;
 let runtime: RuntimeInfo | undefined;
@@ -30,8 +28,9 @@ let runtime: RuntimeInfo | undefined;
  */
 export function loadAddon(): Addon {
   if (addon !== undefined) return addon;
+  checkEnvironment();
   const native = loadNative();
-  native.configure(makeNativeError, pollRequest);
+  native.configure(makeNativeError, pollRequest, threadLimit() ?? 0);
   addon = {
     ...native,
     async createInferenceSession(model, options) {
@@ -55,32 +54,43 @@ export function loadRuntime(): RuntimeInfo {
     runtime = native.loadRuntime(library.path);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new VaeError('ERR_VAE_BINDING', `${reason} ${remedy(reason)}`, { cause });
+    throw new VaeError('ERR_VAE_BINDING', `${reason} ${remedy(reason)}`.trim(), { cause });
   }
   return runtime;
 }
 
 function loadNative(): RawAddon {
-  const require = createRequire(import.meta.url);
+  const { root, loadAddon: load } = packageFiles();
   try {
-    const nodeGypBuild = require('node-gyp-build') as (folder: string) => RawAddon;
-    return nodeGypBuild(PACKAGE_ROOT);
+    return load() as RawAddon;
   } catch (cause) {
+    const { code } = cause as { code?: string };
+    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
+    const failed =
+      `The native addon of node-vae could not be loaded for ${process.platform}-${process.arch}, Node ` +
+      `${process.versions.node}: ${reason.replace(/\.$/, '')}.`;
+    if (code === 'ERR_DLOPEN_DISABLED' || code === 'ERR_ACCESS_DENIED') {
+      throw new VaeError(
+        'ERR_VAE_BINDING',
+        `${failed} Node's permission model is on: give --allow-addons (and --allow-worker where you use workers), and ` +
+          `--allow-fs-read for ${root}, for onnxruntime-node and for your models.`,
+        { cause },
+      );
+    }
     const obstacle = platformObstacle();
     if (obstacle !== undefined) throw new VaeError('ERR_VAE_BINDING', obstacle, { cause });
-    const reason = cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause);
     throw new VaeError(
       'ERR_VAE_BINDING',
-      `The native addon of node-vae could not be loaded for ${process.platform}-${process.arch}, Node ${process.versions.node}: ` +
-        `${reason}. Looked in ${join(PACKAGE_ROOT, 'build', 'Release')} and ${join(PACKAGE_ROOT, 'prebuilds')}. ` +
-        'If this platform has a prebuilt addon, install the package again (npm install --force node-vae); in a ' +
-        'checkout of the sources, build it with: node scripts/build-native.mjs',
+      `${failed} Looked in ${join(root, 'build', 'Release')} and ${join(root, 'prebuilds')}. If this platform has a ` +
+        'prebuilt addon, install the package again (npm install --force node-vae); in a checkout of the sources, build ' +
+        'it with: node scripts/build-native.mjs',
       { cause },
     );
   }
 }
 
 function remedy(reason: string): string {
+  if (/No more threads/.test(reason)) return '';
   if (/too old/.test(reason)) {
     return 'Update it with: ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@^1.30.0';
   }

@@ -1,8 +1,8 @@
 /** Finds the ONNX Runtime library that the installed onnxruntime-node carries. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { VaeError } from '../core/errors.js';
+import { packageFiles } from '../core/package-files.js';
 
 /** Overrides the path of the library, for builds of one's own and for tests. */
 const LIBRARY_VARIABLE = 'NODE_VAE_ONNXRUNTIME_LIBRARY';
@@ -33,7 +33,7 @@ export function findOnnxRuntime(): OnnxRuntimeLibrary {
 
   let manifest: string;
   try {
-    manifest = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
+    manifest = packageFiles().findRuntime();
   } catch (cause) {
     throw new VaeError(
       'ERR_VAE_BINDING',

@@ -6,9 +6,14 @@ export interface RawAddon extends Omit<Addon, 'createInferenceSession'> {
   /**
    * Called once. `makeError` makes every error that native code raises. Native code sets
    * `pollRequest[0]` when it wants pollCompletions() to be called in the event loop's next turns: to 1, or
-   * to 2 when it should be called a first time as soon as the code now running is done.
+   * to 2 when it should be called a first time as soon as the code now running is done. `threads`: see
+   * threadLimit(); 0 where there is none.
    */
-  configure(makeError: (code: string, message: string, ortCode?: number) => Error, pollRequest: Int32Array): void;
+  configure(
+    makeError: (code: string, message: string, ortCode?: number) => Error,
+    pollRequest: Int32Array,
+    threads: number,
+  ): void;
   /** Settles the promises of finished work; true when it wants to be called in the next turn. `turn`: this is one. */
   pollCompletions(turn: boolean): boolean;
   createInferenceSession(model: string | Uint8Array, options: SessionOptions): Promise<RawInferenceSession>;

@@ -1,5 +1,7 @@
 /** Keeps the record of a run while it goes on: run.json in its directory. */
+
 import { relative, resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import type { Dataset, History, RunPart, RunRecord, RunResult, Vae } from '../index.js';
 import { CliError } from './errors.js';
 import type { TrainSettings } from './settings.js';

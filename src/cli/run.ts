@@ -1,6 +1,6 @@
 /** From arguments to an exit code: parses, runs the command, prints its result or its error. */
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../core/package-files.js';
 import type { Runner } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { describeFailure, isUsageError } from './errors.js';
@@ -91,10 +91,4 @@ function handleUsage(error: CommanderError, json: boolean): number {
     .replace(/[.?)]?$/, (end) => end || '.');
   printError({ code: 'ERR_VAE_OPTION', message: `${message} Try --help.` }, json);
   return EXIT.usage;
-}
-
-/** src/cli and dist/cli are equally deep. */
-function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

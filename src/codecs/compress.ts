@@ -1,6 +1,7 @@
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import { fileSource, handleSource } from '../archive/bytes.js';
 import { type ChunkItems, chunkChecksum, encodeChunk } from '../archive/chunk.js';

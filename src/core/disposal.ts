@@ -1,3 +1,4 @@
+import './disposal-symbols.js';
 import { VaeError } from './errors.js';
 
 /**

@@ -1,12 +1,46 @@
-/** What lies beside the code in the package. src/core and the folders of dist are equally deep. */
+/** Files of the package beside its JavaScript: the addon, models, package.json. */
 import { readFileSync } from 'node:fs';
-import { fileURLToPath } from 'node:url';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+import { VaeError } from './errors.js';
 
-/** The folder of the models that come with the package. */
-export const SHIPPED_MODELS = fileURLToPath(new URL('../../models', import.meta.url));
+interface PackageFiles {
+  loadAddon(): unknown;
+  findRuntime(): string;
+  readonly models: string;
+  readonly root: string;
+}
+
+/** Bundles in CommonJS have no import.meta.url, but a __filename. */
+const here: string = import.meta.url ?? __filename;
+
+let files: PackageFiles | undefined;
+
+/**
+ * @throws VaeError ERR_VAE_BINDING where a bundler has taken the code away from its package, with what to tell it.
+ */
+export function packageFiles(): PackageFiles {
+  if (files !== undefined) return files;
+  try {
+    // By the package's own name, which leads to it from a bundle elsewhere too.
+    const require = createRequire(here);
+    files = require('node-vae/addon.cjs') as PackageFiles;
+    return files;
+  } catch (cause) {
+    throw new VaeError('ERR_VAE_BINDING', `The files of the package node-vae were not found from ${here}. ${REMEDY}`, {
+      cause,
+    });
+  }
+}
+
+const REMEDY =
+  'If a bundler made this file, tell it to leave node-vae out, and install node-vae where the program runs: ' +
+  "esbuild: external: ['node-vae'] (--external:node-vae); webpack: externals: { 'node-vae': 'import node-vae' }; " +
+  "Rollup: external: ['node-vae']; Next.js: serverExternalPackages: ['node-vae'] in next.config. " +
+  'docs/guides/bundling.md has each. Else install the package again: npm install node-vae';
 
 /** The version of this package. */
 export function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const manifest = readFileSync(join(packageFiles().root, 'package.json'), 'utf8');
   return (JSON.parse(manifest) as { version: string }).version;
 }

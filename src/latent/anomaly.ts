@@ -1,4 +1,5 @@
 /** Anomalies: examples that the model finds less likely than nearly all it was shown (An and Cho 2015). */
+
 import { z } from 'zod';
 import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';

@@ -1,4 +1,6 @@
 /** Exact search for the nearest latents of a set. */
+
+import { setImmediate } from 'node:timers';
 import { z } from 'zod';
 import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';

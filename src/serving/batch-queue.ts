@@ -1,4 +1,6 @@
 /** Gathers concurrent requests into batches. */
+import { clearImmediate, clearTimeout, setImmediate, setTimeout } from 'node:timers';
+import { onceAborted } from '../core/abort-listeners.js';
 import { VaeError } from '../core/errors.js';
 
 /** Batches are not made smaller than this so that several can run at once. */
@@ -23,7 +25,8 @@ interface Waiting<In, Out> {
   readonly resolve: (result: Out) => void;
   readonly reject: (reason: unknown) => void;
   readonly signal: AbortSignal | undefined;
-  onAbort: (() => void) | undefined;
+  /** Stops listening to the signal. */
+  stopListening: (() => void) | undefined;
   settled: boolean;
 }
 
@@ -78,11 +81,16 @@ export class BatchQueue<In, Out> {
       );
     }
     return new Promise<Out>((resolve, reject) => {
-      const entry: Waiting<In, Out> = { request, rows, resolve, reject, signal, onAbort: undefined, settled: false };
-      if (signal !== undefined) {
-        entry.onAbort = () => this.#abort(entry);
-        signal.addEventListener('abort', entry.onAbort, { once: true });
-      }
+      const entry: Waiting<In, Out> = {
+        request,
+        rows,
+        resolve,
+        reject,
+        signal,
+        stopListening: undefined,
+        settled: false,
+      };
+      if (signal !== undefined) entry.stopListening = onceAborted(signal, () => this.#abort(entry));
       this.#waiting.push(entry);
       this.#rows += rows;
       this.#schedule();
@@ -178,12 +186,11 @@ export class BatchQueue<In, Out> {
 
   /** An aborted member is told at once; the run itself ends only when nobody waits for it any more. */
   #follow(member: Waiting<In, Out>, running: Running<In, Out>): void {
-    member.signal!.removeEventListener('abort', member.onAbort!);
-    member.onAbort = () => {
+    member.stopListening!();
+    member.stopListening = onceAborted(member.signal!, () => {
       if (this.#settle(member)) member.reject(member.signal!.reason);
       if (running.members.every(({ settled }) => settled)) running.controller!.abort(member.signal!.reason);
-    };
-    member.signal!.addEventListener('abort', member.onAbort, { once: true });
+    });
   }
 
   #abort(entry: Waiting<In, Out>): void {
@@ -201,7 +208,7 @@ export class BatchQueue<In, Out> {
   #settle(member: Waiting<In, Out>): boolean {
     if (member.settled) return false;
     member.settled = true;
-    if (member.onAbort !== undefined) member.signal!.removeEventListener('abort', member.onAbort);
+    member.stopListening?.();
     return true;
   }
 

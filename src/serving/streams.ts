@@ -1,7 +1,9 @@
 /** Encoding, decoding and reconstruction of sequences of any length. */
+
 import { Transform, type TransformCallback } from 'node:stream';
 import { TransformStream } from 'node:stream/web';
 import { z } from 'zod';
+import { onceAborted } from '../core/abort-listeners.js';
 import { signalShape } from '../core/common-options.js';
 import { type InputOf, parseOptions } from '../core/options.js';
 import type { TensorLike } from '../core/tensor.js';
@@ -196,9 +198,8 @@ function quiet(promise: Promise<unknown> | undefined): void {
 function untilAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
   return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+    const stop = onceAborted(signal, () => reject(signal.reason));
+    if (signal.aborted) reject(signal.reason);
+    promise.then(resolve, reject).finally(stop);
   });
 }

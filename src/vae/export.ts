@@ -1,4 +1,5 @@
 /** A trained model as plain ONNX files for other runtimes. */
+
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

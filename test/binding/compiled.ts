@@ -1,7 +1,7 @@
 /** The sources as plain JavaScript in a package of its own, for tests that start processes and workers. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
@@ -20,7 +20,11 @@ export async function compileBinding(
   entry = 'binding/index.ts',
 ): Promise<string> {
   await mkdir(at, { recursive: true });
-  await writeFile(join(at, 'package.json'), '{ "name": "node-vae", "type": "module" }');
+  await writeFile(
+    join(at, 'package.json'),
+    '{ "name": "node-vae", "type": "module", "exports": { "./addon.cjs": "./addon.cjs" } }',
+  );
+  await copyFile(join(ROOT, 'addon.cjs'), join(at, 'addon.cjs'));
   const tsc = join(dirname(require.resolve('typescript/package.json')), 'bin', 'tsc');
   const config = {
     extends: join(ROOT, 'tsconfig.json'),

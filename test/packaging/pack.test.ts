@@ -42,6 +42,8 @@ describe('a packed install', () => {
     expect([...folders].sort()).toEqual([
       'LICENSE',
       'README.md',
+      'addon.cjs',
+      'addon.d.cts',
       'dist',
       'models',
       'package.json',

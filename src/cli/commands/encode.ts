@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import type { RegisterCommand } from '../command.js';
 import { note } from '../output.js';
 import { RowProgress } from '../progress.js';

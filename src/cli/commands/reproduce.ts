@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import type { RunPart, RunRecord, Vae } from '../../index.js';
 import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';

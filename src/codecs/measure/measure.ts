@@ -1,4 +1,5 @@
 /** How small and how fast: a codec beside other compressors on the same items. */
+import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';

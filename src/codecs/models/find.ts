@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { describeValue } from '../../core/options.js';
-import { SHIPPED_MODELS } from '../../core/package-files.js';
+import { packageFiles } from '../../core/package-files.js';
 import { CODEC_FILE, Codec } from '../lossless/codec.js';
 import { identityOf } from '../lossless/codec-model.js';
 import { LOSSY_FILE, LossyCodec } from '../pictures/lossy-codec.js';
@@ -55,7 +55,7 @@ export async function findLossyCodec(
 async function findModelFile(input: string, file: string, where: string): Promise<string> {
   const found = (await modelFileIn(input, file)) ?? ((await isFile(input)) ? input : undefined);
   if (found !== undefined) return found;
-  const shipped = /^[\w-]+$/.test(input) ? await modelFileIn(join(SHIPPED_MODELS, input), file) : undefined;
+  const shipped = /^[\w-]+$/.test(input) ? await modelFileIn(join(packageFiles().models, input), file) : undefined;
   if (shipped !== undefined) return shipped;
   const known = await shippedModels(file);
   throw new VaeError(
@@ -70,8 +70,8 @@ export function shippedCodecs(): Promise<string[]> {
 }
 
 async function shippedModels(file: string): Promise<string[]> {
-  const entries = await readdir(SHIPPED_MODELS).catch(() => [] as string[]);
-  const found = await Promise.all(entries.map((name) => modelFileIn(join(SHIPPED_MODELS, name), file)));
+  const entries = await readdir(packageFiles().models).catch(() => [] as string[]);
+  const found = await Promise.all(entries.map((name) => modelFileIn(join(packageFiles().models, name), file)));
   return entries.filter((_, index) => found[index]).sort();
 }
 
@@ -89,7 +89,7 @@ export async function shippedLossyCodecOf(identity: string, threads: number): Pr
 
 async function shippedFileOf(identity: string, file: string): Promise<string | undefined> {
   for (const name of await shippedModels(file)) {
-    const { bytes, path } = await readModelFile(join(SHIPPED_MODELS, name), file);
+    const { bytes, path } = await readModelFile(join(packageFiles().models, name), file);
     if (identityOf(bytes) === identity) return path;
   }
   return undefined;

@@ -1,5 +1,6 @@
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import { ArchiveWriter } from '../../archive/writer.js';
 import { VaeError } from '../../core/errors.js';

@@ -1,4 +1,5 @@
 /** Training of a model for lossy compression, and the integers made of it. */
+import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import { collectParameters, ParameterStore } from '../../architectures/parameters.js';
 import { generateArtifacts } from '../../artifacts/generate.js';

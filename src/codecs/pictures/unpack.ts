@@ -1,3 +1,4 @@
+import { performance } from 'node:perf_hooks';
 import { refuseDamage } from '../../archive/damage.js';
 import { pathWithin } from '../../archive/safe-path.js';
 import { VaeError } from '../../core/errors.js';

@@ -1,6 +1,7 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { refuseDamage } from '../../archive/damage.js';
 import { pathWithin } from '../../archive/safe-path.js';
 import { VaeError } from '../../core/errors.js';

@@ -1,4 +1,5 @@
 /** Reads tensors in every encoding that the format allows. */
+import { TextDecoder } from 'node:util';
 import { BYTES_PER_ELEMENT, type DataType } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
 import { constantOf } from '../constants.js';

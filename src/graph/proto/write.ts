@@ -1,4 +1,5 @@
 /** Writes models as ONNX files. */
+import { TextEncoder } from 'node:util';
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { VaeError } from '../../core/errors.js';
 import { constantBytes, int64Of } from '../constants.js';

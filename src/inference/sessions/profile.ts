@@ -1,7 +1,9 @@
 /** Traces of ONNX Runtime's own profiler, joined into one that browsers' performance tools open. */
+
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { ioError, writeFilesAtomically } from '../../core/files.js';
 import type { Engine } from '../engine.js';
 import type { SessionKind } from '../networks.js';

@@ -1,4 +1,5 @@
 /** What a training run will take, from its graphs and from a few steps of it. */
+import { performance } from 'node:perf_hooks';
 import type { Artifacts } from '../../artifacts/generate.js';
 import { artifactsOf, type ModelParts } from '../../artifacts/model-io.js';
 import type { NativeTrainingSession, SessionOptions } from '../../binding/addon.js';

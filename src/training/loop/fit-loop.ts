@@ -1,4 +1,5 @@
 /** Epochs, batches and progress around a native training session. */
+import { performance } from 'node:perf_hooks';
 import { NAMES, TERMS } from '../../architectures/graphs.js';
 import type { NativeAbortFlag, NativeTrainingSession, RowTransform, TrainResult } from '../../binding/addon.js';
 import { withAbort } from '../../binding/with-abort.js';

@@ -1,4 +1,5 @@
 /** Decides when a run is written to disk, and writes while the run goes on. */
+import { performance } from 'node:perf_hooks';
 import type { Checkpoint } from '../../artifacts/checkpoint.js';
 import type { LoopState } from '../loop/loop-state.js';
 import type { RunDirectory } from './run-directory.js';

@@ -1,0 +1,6 @@
+/** Inside use: see addon.cjs. */
+export declare function loadAddon(): unknown;
+export declare function findRuntime(): string;
+export declare function entryOfRuntime(): string;
+export declare const models: string;
+export declare const root: string;
