@@ -14,7 +14,7 @@ namespace {
 std::string ExplainThreads(const std::string& message) {
   constexpr const char* kRefused = "Resource temporarily unavailable";
   if (message.find(kRefused) == std::string::npos) return message;
-  return std::string("No more threads could be started (") + kRefused +
+  return std::string("No thread could be started (") + kRefused +
          "). The process or its container may have only so many: raise the limit (ulimit -u, docker run --pids-limit, "
          "TasksMax= of systemd), or use fewer threads with NODE_VAE_THREADS=1 or the option threads.";
 }

@@ -90,7 +90,7 @@ function loadNative(): RawAddon {
 }
 
 function remedy(reason: string): string {
-  if (/No more threads/.test(reason)) return '';
+  if (/No thread could/.test(reason)) return '';
   if (/too old/.test(reason)) {
     return 'Update it with: ONNXRUNTIME_NODE_INSTALL=skip npm install onnxruntime-node@^1.30.0';
   }

@@ -1,5 +1,4 @@
 import { type FileHandle, open, rename, stat } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
@@ -25,6 +24,7 @@ import {
 } from '../archive/format.js';
 import { itemsLayout, readLayout } from '../archive/reader.js';
 import { ArchiveWriter } from '../archive/writer.js';
+import { availableThreads } from '../binding/threads.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, writeFilesAtomically } from '../core/files.js';
 import { inOrder } from '../core/in-order.js';
@@ -57,7 +57,7 @@ const optionsSchema = z.strictObject({
     .int()
     .min(1)
     .max(64)
-    .default(() => availableParallelism()),
+    .default(() => availableThreads()),
   signal: z.instanceof(AbortSignal).optional(),
   onProgress: z.custom<(progress: CompressProgress) => void>((value) => typeof value === 'function').optional(),
 });

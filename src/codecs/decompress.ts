@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
 import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
-import { availableParallelism } from 'node:os';
 import { basename, dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
@@ -9,6 +8,7 @@ import type { AnyHeader } from '../archive/format.js';
 import { openSource } from '../archive/open-source.js';
 import { readHeader } from '../archive/reader.js';
 import { checkName, pathWithin } from '../archive/safe-path.js';
+import { availableThreads } from '../binding/threads.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, makeFolder, writeFilesAtomically } from '../core/files.js';
 import { inOrder } from '../core/in-order.js';
@@ -33,7 +33,7 @@ const optionsSchema = z.strictObject({
     .int()
     .min(1)
     .max(64)
-    .default(() => availableParallelism()),
+    .default(() => availableThreads()),
   signal: z.instanceof(AbortSignal).optional(),
   onProgress: z.custom<(progress: DecompressProgress) => void>((value) => typeof value === 'function').optional(),
 });

@@ -98,7 +98,7 @@ describe('variables of the environment', () => {
 /** Threads of a process that has run three models and trained one. */
 const COUNT = `
 import { readdirSync } from 'node:fs';
-const { Vae } = await import(${JSON.stringify(join(ROOT, 'dist', 'index.js'))});
+const { Vae } = await import(${JSON.stringify(join(ROOT, 'dist', 'main', 'index.js'))});
 const before = readdirSync('/proc/self/task').length;
 const batch = { data: new Float32Array(64 * 64).fill(0.5), shape: [64, 1, 8, 8] };
 for (const type of ['conv', 'mlp', 'conv']) {
@@ -142,7 +142,7 @@ function has(command: string): boolean {
 }
 
 test('nonsense is refused when the addon is first needed', async () => {
-  const code = `const { Vae } = await import(${JSON.stringify(join(ROOT, 'dist', 'index.js'))}); await Vae.load('mnist-mlp').then((v) => v.encode({ data: new Float32Array(784), shape: [1, 784] }));`;
+  const code = `const { Vae } = await import(${JSON.stringify(join(ROOT, 'dist', 'main', 'index.js'))}); await Vae.load('mnist-mlp').then((v) => v.encode({ data: new Float32Array(784), shape: [1, 784] }));`;
   const failed = promisify(execFile)(process.execPath, ['--input-type=module', '-e', code], {
     env: { ...process.env, NODE_VAE_KERNELS_ISA: 'nonsense' },
   });
@@ -150,7 +150,7 @@ test('nonsense is refused when the addon is first needed', async () => {
 });
 
 test("Node's permission model: what it needs is named, and with that it works", async () => {
-  const code = `const { Vae } = await import(${JSON.stringify(join(ROOT, 'dist', 'index.js'))}); await Vae.load('mnist-mlp').then((v) => v.encode({ data: new Float32Array(784), shape: [1, 784] })); console.log('encoded');`;
+  const code = `const { Vae } = await import(${JSON.stringify(join(ROOT, 'dist', 'main', 'index.js'))}); await Vae.load('mnist-mlp').then((v) => v.encode({ data: new Float32Array(784), shape: [1, 784] })); console.log('encoded');`;
   const permission = process.allowedNodeEnvironmentFlags.has('--permission')
     ? '--permission'
     : '--experimental-permission';

@@ -37,7 +37,7 @@ describe('without ONNX Runtime', () => {
 
   it('archives decode where onnxruntime-node is not installed', { timeout: 240_000 }, async () => {
     const root = join(work, 'package');
-    for (const part of ['dist', 'build/Release/node-vae.node', 'package.json', 'models']) {
+    for (const part of ['addon.cjs', 'dist', 'build/Release/node-vae.node', 'package.json', 'models']) {
       await cp(join(ROOT, part), join(root, part), { recursive: true });
     }
     await mkdir(join(root, 'node_modules'));
