@@ -2,6 +2,7 @@
  * A flatbuffers table whose every offset is held against the file before it is followed: the library believes what
  * it reads.
  */
+import { TextDecoder } from 'node:util';
 import { ByteBuffer } from 'flatbuffers';
 import { VaeError } from '../../core/errors.js';
 

@@ -3,6 +3,7 @@
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { TextDecoder, TextEncoder } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';

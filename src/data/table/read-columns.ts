@@ -2,6 +2,7 @@
 
 import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
+import { TextDecoder } from 'node:util';
 import { VaeError } from '../../core/errors.js';
 import { Column, type ColumnMode, type ColumnTable, type NumberMarks, PLAIN } from './columns.js';
 import { type DialectOptions, dialectOf } from './dialect.js';
