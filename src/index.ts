@@ -18,6 +18,7 @@ export type { Checkpoint, CheckpointProgress, CheckpointSlot } from './artifacts
 export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts } from './artifacts/generate.js';
 export type { ArtifactsManifest } from './artifacts/manifest.js';
 export { shippedModels } from './artifacts/model-source.js';
+export { type ArtifactsDescription, describeArtifacts } from './artifacts/onnxruntime/describe.js';
 export type { OptimizerConfig, OptimizerInput, OptimizerOptions } from './artifacts/optimizer-options.js';
 export * from './codecs/index.js';
 export { VaeError, type VaeErrorCode, type VaeErrorOptions } from './core/errors.js';
@@ -75,6 +76,12 @@ export {
   readRunRecord,
   writeRunRecord,
 } from './training/record/run-record.js';
+export {
+  type ArtifactsEpoch,
+  type ArtifactsTraining,
+  type TrainArtifactsOptions,
+  trainArtifacts,
+} from './training/train-artifacts.js';
 export {
   type ArtifactDirectory,
   type OptimizerStepResult,

@@ -21,7 +21,7 @@ import { isVaeError, VaeError } from '../core/errors.js';
 import { seedSchema } from '../core/seed.js';
 import { warn } from '../core/warn.js';
 import { differentiate } from '../grad/index.js';
-import { GraphBuilder, type Model, readModel } from '../graph/index.js';
+import { GraphBuilder, type Model, readModel, writeModel } from '../graph/index.js';
 import type { Shape, ValueInfo } from '../graph/ir.js';
 import { type Likelihood, type LikelihoodConfig, makeLikelihood } from '../nn/likelihoods/index.js';
 import { describeOutputs, findPosterior, type OutputFacts } from './foreign/find-posterior.js';
@@ -30,6 +30,9 @@ import { normalNumbers, type RunGraph } from './foreign/run-graph.js';
 import { isRandom, Trace } from './foreign/trace.js';
 import { initialiseParameters } from './initialize.js';
 import type { ModelParts } from './model-io.js';
+import { type OrtDirectory, readOrtDirectory } from './onnxruntime/directory.js';
+import { findHalves } from './onnxruntime/halves.js';
+import { ortTraining } from './onnxruntime/vae-training.js';
 
 const file = z.union([z.string().min(1), z.custom<Uint8Array>(types.isUint8Array)], {
   error: 'expected the path of an ONNX file, or its bytes',
@@ -37,9 +40,16 @@ const file = z.union([z.string().min(1), z.custom<Uint8Array>(types.isUint8Array
 
 export const importShape = {
   /** Path or bytes of the encoder: one float32 input, [N, ...data]. External data lies beside its file. */
-  encoder: file,
+  encoder: file.optional(),
   /** Path or bytes of the decoder: one float32 input, [N, ...latent], and one output, [N, ...data]. */
-  decoder: file,
+  decoder: file.optional(),
+  /**
+   * In place of the two: a directory of onnxruntime-training, of a VAE whose loss takes data and noise. Encoder and
+   * decoder are found in its graph, and `fit({ resume: true })` goes on with its optimizer and its moments.
+   */
+  artifacts: z.string().min(1).optional(),
+  /** Another checkpoint than that directory's own. */
+  checkpoint: z.string().min(1).optional(),
   /**
    * What the encoder's outputs are, where it cannot be told: mean and log-variance, `variance`, `std` or `logStd`; or
    * `moments`, mean and log-variance in one along the axis of channels.
@@ -82,8 +92,8 @@ export type ImportOptions = z.output<typeof importSchema>;
  *   or are not the halves of a VAE; ERR_VAE_OPTION for a pattern that freezes nothing, and where what the decoder
  *   gives cannot be told.
  */
-export async function importOnnx(options: ImportOptions, run: RunGraph): Promise<ModelParts> {
-  const read = { encoder: await readHalf(options.encoder), decoder: await readHalf(options.decoder) };
+export async function importOnnx(given: ImportOptions, run: RunGraph): Promise<ModelParts> {
+  const { halves: read, directory, options } = await openGraphs(given);
   const graphs = settleTies(read, options.untie);
   const data = onlyInput(graphs.encoder, 'encoder');
   const latent = onlyInput(graphs.decoder, 'decoder');
@@ -103,7 +113,7 @@ export async function importOnnx(options: ImportOptions, run: RunGraph): Promise
       type: 'onnx',
       posterior,
       ...end.architecture,
-      trainable: trainableOf(imported, options.freeze),
+      trainable: trainableOf(imported, options.freeze, directory?.trainable),
     },
     input,
     likelihood: options.likelihood,
@@ -125,7 +135,45 @@ export async function importOnnx(options: ImportOptions, run: RunGraph): Promise
     seed: String(seed),
     parameterCount: parameters.count,
   };
-  return { description, vae, parameters, training: undefined };
+  const training = directory && ortTraining(directory, { vae, parameters });
+  return { description, vae, parameters, training };
+}
+
+/** Options with the files of both halves. */
+interface HalfOptions extends ImportOptions {
+  readonly encoder: string | Uint8Array;
+  readonly decoder: string | Uint8Array;
+}
+
+async function openGraphs(options: ImportOptions): Promise<{
+  readonly halves: ImportedGraphs;
+  readonly directory?: OrtDirectory;
+  readonly options: HalfOptions;
+}> {
+  const { encoder, decoder, artifacts, checkpoint, likelihood } = options;
+  if (artifacts !== undefined && encoder === undefined && decoder === undefined) {
+    const directory = await readOrtDirectory(artifacts, checkpoint);
+    const halves = findHalves(directory.evaluation, directory.loss, `"${artifacts}"`);
+    if (halves.likelihood === 'gaussian' && likelihood.type === 'bernoulli') {
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        `Vae.fromOnnx(): the loss in "${artifacts}" takes no logarithm of what the decoder gives, so it is not that of the ` +
+          "likelihood bernoulli, which is the default; name the one that it is, such as likelihood: { type: 'gaussian', variance: 1 }.",
+      );
+    }
+    const { mean, logVariance } = halves;
+    const files = { encoder: writeModel(halves.encoder), decoder: writeModel(halves.decoder) };
+    return { halves, directory, options: { ...options, ...files, outputs: options.outputs ?? { mean, logVariance } } };
+  }
+  if (artifacts !== undefined || checkpoint !== undefined || encoder === undefined || decoder === undefined) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      'Vae.fromOnnx(): expected either encoder and decoder, or artifacts (and a checkpoint, if not its own): ' +
+        'a directory that onnxruntime-training made.',
+    );
+  }
+  const halves = { encoder: await readHalf(encoder), decoder: await readHalf(decoder) };
+  return { halves, options: { ...options, encoder, decoder } };
 }
 
 /** What cannot be trained is refused now, not when the data have been prepared. */
@@ -249,7 +297,7 @@ const factsOf = ({ name, dtype, shape }: ValueInfo): OutputFacts => ({
 });
 
 async function posteriorOf(
-  { encoder, outputs }: ImportOptions,
+  { encoder, outputs }: HalfOptions,
   graphs: ImportedGraphs,
   latent: ValueInfo,
   dataShape: readonly number[],
@@ -294,7 +342,7 @@ interface End {
   readonly architecture: { readonly output: string; readonly values?: 'probabilities'; readonly data?: string };
 }
 
-async function endOf(options: ImportOptions, decoder: Model, facts: EndFacts): Promise<End> {
+async function endOf(options: HalfOptions, decoder: Model, facts: EndFacts): Promise<End> {
   const { likelihood, output: said } = options;
   const { type } = likelihood;
   const result = findResult(decoder, likelihood, facts);
@@ -386,11 +434,13 @@ function findResult({ graph }: Model, likelihood: LikelihoodConfig, { likelihood
 function trainableOf(
   graphs: ImportedGraphs,
   freeze: readonly (string | RegExp)[],
+  only: readonly string[] | undefined,
 ): Record<keyof ImportedGraphs, string[]> {
   const patterns = freeze.map((pattern) => (typeof pattern === 'string' ? wildcard(pattern) : pattern));
   const used = new Set<number>();
   const kept = (half: keyof ImportedGraphs): string[] =>
     trainableInitializers(graphs[half]).filter((name) => {
+      if (only !== undefined && !only.includes(name)) return false;
       const matches = patterns.map((pattern, index) => [pattern.test(`${half}.${name}`), index] as const);
       for (const [matched, index] of matches) if (matched) used.add(index);
       return !matches.some(([matched]) => matched);

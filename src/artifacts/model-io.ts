@@ -41,6 +41,7 @@ import { decodeSafeTensors, encodeSafeTensors, float32Elements, float32Tensor } 
 export interface TrainingState {
   readonly optimizer: OptimizerConfig;
   readonly clipGradientNorm: number | undefined;
+  readonly accumulation?: 'mean' | 'sum' | undefined;
   readonly checkpoint: Checkpoint;
 }
 
@@ -60,6 +61,7 @@ export function artifactsOf(
   { vae, parameters }: Pick<ModelParts, 'vae' | 'parameters'>,
   optimizer: OptimizerConfig,
   clipGradientNorm: number | undefined,
+  accumulation?: 'mean' | 'sum',
 ): Artifacts {
   const { model, states, stopped } = buildTraining(vae, parameters.asInitializers);
   const trainable = parameters.specs.filter((spec) => spec.trainable);
@@ -76,6 +78,7 @@ export function artifactsOf(
     stopped,
     optimizer,
     ...(clipGradientNorm === undefined ? {} : { clipGradientNorm }),
+    ...(accumulation === undefined ? {} : { accumulation }),
   });
 }
 
@@ -158,7 +161,7 @@ function freshTraining(parts: ModelParts, { optimizer, clipGradientNorm }: Fresh
 }
 
 function trainingFiles(parts: ModelParts, training: TrainingState): ModelFile[] {
-  const artifacts = artifactsOf(parts, training.optimizer, training.clipGradientNorm);
+  const artifacts = artifactsOf(parts, training.optimizer, training.clipGradientNorm, training.accumulation);
   const file = (kind: keyof typeof ARTIFACT_FILES, chunks: readonly Uint8Array[]): ModelFile => ({
     name: `${TRAINING_FOLDER}/${ARTIFACT_FILES[kind]}`,
     chunks,
@@ -224,5 +227,6 @@ async function loadTraining(
   const manifest = readManifest(model, join(directory, graph));
   const name = `${TRAINING_FOLDER}/${ARTIFACT_FILES.checkpoint}`;
   const checkpoint = decodeCheckpoint(await readModelFile(directory, config, name), manifest, join(directory, name));
-  return { optimizer: manifest.optimizer, clipGradientNorm: manifest.clipGradientNorm, checkpoint };
+  const { optimizer, clipGradientNorm, accumulation } = manifest;
+  return { optimizer, clipGradientNorm, accumulation, checkpoint };
 }

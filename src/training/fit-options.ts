@@ -29,6 +29,7 @@ export const fitOptionsSchema = z.strictObject({
     .positive()
     .max(1 << 20)
     .default(128),
+  /** Default: adam; where `resume` is set, that of the training which is gone on with. */
   optimizer: optimizerSchema.prefault({ type: 'adam' }),
   /** Overrides the optimizer's learning rate step by step. */
   learningRate: scheduleSchema.optional(),
@@ -38,12 +39,17 @@ export const fitOptionsSchema = z.strictObject({
   freeBits: scheduleSchema.optional(),
   /** Clips the global L2 norm of the gradient. Default: no clipping. */
   clipGradientNorm: z.number().positive().optional(),
-  /** Batches whose mean gradient makes one optimizer step. Default 1. */
+  /** Batches whose gradients make one optimizer step. Default 1. */
   accumulate: z
     .int()
     .positive()
     .max(1 << 16)
     .default(1),
+  /**
+   * What the gradients of `accumulate` batches make: their `mean`, or, as with ONNX Runtime's training API, their
+   * `sum`. Default `mean`.
+   */
+  accumulation: z.enum(['mean', 'sum']).default('mean'),
   /** Draws the order of the examples anew in every epoch. Default true. */
   shuffle: z.boolean().default(true),
   /** Binarise the data: not at all, at one half, or as Bernoulli draws anew in every batch. Default `none`. */

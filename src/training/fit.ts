@@ -21,7 +21,7 @@ export async function trainModel(parts: ModelParts, request: TrainModelOptions):
   const { options, train, validation } = request;
   checkFitData(parts, train, validation);
   const fingerprint = await fingerprintOf(train, options.signal);
-  const artifacts = artifactsOf(parts, options.optimizer, options.clipGradientNorm);
+  const artifacts = artifactsOf(parts, options.optimizer, options.clipGradientNorm, options.accumulation);
   const { checkpoint: policy } = options;
   if (options.resume && policy?.replace) {
     throw new VaeError(

@@ -54,6 +54,7 @@ export function openSession(
       perExample: artifacts.manifest.perExample,
       optimizer: nativeOptimizer(options.optimizer),
       ...(options.clipGradientNorm === undefined ? {} : { clipGradientNorm: options.clipGradientNorm }),
+      sumGradients: options.accumulation === 'sum',
       ...(options.emaDecay === undefined ? {} : { emaDecay: options.emaDecay }),
       seed,
     })

@@ -84,6 +84,7 @@ export class TrainingRun {
       this.#request.keep({
         optimizer: options.optimizer,
         clipGradientNorm: options.clipGradientNorm,
+        accumulation: options.accumulation,
         checkpoint: kept,
       });
       await this.#checkpointer?.finish(this.#state);

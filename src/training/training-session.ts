@@ -216,7 +216,9 @@ export class TrainingSession {
       if (this.#native.pendingMicroBatches === 0) {
         throw new VaeError('ERR_VAE_OPTION', 'optimizerStep(): there is no gradient; call trainStep() first.');
       }
-      const { gradientNorm, updateNorm, nonFinite } = await this.#native.optimizerStep(this.#learningRate);
+      // ONNX Runtime's rate is a float32, and so it stands in its checkpoints.
+      const rate = this.#origin === undefined ? this.#learningRate : Math.fround(this.#learningRate);
+      const { gradientNorm, updateNorm, nonFinite } = await this.#native.optimizerStep(rate);
       if (nonFinite !== undefined) {
         throw new VaeError(
           'ERR_VAE_RUNTIME',

@@ -1,10 +1,10 @@
 /** Training of a Vae: from data of any kind to the model that comes out. */
-import type { ModelParts } from '../artifacts/model-io.js';
+import type { ModelParts, TrainingState } from '../artifacts/model-io.js';
 import type { SessionOptions } from '../binding/addon.js';
 import type { DatasetInput } from '../data/to-dataset.js';
 import { trainModel } from '../training/fit.js';
 import { openFitData } from '../training/fit-data.js';
-import type { ResolvedFitOptions } from '../training/fit-options.js';
+import type { FitOptions, ResolvedFitOptions } from '../training/fit-options.js';
 import type { FitProgress, History } from '../training/progress.js';
 import { withRecipe } from './resize.js';
 
@@ -38,4 +38,16 @@ export async function fitModel(before: ModelParts, request: FitRequest): Promise
       keep({ ...parts, parameters: parts.parameters.with(slots.ema ?? last, states), training });
     },
   });
+}
+
+/** Options of a run that goes on: what they leave open is as it was in the training before. */
+export function goingOn<Data>(options: FitOptions<Data>, before: TrainingState | undefined): FitOptions<Data> {
+  if (before === undefined || options?.resume !== true) return options;
+  const { optimizer, clipGradientNorm, accumulation } = before;
+  return {
+    ...options,
+    ...(options.optimizer === undefined && { optimizer }),
+    ...(options.clipGradientNorm === undefined && clipGradientNorm !== undefined && { clipGradientNorm }),
+    ...(options.accumulation === undefined && accumulation !== undefined && { accumulation }),
+  };
 }

@@ -30,6 +30,17 @@ async function run(name: string, args: readonly string[]) {
   return { folder, report, page, stdout: done.stdout };
 }
 
+it('goes on with a directory of onnxruntime-training', { timeout: 120_000 }, async () => {
+  const folder = join(out, 'onnxruntime');
+  const program = join(PACKAGE_ROOT, 'examples/onnxruntime-training.mjs');
+  const done = await execute(process.execPath, [program, '--out', folder, '--steps', '100'], { cwd: PACKAGE_ROOT });
+  expect(done.stderr).toBe('');
+  expect(done.code).toBe(0);
+  const [first, second] = [...done.stdout.matchAll(/loss ([\d.]+)/g)].map(([, loss]) => Number(loss));
+  expect(second).toBeLessThan(first! * 0.8);
+  expect(existsSync(join(folder, 'checkpoint')) && existsSync(join(folder, 'encoder.onnx'))).toBe(true);
+});
+
 it('fills in a table better than its means', { timeout: 120_000 }, async () => {
   const { stdout, page } = await run('table', ['--epochs', '120']);
   const error = (name: string) => Number(new RegExp(`Error of the ${name} {2}([\\d.]+)`).exec(stdout)![1]);

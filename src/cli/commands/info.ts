@@ -1,5 +1,7 @@
+import type { ArtifactsDescription } from '../../index.js';
 import type { RegisterCommand } from '../command.js';
 import { count } from '../output.js';
+import type { CommandResult } from '../result.js';
 
 export const registerInfo: RegisterCommand = (program, run) => {
   const command = program
@@ -8,7 +10,7 @@ export const registerInfo: RegisterCommand = (program, run) => {
     .description(
       'Prints what a model is: its networks, its data, its parameters. Without a model: the names of those that come with the package.',
     )
-    .argument('[model]', 'model directory, or the name of a model of this package')
+    .argument('[model]', 'model directory, directory of onnxruntime-training, or the name of a model of this package')
     .option('--parameters', 'list every parameter with its shape')
     .addHelpText(
       'after',
@@ -20,11 +22,13 @@ Examples:
     );
   return command.action((source: string | undefined, flags: { parameters?: boolean }) =>
     run(async () => {
-      const { shippedModels, Vae } = await import('../../index.js');
+      const { describeArtifacts, shippedModels, Vae } = await import('../../index.js');
       if (source === undefined) {
         const models = await shippedModels();
         return { data: { models }, rows: [['Models', models.join(', ') || 'none']] };
       }
+      const artifacts = await describeArtifacts(source);
+      if (artifacts) return describeDirectory(source, artifacts, flags.parameters ?? false);
       await using vae = await Vae.load(source);
       const { parameters, ...info } = vae.info;
       const size = (dims: readonly number[]) => dims.reduce((product, dim) => product * dim, 1);
@@ -63,6 +67,33 @@ Examples:
     }),
   );
 };
+
+/** Artifacts of onnxruntime-training. */
+function describeDirectory(source: string, artifacts: ArtifactsDescription, all: boolean): CommandResult {
+  const { inputs, loss, optimizer, clipGradientNorm, vae, problem, properties } = artifacts;
+  const rows: [string, string][] = [
+    ['Artifacts', `${source}, of onnxruntime-training`],
+    [
+      'Parameters',
+      `${count(artifacts.parameterCount)} in ${artifacts.parameters.length} tensors, ${artifacts.frozen.length} frozen`,
+    ],
+    ['Checkpoint', artifacts.nominal ? 'nominal: names without values' : `after ${count(artifacts.step)} steps`],
+  ];
+  if (inputs) {
+    rows.push(['Inputs', inputs.map(({ name, dtype, shape }) => `${name} ${dtype} [${shape.join(', ')}]`).join(', ')]);
+  }
+  if (loss) rows.push(['Loss', loss]);
+  if (optimizer) {
+    const clip = clipGradientNorm === undefined ? '' : `, gradients clipped to ${clipGradientNorm}`;
+    rows.push(['Optimizer', `${describe(optimizer)}${clip}`]);
+  }
+  if (vae)
+    rows.push(['VAE', `data ${vae.data}, noise ${vae.noise}, mean ${vae.mean}, log-variance ${vae.logVariance}`]);
+  for (const [name, value] of Object.entries(properties)) rows.push([`  ${name}`, String(value)]);
+  if (problem) rows.push(['Cannot be trained', problem]);
+  if (all) for (const { name, dims } of artifacts.parameters) rows.push([`  ${name}`, `[${dims.join(', ')}]`]);
+  return { data: { model: source, ...artifacts }, rows };
+}
 
 function describeLabels({ embedding }: { readonly embedding?: number | undefined }): string {
   return embedding === undefined ? 'one-hot' : `as vectors of ${embedding}`;

@@ -5,6 +5,7 @@ import { addDataOptions, addSessionOptions, DATA_ARGUMENT, requireOut } from '..
 import { dryRun } from '../train/dry-run.js';
 import type { TrainFlags } from '../train/flags.js';
 import { train } from '../train/train.js';
+import { trainDirectory } from '../train/train-directory.js';
 
 export const registerTrain: RegisterCommand = (program, run) => {
   const command = program
@@ -52,6 +53,10 @@ export const registerTrain: RegisterCommand = (program, run) => {
     .option('--tensorboard', 'also write event files for TensorBoard into OUT/tensorboard')
     .option('--codec', 'make a compressor of 8-bit data: also write codec.safetensors, for compress -m OUT')
     .option('--config <file.json>', 'options of Vae.create() under "model" and of fit() under "fit"; flags win')
+    .option(
+      '--artifacts <dir>',
+      'train a directory of onnxruntime-training, by its own loss and optimizer, into one that it goes on from',
+    )
     .option('--dry-run', 'train nothing: print shapes, and what memory and time the run would take')
     .option('--set <key=value>', 'one such option, such as fit.emaDecay=0.999; may be repeated', setting);
   addSessionOptions(addKindOptions(addDataOptions(command))).addHelpText(
@@ -72,6 +77,7 @@ Examples:
   $ node-vae train mnist/ -o digits --posterior '{"type":"iaf","steps":4}' --likelihood discretised-logistic
 
   $ node-vae train mnist/ --architecture resnet --batch-size 256 --dry-run
+  $ node-vae train mnist/ --artifacts from-python/ -o trained --epochs 5
 
 Every option of Vae.create() and fit() has its place in --config and --set; editors complete a config that begins
 { "$schema": "./node_modules/node-vae/schemas/train-config.schema.json" }.
@@ -84,7 +90,11 @@ Ctrl-C stops after the step in flight and saves the model as it is then; go on w
   );
   return command.action((path: string, flags: TrainFlags) =>
     run((signal) =>
-      flags.dryRun ? dryRun(path, flags, signal) : train(path, { ...flags, out: requireOut(flags.out) }, signal),
+      flags.artifacts !== undefined
+        ? trainDirectory(path, flags, signal, command)
+        : flags.dryRun
+          ? dryRun(path, flags, signal)
+          : train(path, { ...flags, out: requireOut(flags.out) }, signal),
     ),
   );
 };

@@ -32,6 +32,8 @@ export interface TrainFlags extends DataFlags, AugmentFlags, SessionFlags {
   readonly set?: Setting[];
   readonly dryRun?: boolean;
   readonly tensorboard?: boolean;
+  /** Directory of onnxruntime-training. */
+  readonly artifacts?: string;
 }
 
 /** The flags with what a run needs. */

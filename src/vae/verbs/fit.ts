@@ -28,9 +28,9 @@ export function fit(this: Vae, data: DatasetInput, options: FitOptions<DatasetIn
   return new FitRun((emit) =>
     state.lifetime.run(async () => {
       const { fitOptionsSchema } = await import('../../training/fit-options.js');
-      const { fitModel } = await import('../fit.js');
-      const resolved = parseOptions(fitOptionsSchema, options, 'fit()');
+      const { fitModel, goingOn } = await import('../fit.js');
       const before = recipeOf(state.origin, 'fit()');
+      const resolved = parseOptions(fitOptionsSchema, goingOn(options, before.training), 'fit()');
       if (state.fitting) {
         const message = 'fit(): this model is being trained already; wait for that run or abort it.';
         throw new VaeError('ERR_VAE_BUSY', message);
