@@ -31,6 +31,7 @@ export interface KindFlags {
   readonly fftHop?: number;
   readonly bands?: number;
   readonly frames?: number;
+  readonly fps?: number;
 }
 
 /** Flags about bad files, of every command that reads data. */
@@ -106,7 +107,8 @@ export function addKindOptions(command: Command): Command {
       wholeNumber(1),
     )
     .option('--bands <n>', 'sound, mel: bands (default: 64)', wholeNumber(1))
-    .option('--frames <n>', 'video: frames of a row (default: 8); 1: single pictures', wholeNumber(1));
+    .option('--frames <n>', 'video: frames of a row (default: 8); 1: single pictures', wholeNumber(1))
+    .option('--fps <n>', 'video: resample to so many frames a second (default: each frame is taken once)', decimal);
 }
 
 export function addBadFileOptions(command: Command): Command {
@@ -126,7 +128,7 @@ export function addBadFileOptions(command: Command): Command {
 export function kindOptions(flags: KindFlags & BadFileFlags): Omit<ReadDatasetOptions, 'signal'> {
   const { skipBad, size, colour, overlap, depth, fit, crops, longestSide } = flags;
   const { range, volume, strict, maxPixels, page } = flags;
-  const { sampleRate, channels, frame, fftSize, fftHop, bands, form, frames, acceptTruncated } = flags;
+  const { sampleRate, channels, frame, fftSize, fftHop, bands, form, frames, fps, acceptTruncated } = flags;
   const { labelColumn: label, drop, categories, embed, missing, mayMiss, delimiter } = flags;
   const header = flags.header === false ? false : undefined;
   return {
@@ -136,7 +138,7 @@ export function kindOptions(flags: KindFlags & BadFileFlags): Omit<ReadDatasetOp
     }),
     table: given({ label, drop, categories, embed, missing, mayMiss, header, delimiter }),
     audio: given({ form, sampleRate, channels, frame, overlap, fftSize, fftHop, bands, acceptTruncated, skipBad }),
-    video: given({ size, colour, frames, overlap, skipBad }),
+    video: given({ size, colour, frames, overlap, fps, skipBad }),
     ...(skipBad && { onSkip: (name: string, error: Error) => note(`Skipped     ${name}: ${error.message}`) }),
   } as Omit<ReadDatasetOptions, 'signal'>;
 }

@@ -1,6 +1,6 @@
 /** Sound files of any format as WAV files that are read from any place. */
 import { extname } from 'node:path';
-import { runFfmpeg, temporaryFile } from '../ffmpeg.js';
+import { inputOf, runFfmpeg, temporaryFile } from '../ffmpeg.js';
 import type { FileKind, FoundFile } from '../find-files.js';
 import type { SoundSource } from './resample.js';
 import { type OpenWavOptions, WavFile, type WavInfo } from './wav.js';
@@ -25,7 +25,7 @@ export async function openSound(file: FoundFile, options: OpenWavOptions, signal
   let { path } = file;
   if (!WAV.includes(extname(file.name).toLowerCase())) {
     path = temporaryFile('.wav');
-    await runFfmpeg(['-i', String(file.path), '-vn', '-c:a', 'pcm_f32le', path], {
+    await runFfmpeg([...inputOf(file), '-vn', '-c:a', 'pcm_f32le', `file:${path}`], {
       what: `${file.name} is no WAV file`,
       remedy: 'convert it to WAV',
       signal,

@@ -30,17 +30,13 @@ export async function encodeLosslessWebp(pixels: EncodablePixels): Promise<Buffe
   return (await fromPixels(pixels)).webp({ lossless: true, effort: 6 }).toBuffer();
 }
 
-/** Pixels at other sides, cut where they are of another shape, and in grey where asked. */
+/** Pixels at other sides. */
 export async function resizePixels(
   pixels: EncodablePixels,
   size: { readonly width: number; readonly height: number; readonly fit: 'cover' | 'contain' | 'fill' },
-  colour: 'grey' | 'rgb',
 ): Promise<EncodablePixels> {
-  let image = await fromPixels(pixels);
-  if (pixels.width !== size.width || pixels.height !== size.height) {
-    image = image.resize(size.width, size.height, { fit: size.fit });
-  }
-  image = colour === 'grey' ? image.greyscale() : image.toColourspace('srgb');
+  if (pixels.width === size.width && pixels.height === size.height) return pixels;
+  const image = (await fromPixels(pixels)).resize(size.width, size.height, { fit: size.fit });
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, channels: info.channels as EncodablePixels['channels'], data };
 }

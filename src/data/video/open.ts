@@ -1,46 +1,86 @@
 /** Video of any format, frame by frame, at the sides and in the colours of a recipe. */
 import { extname } from 'node:path';
-import { runFfmpeg, temporaryFile } from '../ffmpeg.js';
-import type { FileKind, FoundFile } from '../find-files.js';
-import { fromPlanes, resizePixels, toPlanes } from '../image/encode.js';
+import { type FileKind, type FoundFile, startOfFile } from '../find-files.js';
+import { inColours } from '../image/colours.js';
+import { fromPlanes, resizePixels } from '../image/encode.js';
+import { refusePointer } from '../lfs.js';
+import { convertVideo } from './convert.js';
+import { PpmFrames } from './ppm-frames.js';
 import type { VideoRecipe } from './recipe.js';
-import { Y4mFile, type Y4mInfo } from './y4m.js';
+import { assumedMatrix, isOtherY4m, type VideoFrames, Y4mFile, type Y4mInfo } from './y4m.js';
 
 export const VIDEOS: FileKind = {
   plural: 'videos',
   endings: ['.y4m', '.mp4', '.m4v', '.mkv', '.webm', '.mov', '.avi', '.mpg', '.mpeg', '.ogv'],
 };
 
-/** A video file, converted where it was no .y4m file. */
+/** A video file, converted where it was none that is read here. */
 export interface VideoFile {
   readonly file: FoundFile;
   readonly info: Y4mInfo;
+  /** What was guessed, a sentence each. */
+  readonly notes: readonly string[];
   /** Opens it for as long as `work` takes. */
-  use<T>(work: (video: Y4mFile) => Promise<T>): Promise<T>;
+  use<T>(work: (video: VideoFrames) => Promise<T>): Promise<T>;
 }
 
-/**
- * @param longestSide a converted video is made no larger than that: it lies on the disk uncompressed.
- * @throws VaeError ERR_VAE_FORMAT, ERR_VAE_IO; also where ffmpeg is needed and not installed.
- */
-export async function openVideo(file: FoundFile, longestSide: number, signal?: AbortSignal): Promise<VideoFile> {
-  let { path } = file;
-  if (extname(file.name).toLowerCase() !== '.y4m') {
-    path = temporaryFile('.y4m');
-    const scale = `scale=w='min(iw,${longestSide})':h='min(ih,${longestSide})':force_original_aspect_ratio=decrease:force_divisible_by=2`;
-    await runFfmpeg(['-i', String(file.path), '-an', '-vf', scale, '-pix_fmt', 'yuv444p', '-strict', '-1', path], {
-      what: `${file.name} is no .y4m file`,
-      remedy: 'convert it to .y4m with 8 bits',
-      signal,
-    });
+export interface OpenVideoOptions {
+  /** A converted video is made no larger than that: it lies on the disk uncompressed. */
+  readonly longestSide: number;
+  /** Frames a second to resample to; absent: every frame is taken once. */
+  readonly fps?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+const MAGIC = 'YUV4MPEG2 ';
+
+/** @throws VaeError ERR_VAE_FORMAT, ERR_VAE_IO; also where ffmpeg is needed and not installed. */
+export async function openVideo(file: FoundFile, options: OpenVideoOptions): Promise<VideoFile> {
+  const start = await startOfFile(file, 1024);
+  refusePointer(start, file.name);
+  const isY4m = Buffer.from(start.subarray(0, MAGIC.length)).toString('latin1') === MAGIC;
+  const other = isY4m && isOtherY4m(start);
+  const { name } = file;
+  // A file of another name that is called so is refused by what it lacks.
+  if ((isY4m || (extname(name).toLowerCase() === '.y4m' && !isMedia(start))) && !other && options.fps === undefined) {
+    return opened(
+      file,
+      () => Y4mFile.open(file.path, name),
+      (info) =>
+        info.grey
+          ? []
+          : [
+              `the colours of ${name} are taken as ${{ bt709: 'BT.709', bt601: 'BT.601' }[assumedMatrix(info.height)]}, by its ${info.height} lines: .y4m does not say`,
+            ],
+    );
   }
-  const first = await Y4mFile.open(path, file.name);
+  const what = other ? `${name} is a .y4m file with other than 8 bits or of a rare kind` : `${name} is no .y4m file`;
+  const { path, rate, notes } = await convertVideo(file, { ...options, what });
+  return opened(
+    file,
+    () => PpmFrames.open(path, name, rate),
+    () => notes,
+  );
+}
+
+/** Whether bytes may be a video: text, such as a note that is called one, is not. */
+function isMedia(start: Uint8Array): boolean {
+  return start.length > 0 && start.subarray(0, 256).some((byte) => byte === 0 || byte > 127);
+}
+
+async function opened(
+  file: FoundFile,
+  open: () => Promise<VideoFrames>,
+  notesOf: (info: Y4mInfo) => readonly string[],
+): Promise<VideoFile> {
+  const first = await open();
   await first.close();
   return {
     file,
     info: first.info,
+    notes: notesOf(first.info),
     async use(work) {
-      const video = await Y4mFile.open(path, file.name);
+      const video = await open();
       try {
         return await work(video);
       } finally {
@@ -51,7 +91,7 @@ export async function openVideo(file: FoundFile, longestSide: number, signal?: A
 }
 
 /** One frame at the recipe's sides, cut where they are of another shape; beyond the end, the last one. */
-export async function frameOf(video: Y4mFile, frame: number, recipe: VideoRecipe): Promise<Uint8Array> {
+export async function frameOf(video: VideoFrames, frame: number, recipe: VideoRecipe): Promise<Uint8Array> {
   const { width, height, frames, grey } = video.info;
   const bytes = await video.read(Math.min(frame, frames - 1));
   const wantsGrey = recipe.colour === 'grey';
@@ -59,12 +99,14 @@ export async function frameOf(video: Y4mFile, frame: number, recipe: VideoRecipe
   const channels = grey ? 1 : 3;
   const frameSize = { width: recipe.width, height: recipe.height, fit: 'cover' } as const;
   const pixels = { data: fromPlanes(bytes, channels), width, height, channels } as const;
-  const resized = await resizePixels(pixels, frameSize, recipe.colour);
-  return toPlanes(resized.data, resized.channels, wantsGrey ? 1 : 3) as Uint8Array;
+  const resized = await resizePixels(pixels, frameSize);
+  const stored = { ...resized, colour: grey ? 'grey' : 'rgb', alpha: false } as const;
+  const out = new Uint8Array(recipe.width * recipe.height * (wantsGrey ? 1 : 3));
+  return inColours(stored, recipe.colour, out, 'a frame');
 }
 
 /** Row `row` of a video: [channels, frames, height, width] bytes. */
-export async function videoRow(video: Y4mFile, row: number, recipe: VideoRecipe): Promise<Uint8Array> {
+export async function videoRow(video: VideoFrames, row: number, recipe: VideoRecipe): Promise<Uint8Array> {
   const { frames, hop, height, width, colour } = recipe;
   const channels = colour === 'grey' ? 1 : 3;
   const plane = height * width;

@@ -20,6 +20,7 @@ const optionsSchema = z.strictObject({
   colour: z.enum(['grey', 'rgb']).optional(),
   frames: whole.optional(),
   overlap: z.int().min(0).optional(),
+  fps: z.number().positive().max(1000).optional(),
   skipBad: z.boolean().optional(),
   memoryBytes: z.number().min(0).optional(),
   recipe: videoRecipeSchema.optional(),
@@ -36,6 +37,8 @@ export interface VideoOptions {
   readonly frames?: number;
   /** Frames that a row shares with the next; at most half of `frames`. Default: a quarter. */
   readonly overlap?: number;
+  /** Frames a second to resample to, through ffmpeg. Default: every frame is taken once, whatever its time. */
+  readonly fps?: number;
   /** Leaves out files that cannot be read, rather than refusing. Default false. */
   readonly skipBad?: boolean;
   /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default 512 MiB. */
@@ -43,7 +46,7 @@ export interface VideoOptions {
 }
 
 export interface ReadVideoOptions extends VideoOptions {
-  /** How rows were made before, in place of size, colour, frames and overlap. */
+  /** How rows were made before, in place of size, colour, frames, overlap and fps. */
   readonly recipe?: VideoRecipe;
   /** Called for every file that is left out. */
   readonly onSkip?: NonNullable<Skip>;
@@ -53,6 +56,7 @@ export interface ReadVideoOptions extends VideoOptions {
 const MEMORY_BYTES = 512 * 2 ** 20;
 const LONGEST_DEFAULT = 64;
 const LONGEST_CONVERTED = 640;
+const MOST_NOTES = 4;
 
 /**
  * Reads video: .y4m files by itself, others through ffmpeg where it is installed; files, folders (first folder names
@@ -67,7 +71,8 @@ export async function readVideo(path: string | readonly string[], options: ReadV
   const where = typeof path === 'string' ? path : `${path.length} files`;
   const [height, width] = sidesOf(rest.size) ?? [rest.recipe?.height ?? 0, rest.recipe?.width ?? 0];
   const longest = Math.max(LONGEST_CONVERTED, height, width);
-  const opened = await inParallel(found, (file) => orSkip(() => openVideo(file, longest, signal), file.name, skip), 2);
+  const opening = { longestSide: longest, fps: rest.recipe ? rest.recipe.fps : rest.fps, signal };
+  const opened = await inParallel(found, (file) => orSkip(() => openVideo(file, opening), file.name, skip), 2);
   const files = opened.filter((file) => file !== undefined);
   if (files.length === 0) {
     throw new VaeError('ERR_VAE_DATA', `${where}: none of ${found.length} files can be used; all were skipped.`);
@@ -102,14 +107,21 @@ export async function readVideo(path: string | readonly string[], options: ReadV
     total * rowSize <= (rest.memoryBytes ?? MEMORY_BYTES)
       ? memoryRows(await read(Array.from({ length: total }, (_, row) => row)), { rowShape, names, recipe })
       : { ...customRows({ length: total, rowShape, names, dtype: 'uint8', read }, where), recipe };
+  const notes = gathered(files.flatMap((file) => file.notes));
   return new Dataset(
     withFolders(
-      rows,
+      { ...rows, notes },
       files.map(({ file }) => file),
       counts,
       where,
     ),
   );
+}
+
+/** Notes about many files are shortened. */
+function gathered(notes: readonly string[]): string[] {
+  const rest = notes.length - MOST_NOTES;
+  return rest > 0 ? [...notes.slice(0, MOST_NOTES), `and ${rest} more of this kind`] : [...notes];
 }
 
 function sidesOf(size: number | readonly [number, number] | undefined): readonly [number, number] | undefined {
@@ -136,6 +148,7 @@ function chooseRecipe(
     frames,
     hop: frames - overlap,
     rate: info.rate,
+    ...(options.fps !== undefined && { fps: options.fps }),
   });
   if (recipe.success) return recipe.data;
   const why = recipe.error.issues.map(({ message }) => message).join('; ');

@@ -7,7 +7,7 @@ import type { FoundFile } from '../find-files.js';
 import { OverlapAdd, piecesOf } from '../overlap.js';
 import { frameOf, openVideo, videoRow } from './open.js';
 import { type VideoRecipe, videoRowShape } from './recipe.js';
-import { Y4mWriter } from './y4m.js';
+import { assumedMatrix, Y4mWriter } from './y4m.js';
 
 export interface RebuiltVideo {
   readonly frames: number;
@@ -31,7 +31,8 @@ export async function rebuildVideo(
   signal?: AbortSignal,
   finish?: () => Promise<Float32Array>,
 ): Promise<RebuiltVideo> {
-  const file = await openVideo(input, Math.max(640, recipe.height, recipe.width), signal);
+  const longestSide = Math.max(640, recipe.height, recipe.width);
+  const file = await openVideo(input, { longestSide, fps: recipe.fps, signal });
   return file.use(async (video) => {
     const { frames } = video.info;
     const total = piecesOf(frames, { frame: recipe.frames, hop: recipe.hop });
@@ -149,9 +150,12 @@ async function writeFrames(
     throw error;
   }
   if (raw) return;
-  // Most players want even sides and half the colours.
-  const filter = 'pad=ceil(iw/2)*2:ceil(ih/2)*2';
-  await runFfmpeg(['-i', target, '-vf', filter, '-pix_fmt', 'yuv420p', path], {
+  // Most players want even sides and half the colours; what the file does not name, each takes in its own way.
+  const matrix = assumedMatrix(height);
+  const named = { bt709: 'bt709', bt601: 'smpte170m' }[matrix];
+  const filter = `scale=in_color_matrix=${matrix}:out_color_matrix=${matrix},pad=ceil(iw/2)*2:ceil(ih/2)*2`;
+  const colours = ['-colorspace', named, '-color_primaries', named, '-color_trc', named];
+  await runFfmpeg(['-i', `file:${target}`, '-vf', filter, '-pix_fmt', 'yuv420p', ...colours, `file:${path}`], {
     what: `${path} is to be written in a format of its own`,
     remedy: 'write to a path that ends in .y4m',
   });

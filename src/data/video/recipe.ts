@@ -15,6 +15,8 @@ export const videoRecipeSchema = z
     hop: whole,
     /** Frames a second, as a fraction: of what is written. */
     rate: z.tuple([whole, whole]),
+    /** Frames a second that videos are resampled to; absent: every frame is taken once. */
+    fps: z.number().positive().max(1000).optional(),
   })
   .refine(({ frames, hop }) => hop <= frames && 2 * hop >= frames, 'expected a hop from half of the frames to all');
 

@@ -1,6 +1,6 @@
 /**
  * YUV4MPEG2, the uncompressed video of MJPEG Tools (yuv4mpeg manual page): a line of parameters, then for each frame
- * a line that begins with FRAME and its planes. 8 bits; grey, 4:2:0, 4:2:2 and 4:4:4.
+ * a line that begins with FRAME and its planes. 8 bits; grey, 4:2:0, 4:2:2 and 4:4:4. What else there is, ffmpeg reads.
  */
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
@@ -30,8 +30,23 @@ const SAMPLINGS: Readonly<Record<string, readonly [number, number] | undefined>>
 const MOST_HEADER = 1024;
 const MOST_SIDE = 16384;
 
-/** An open .y4m file, whose frames are read one by one. Close it. */
-export class Y4mFile {
+/** Video whose frames are read one by one. Close it. */
+export interface VideoFrames {
+  readonly info: Y4mInfo;
+  /** One frame as bytes, channels first: grey [1, height, width] or red, green, blue [3, height, width]. */
+  read(frame: number): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+/** Whether a file begins as one of this format whose colours are of a kind that is not read here. */
+export function isOtherY4m(start: Uint8Array): boolean {
+  const [line = ''] = Buffer.from(start.subarray(0, MOST_HEADER)).toString('latin1').split('\n', 1);
+  const kind = /^YUV4MPEG2 .*\bC(\S+)/.exec(line)?.[1];
+  return kind !== undefined && !Object.hasOwn(SAMPLINGS, kind);
+}
+
+/** An open .y4m file. */
+export class Y4mFile implements VideoFrames {
   readonly info: Y4mInfo;
   readonly #file: FileHandle;
   readonly #name: string;
@@ -60,7 +75,6 @@ export class Y4mFile {
     }
   }
 
-  /** One frame as bytes, channels first: grey [1, height, width] or red, green, blue [3, height, width]. */
   async read(frame: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(this.#header.frameBytes);
     try {
@@ -119,7 +133,8 @@ async function readHeader(file: FileHandle, name: string): Promise<Header> {
     height,
     rate: usable ? [rate[0]!, rate[1]!] : [25, 1],
     sampling,
-    full: /\bXCOLORRANGE=FULL\b/.test(line),
+    // Grey without a word of its range is full, as ffmpeg has it.
+    full: sampling[0] === 0 ? !/\bXCOLORRANGE=LIMITED\b/.test(line) : /\bXCOLORRANGE=FULL\b/.test(line),
     length,
     frameBytes: width * height + 2 * planeSize(width, height, sampling),
   };
@@ -163,7 +178,20 @@ async function readLine(file: FileHandle, at: number): Promise<{ line: string | 
   return end < 0 ? { line: undefined, length: bytesRead } : { line: bytes.toString('latin1', 0, end), length: end + 1 };
 }
 
-/** ITU-R BT.601, section 2.5; of planes of colour, the nearest value. */
+/** Lines from which on video that does not say so is taken as that of high definition. */
+const HD_LINES = 720;
+
+/** Weights of red and blue in luma, by the lines of a picture whose file names none: ITU-R BT.601 or BT.709. */
+function weightsOf(height: number): { readonly red: number; readonly blue: number } {
+  return height >= HD_LINES ? { red: 0.2126, blue: 0.0722 } : { red: 0.299, blue: 0.114 };
+}
+
+/** What colours are taken as where a file names none. */
+export function assumedMatrix(height: number): 'bt709' | 'bt601' {
+  return height >= HD_LINES ? 'bt709' : 'bt601';
+}
+
+/** ITU-R BT.601, section 2.5, and BT.709, section 3; of planes of colour, the nearest value. */
 function toRgb(bytes: Uint8Array, { width, height, sampling, full }: Header): Uint8Array {
   const plane = width * height;
   const [across, down] = sampling;
@@ -173,6 +201,10 @@ function toRgb(bytes: Uint8Array, { width, height, sampling, full }: Header): Ui
     for (let at = 0; at < plane; at += 1) grey[at] = (bytes[at]! - low) * scale;
     return new Uint8Array(grey.buffer);
   }
+  const weights = weightsOf(height);
+  const ofRed = 2 * (1 - weights.red);
+  const ofBlue = 2 * (1 - weights.blue);
+  const green = 1 - weights.red - weights.blue;
   const rgb = new Uint8ClampedArray(3 * plane);
   const small = Math.ceil(width / across);
   const second = plane + planeSize(width, height, sampling);
@@ -183,9 +215,9 @@ function toRgb(bytes: Uint8Array, { width, height, sampling, full }: Header): Ui
       const luma = (bytes[at]! - low) * scale;
       const blue = (bytes[plane + colour]! - 128) * wide;
       const red = (bytes[second + colour]! - 128) * wide;
-      rgb[at] = luma + 1.402 * red;
-      rgb[plane + at] = luma - 0.344136 * blue - 0.714136 * red;
-      rgb[2 * plane + at] = luma + 1.772 * blue;
+      rgb[at] = luma + ofRed * red;
+      rgb[plane + at] = luma - ((weights.blue * ofBlue) / green) * blue - ((weights.red * ofRed) / green) * red;
+      rgb[2 * plane + at] = luma + ofBlue * blue;
     }
   }
   return new Uint8Array(rgb.buffer);
@@ -196,11 +228,13 @@ export class Y4mWriter {
   readonly #file: FileHandle;
   readonly #path: string;
   readonly #grey: boolean;
+  readonly #height: number;
 
-  private constructor(file: FileHandle, path: string, grey: boolean) {
+  private constructor(file: FileHandle, path: string, grey: boolean, height: number) {
     this.#file = file;
     this.#path = path;
     this.#grey = grey;
+    this.#height = height;
   }
 
   static async create(path: string, info: Omit<Y4mInfo, 'frames'>): Promise<Y4mWriter> {
@@ -208,8 +242,10 @@ export class Y4mWriter {
       await makeFolder(dirname(path));
       const file = await open(temporary(path), 'w');
       const { width, height, rate, grey } = info;
-      await file.write(`YUV4MPEG2 W${width} H${height} F${rate[0]}:${rate[1]} Ip A1:1 C${grey ? 'mono' : '444'}\n`);
-      return new Y4mWriter(file, path, grey);
+      await file.write(
+        `YUV4MPEG2 W${width} H${height} F${rate[0]}:${rate[1]} Ip A1:1 C${grey ? 'mono XCOLORRANGE=FULL' : '444'}\n`,
+      );
+      return new Y4mWriter(file, path, grey, height);
     } catch (error) {
       throw ioError(error, `writing ${path}`);
     }
@@ -217,7 +253,7 @@ export class Y4mWriter {
 
   /** @param frame bytes, [1 or 3, height, width]. */
   async write(frame: Uint8Array): Promise<void> {
-    const out = this.#grey ? greyPlane(frame) : colourPlanes(frame);
+    const out = this.#grey ? frame : colourPlanes(frame, this.#height);
     try {
       await this.#file.writeFile('FRAME\n');
       await this.#file.writeFile(out);
@@ -247,19 +283,16 @@ function temporary(path: string): string {
   return `${path}.${process.pid}.tmp`;
 }
 
-function greyPlane(frame: Uint8Array): Uint8Array {
-  return new Uint8Array(Uint8ClampedArray.from(frame, (level) => 16 + (level * 219) / 255).buffer);
-}
-
-function colourPlanes(frame: Uint8Array): Uint8Array {
+function colourPlanes(frame: Uint8Array, height: number): Uint8Array {
   const plane = frame.length / 3;
+  const weights = weightsOf(height);
   const out = new Uint8ClampedArray(frame.length);
   for (let at = 0; at < plane; at += 1) {
     const [red, green, blue] = [frame[at]!, frame[plane + at]!, frame[2 * plane + at]!];
-    const luma = 0.299 * red + 0.587 * green + 0.114 * blue;
+    const luma = weights.red * red + (1 - weights.red - weights.blue) * green + weights.blue * blue;
     out[at] = 16 + (luma * 219) / 255;
-    out[plane + at] = 128 + (((blue - luma) / 1.772) * 224) / 255;
-    out[2 * plane + at] = 128 + (((red - luma) / 1.402) * 224) / 255;
+    out[plane + at] = 128 + (((blue - luma) / (2 * (1 - weights.blue))) * 224) / 255;
+    out[2 * plane + at] = 128 + (((red - luma) / (2 * (1 - weights.red))) * 224) / 255;
   }
   return new Uint8Array(out.buffer);
 }
