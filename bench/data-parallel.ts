@@ -1,11 +1,13 @@
 import { describeParameters } from '../src/architectures/graphs.js';
 import { makeVaeNetwork, recipeSchema } from '../src/architectures/vae-network.js';
 import { initialiseParameters } from '../src/artifacts/initialize.js';
-import { artifactsOf, type ModelParts } from '../src/artifacts/model-io.js';
+import type { ModelParts } from '../src/artifacts/model-io.js';
 import { loadRuntime, type NativeTrainingSession, type TrainRequest } from '../src/binding/index.js';
 import { elementCount } from '../src/core/dtype.js';
+import { toDataset } from '../src/data/to-dataset.js';
 import { fitOptionsSchema } from '../src/training/fit-options.js';
 import { openSession } from '../src/training/open-session.js';
+import { vaeTask } from '../src/training/vae-task.js';
 import { alternate } from './lib/rounds.js';
 import type { Bench, BenchCase, BenchContext } from './lib/types.js';
 
@@ -111,8 +113,12 @@ async function open(options: object, batchSize: number, threads: number): Promis
   const latentDim = recipe.latentDim ?? 32;
   const description = { ...recipe, latentDim, seed: '1', parameterCount: parameters.count };
   const parts: ModelParts = { description, vae, parameters, training: undefined };
-  const artifacts = artifactsOf(parts, fit.optimizer, undefined);
-  const session = await openSession(parts, artifacts, { options: fit, session: { intraOpThreads: threads } }, 1n);
+  const rows = toDataset({ data: new Uint8Array(elementCount(vae.dataShape)), shape: [1, ...vae.dataShape] });
+  const session = await openSession(
+    vaeTask(parts, await rows, fit),
+    { options: fit, session: { intraOpThreads: threads } },
+    1n,
+  );
   const data = Uint8Array.from({ length: ROWS * elementCount(vae.dataShape) }, (_, index) => (index * 7919) % 251);
   session.attachRows('input', data, ROWS, { scale: 1 / 255, offset: 0, binarise: 'none' });
   return session;

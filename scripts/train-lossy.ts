@@ -1,20 +1,16 @@
 /**
  * Trains the model for lossy compression: `npx tsx scripts/train-lossy.ts FOLDER… [--hold-out A,B] [--steps N] [--out DIR]`.
  * Takes every photograph in the folders, halved at least, so that what JPEG did to it is gone. Pictures
- * whose names contain a word of --hold-out are left out: bench/lossy.ts measures on such. --keep FILE also
- * saves the weights, now and then and at the end, and --from FILE goes on from them. --minutes N ends after
- * that time.
+ * whose names contain a word of --hold-out are left out: bench/lossy.ts measures on such. --checkpoints DIR keeps
+ * where training stands every few minutes, and the same command with --resume goes on from there. --minutes N ends
+ * after that time.
  */
 import { createHash } from 'node:crypto';
-import { renameSync, writeFileSync } from 'node:fs';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { decodeSafeTensors, encodeSafeTensors } from '../src/artifacts/safetensors.js';
 import { lossyConfigSchema } from '../src/codecs/pictures/config.js';
-import { transformSpecs } from '../src/codecs/pictures/model-file.js';
 import type { Picture } from '../src/codecs/pictures/picture.js';
-import type { WeightsOf } from '../src/codecs/pictures/to-integers.js';
 import { trainLossy } from '../src/codecs/pictures/train.js';
 import { findFiles } from '../src/data/find-files.js';
 import { decodePicture } from '../src/data/image/decode.js';
@@ -22,8 +18,7 @@ import { fromPlanes } from '../src/data/image/encode.js';
 import { PICTURES } from '../src/data/image/formats.js';
 import { readPictureHeader } from '../src/data/image/pixels.js';
 
-/** Steps between two saves of --keep. */
-const SAVE_STEPS = 500;
+const MINUTES_BETWEEN_CHECKPOINTS = 5;
 /** Longest sides that each photograph is made into: fine and coarse detail. */
 const LONGEST = [1280, 720];
 
@@ -41,8 +36,8 @@ const { positionals, values } = parseArgs({
     only: { type: 'string', default: '' },
     prior: { type: 'string', default: 'hyperprior' },
     config: { type: 'string', default: '{}' },
-    keep: { type: 'string' },
-    from: { type: 'string' },
+    checkpoints: { type: 'string' },
+    resume: { type: 'boolean', default: false },
     description: { type: 'string', default: '' },
   },
 });
@@ -76,8 +71,7 @@ console.log(`${photographs} photographs, ${pictures.length} pictures`);
 
 const config = lossyConfigSchema.parse({ ...JSON.parse(values.config), prior: values.prior });
 const started = performance.now();
-let stepsDone = 0;
-const { codec, weights } = await trainLossy(pictures, {
+const { codec, steps: stepsDone } = await trainLossy(pictures, {
   steps: Number(values.steps),
   batchSize: Number(values.batch),
   cropSize: Number(values.crop),
@@ -86,21 +80,21 @@ const { codec, weights } = await trainLossy(pictures, {
   threads: Number(values.threads),
   config,
   seed: 1,
-  ...(values.from && { from: await savedWeights(values.from) }),
-  onProgress: ({ step, steps, loss, bitsPerPixel, squaredError, weights: now }) => {
-    stepsDone = step;
+  ...(values.checkpoints && {
+    checkpoint: { directory: values.checkpoints, everyMinutes: MINUTES_BETWEEN_CHECKPOINTS },
+    resume: values.resume,
+  }),
+  onProgress: ({ step, steps, loss, bitsPerPixel, squaredError }) => {
     const seconds = ((performance.now() - started) / 1000).toFixed(0);
     const psnr = (10 * Math.log10(255 ** 2 / squaredError)).toFixed(2);
     console.log(
       `${seconds} s, step ${step}/${steps}: loss ${loss.toFixed(3)}, ${bitsPerPixel.toFixed(3)} bits/pixel, ${psnr} dB`,
     );
-    if (values.keep && step % SAVE_STEPS === 0) save(values.keep, now());
   },
 });
 const trainSeconds = Math.round((performance.now() - started) / 1000);
 await mkdir(values.out, { recursive: true });
 await codec.save(values.out);
-if (values.keep) save(values.keep, weights);
 const card = {
   name: basename(values.out),
   data: values.description || `${photographs} photographs`,
@@ -123,42 +117,3 @@ const card = {
 await writeFile(join(values.out, 'card.json'), `${JSON.stringify(card, null, 2)}\n`);
 console.log(JSON.stringify(card, null, 2));
 await codec.close();
-
-/** Writes the file beside its name and renames it, so that there is a whole one at any time. */
-function save(path: string, of: WeightsOf): void {
-  writeFileSync(`${path}.part`, Buffer.concat(encodeSafeTensors({ tensors: allWeights(of), metadata: {} })));
-  renameSync(`${path}.part`, path);
-}
-
-/** Every array of training, by name. */
-function allWeights(of: WeightsOf) {
-  const names = [...transformSpecs(config).map(({ name }) => name), ...extraNames()];
-  return new Map(
-    names.map((name) => {
-      const { dims, data } = of(name);
-      return [
-        name,
-        { dtype: 'float32' as const, dims, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) },
-      ];
-    }),
-  );
-}
-
-function extraNames(): string[] {
-  const { lambdas, prior } = config;
-  const gains = lambdas.flatMap((_, level) => [`gain.up.${level}`, `gain.down.${level}`]);
-  const hyper =
-    prior === 'hyperprior'
-      ? [0, 1, 2].flatMap((i) => [`hyper_synthesis.${i}.weight`, `hyper_synthesis.${i}.bias`])
-      : [];
-  return [...gains, ...hyper, 'prior.logits', 'prior.means', 'prior.log_scales'];
-}
-
-async function savedWeights(path: string): Promise<WeightsOf> {
-  const { tensors } = decodeSafeTensors(new Uint8Array(await readFile(path)), path);
-  return (name) => {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) throw new Error(`${path} has no "${name}"`);
-    return { dims: tensor.dims, data: new Float32Array(tensor.data.slice().buffer) };
-  };
-}

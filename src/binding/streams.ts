@@ -7,4 +7,6 @@ export const STREAMS = {
   sampling: 5,
   reconstruction: 6,
   split: 7,
+  lossyNoise: 102,
+  lossyHyperNoise: 103,
 } as const;

@@ -1,39 +1,18 @@
 /** The native session that trains a model. */
-import { NAMES } from '../architectures/graphs.js';
 import type { Artifacts } from '../artifacts/generate.js';
-import type { ModelParts } from '../artifacts/model-io.js';
 import { withNativeKernels } from '../artifacts/native-kernels.js';
-import type {
-  FeedSource,
-  OptimizerConfig as NativeOptimizer,
-  NativeTrainingSession,
-  SessionOptions,
-} from '../binding/addon.js';
+import type { OptimizerConfig as NativeOptimizer, NativeTrainingSession, SessionOptions } from '../binding/addon.js';
 import { loadAddon } from '../binding/index.js';
-import { STREAMS } from '../binding/streams.js';
 import { type Model, writeModel } from '../graph/index.js';
 import type { ResolvedFitOptions } from './fit-options.js';
-import { inputsOf } from './graph-inputs.js';
-import type { TrainModelOptions } from './request.js';
+import type { RunRequest, TrainingTask } from './request.js';
 
 /** A native session with the parameters of the artifacts. */
 export function openSession(
-  { vae }: ModelParts,
-  artifacts: Artifacts,
-  { options, session }: Pick<TrainModelOptions, 'options' | 'session'>,
+  { artifacts, feeds: known }: Pick<TrainingTask, 'artifacts' | 'feeds'>,
+  { options, session }: Pick<RunRequest, 'options' | 'session'>,
   seed: bigint,
 ): Promise<NativeTrainingSession> {
-  const { latentShape } = vae.network;
-  const noise = { kind: 'normal', stream: STREAMS.trainingNoise } as const;
-  const known: FeedSource[] = [
-    { kind: 'rows', name: NAMES.input, dims: vae.dataShape, dtype: 'float32' },
-    { kind: 'rows', name: NAMES.label, dims: [], dtype: 'int64' },
-    { ...noise, name: NAMES.epsilon, dims: latentShape },
-    { ...noise, name: NAMES.epsilons, dims: [vae.objective.samples, ...latentShape] },
-    { kind: 'scalar', name: NAMES.klWeight },
-    { kind: 'scalar', name: NAMES.datasetSize },
-    { kind: 'scalar', name: NAMES.freeBits },
-  ];
   const wanted = inputsOf(artifacts);
   const feeds = known.filter(({ name }) => wanted.has(name));
   return loadAddon()
@@ -77,4 +56,9 @@ export function graphToRun(
 
 function nativeOptimizer({ learningRate: _, ...optimizer }: ResolvedFitOptions['optimizer']): NativeOptimizer {
   return optimizer;
+}
+
+/** Names of what the training graph or the evaluated one takes. */
+export function inputsOf({ trainingModel, evalModel }: Artifacts): Set<string> {
+  return new Set([trainingModel, evalModel].flatMap(({ graph }) => graph.inputs.map(({ name }) => name)));
 }

@@ -17,6 +17,8 @@ export interface StepProgress extends Terms {
   readonly gradientNorm: number;
   /** L2 norm of what the last optimizer step changed in the parameters. */
   readonly updateNorm: number;
+  /** What else the objective tells of the last batch, by name; absent for objectives of a Vae. */
+  readonly scalars?: Readonly<Record<string, number>> | undefined;
   readonly examplesPerSecond: number;
   /** Until the end of the last epoch, at the pace so far. */
   readonly secondsLeft: number;

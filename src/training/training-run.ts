@@ -1,18 +1,16 @@
 /** One run: the loop with its checkpoints, its best state, and what it leaves behind. */
 import type { Checkpoint } from '../artifacts/checkpoint.js';
-import type { Artifacts } from '../artifacts/generate.js';
-import { type ModelParts, saveModel } from '../artifacts/model-io.js';
 import type { NativeTrainingSession } from '../binding/addon.js';
 import { VaeError } from '../core/errors.js';
 import { RunControl } from './control.js';
 import type { MetricsLog, RunEnded } from './log/metrics-log.js';
-import { type LoopHooks, type LoopInputs, runEpochs } from './loop/fit-loop.js';
+import { type LoopHooks, runEpochs } from './loop/fit-loop.js';
 import type { LoopState } from './loop/loop-state.js';
 import type { FitProgress, History } from './progress.js';
 import { Checkpointer } from './record/checkpointer.js';
 import type { RunDirectory } from './record/run-directory.js';
 import { restoreSnapshot, takeSnapshot } from './record/snapshot.js';
-import type { TrainModelOptions } from './request.js';
+import type { RunRequest, TrainingTask } from './request.js';
 
 /** A run that has to go back this often will not get better by halving its rate once more. */
 const MOST_ROLLBACKS = 8;
@@ -23,13 +21,12 @@ export interface RunStart {
   readonly fingerprint: string;
   readonly directory: RunDirectory | undefined;
   readonly log: MetricsLog;
-  readonly parts: ModelParts;
 }
 
 export class TrainingRun {
   readonly #session: NativeTrainingSession;
-  readonly #artifacts: Artifacts;
-  readonly #request: TrainModelOptions;
+  readonly #task: TrainingTask;
+  readonly #request: RunRequest;
   readonly #start: RunStart;
   readonly #state: LoopState;
   readonly #checkpointer: Checkpointer | undefined;
@@ -40,9 +37,9 @@ export class TrainingRun {
   #rollbacks = 0;
   #toldOfLog = false;
 
-  constructor(session: NativeTrainingSession, artifacts: Artifacts, request: TrainModelOptions, start: RunStart) {
+  constructor(session: NativeTrainingSession, task: TrainingTask, request: RunRequest, start: RunStart) {
     this.#session = session;
-    this.#artifacts = artifacts;
+    this.#task = task;
     this.#request = request;
     this.#start = start;
     this.#state = start.state;
@@ -59,18 +56,18 @@ export class TrainingRun {
   }
 
   /** Runs to the end and hands over where training stands, in whatever way it ends. */
-  async complete(inputs: LoopInputs): Promise<History> {
+  async complete(): Promise<History> {
     const { options, train, validation } = this.#request;
     const { seed, directory } = this.#start;
     if (options.onNonFinite === 'rollback') this.#lastGood = this.#snapshot();
     // A resumed run compares with the best state of the run before it.
-    if (this.#keepsBest && this.#state.best) this.#best = await directory?.best(this.#artifacts.manifest);
+    if (this.#keepsBest && this.#state.best) this.#best = await directory?.best(this.#task.artifacts.manifest);
     this.#logStart(train.length);
     const emit = (event: FitProgress): void => this.#emit(event, train.length);
     let history: History | undefined;
     let failure: unknown;
     try {
-      const loop = { options, seed, ...inputs, state: this.#state, emit, hooks: this.#hooks() };
+      const loop = { options, seed, ...this.#task.inputs, state: this.#state, emit, hooks: this.#hooks() };
       history = await runEpochs(this.#session, train, validation, loop);
       await this.#control.end();
       return history;
@@ -163,10 +160,8 @@ export class TrainingRun {
   }
 
   #saveModel(directory: string): Promise<void> {
-    const { parts } = this.#start;
     const values = this.#session.getSlot('ema') ?? this.#session.getParameters();
-    const parameters = parts.parameters.with(values, this.#session.getStates());
-    return saveModel(directory, { ...parts, parameters });
+    return this.#task.saveModel(directory, values, this.#session.getStates());
   }
 
   #rollBack(): boolean {
@@ -181,6 +176,6 @@ export class TrainingRun {
   #snapshot(): Checkpoint {
     const { seed, fingerprint } = this.#start;
     const optimizer = this.#request.options.optimizer.type;
-    return takeSnapshot(this.#session, this.#artifacts.manifest, this.#state, { seed, fingerprint, optimizer });
+    return takeSnapshot(this.#session, this.#task.artifacts.manifest, this.#state, { seed, fingerprint, optimizer });
   }
 }

@@ -7,6 +7,7 @@ import { compressPictures, decompress, LossyCodec, openArchive, openPictures } f
 import { tilesOf } from '../../src/codecs/pictures/tiles.js';
 import { trainLossy } from '../../src/codecs/pictures/train.js';
 import { VaeError } from '../../src/core/errors.js';
+import { readMetrics } from '../../src/training/log/read-metrics.js';
 import { drawing } from './drawing.js';
 import { randomNumbers } from './random-spec.js';
 
@@ -298,4 +299,43 @@ function cut(from: typeof picture, width: number): typeof picture {
 it('is a file that safetensors can read', async () => {
   await codec.save(join(folder, 'again'));
   expect((await readFile(join(folder, 'again', 'lossy.safetensors'))).readBigUInt64LE(0)).toBeGreaterThan(100n);
+});
+
+describe('training that is interrupted', () => {
+  const options = { config, seed: 9, steps: 60, batchSize: 2, cropSize: 64, threads: 1 };
+  const pictures = [drawing(1, 96, 96), drawing(2, 80, 96)];
+
+  it('goes on from its checkpoint, and ends where it would have ended', async () => {
+    const { codec: straight } = await trainLossy(pictures, options);
+    const controller = new AbortController();
+    const checkpoint = { directory: join(folder, 'run'), everySteps: 10 };
+    const log = { jsonLines: join(folder, 'run.jsonl') };
+    const stopped = trainLossy(pictures, {
+      ...{ ...options, checkpoint, log, signal: controller.signal },
+      onProgress: ({ step }) => step >= 50 && controller.abort(new Error('enough')),
+    });
+    await expect(stopped).rejects.toThrow('enough');
+    const { codec: resumed, steps } = await trainLossy(pictures, { ...options, checkpoint, resume: true });
+    expect(steps).toBe(60);
+    expect(resumed.identity).toBe(straight.identity);
+    await Promise.all([straight.close(), resumed.close()]);
+    const events = await readMetrics(log.jsonLines);
+    expect(events.filter(({ kind }) => kind === 'step').length).toBeGreaterThan(0);
+    expect(events.at(-1)).toMatchObject({ kind: 'end', outcome: 'aborted' });
+  });
+
+  it('ends when its time is up, with fewer steps', async () => {
+    const reports: number[] = [];
+    const { codec: made, steps } = await trainLossy(pictures, {
+      ...{ ...options, steps: 100_000, maxSeconds: 1 },
+      onProgress: ({ step, bitsPerPixel, squaredError }) => {
+        reports.push(step);
+        expect(bitsPerPixel).toBeGreaterThan(0);
+        expect(squaredError).toBeGreaterThan(0);
+      },
+    });
+    await made.close();
+    expect(steps).toBeLessThan(100_000);
+    expect(reports.at(-1)).toBe(steps);
+  });
 });

@@ -50,7 +50,7 @@ export interface LossyModel {
 }
 
 /** The arrays of the transforms that a model of this configuration has. */
-export function transformSpecs(config: LossyConfig): ParameterSpec[] {
+function transformSpecs(config: LossyConfig): ParameterSpec[] {
   const specs: ParameterSpec[] = [];
   for (const name of networksOf(config)) buildNetwork(name, config, collectParameters(specs));
   return specs;

@@ -3,6 +3,7 @@
  * (arXiv:1611.01704), equation 12, with several λ in one model by a gain for each channel and level
  * (Cui et al. 2021, arXiv:2003.02012).
  */
+import { NAMES, perExample, TERMS } from '../../architectures/graphs.js';
 import { GraphBuilder, type Value } from '../../graph/builder.js';
 import type { Model } from '../../graph/ir.js';
 import { meanOverBatch, sumPerExample } from '../../nn/reduce.js';
@@ -31,10 +32,11 @@ export const INPUTS = { pixels: 'pixels', level: 'level', noise: 'noise', hyperN
 
 export interface LossyObjective {
   /**
-   * Inputs `pixels` [N, 3, size, size] in -0.5..0.5, `level` [N, levels] with a single 1 in each row,
-   * `noise` and, with a hyperprior, `hyper_noise`: uniform in ±0.5, of the shapes of the latents and
-   * hyper-latents. Outputs, means over the batch: `loss`, `bits_per_pixel`, `squared_error` in steps of
-   * 8-bit values.
+   * Inputs `pixels` [N, 3, size, size] in -0.5..0.5, `level` int64 [N], `noise` and, with a hyperprior,
+   * `hyper_noise`: uniform in 0..1, of the shapes of the latents and hyper-latents; `kl_weight`, a scalar that
+   * the rate is multiplied by. Outputs, means over the batch: `loss`; its parts by the names of a VAE's,
+   * `kl` for the rate and `reconstruction` for the weighted distortion, each also for every example;
+   * `bits_per_pixel`, `squared_error` in steps of 8-bit values.
    */
   readonly model: Model;
   readonly stopped: readonly string[];
@@ -52,8 +54,9 @@ export function buildLossyObjective(
   const { latents, hyperLatents, lambdas, prior } = config;
   const side = size / DOWNSAMPLING;
   const x = g.input(INPUTS.pixels, 'float32', ['N', PIXEL_CHANNELS, size, size]);
-  const level = g.input(INPUTS.level, 'float32', ['N', lambdas.length]);
-  const noise = g.input(INPUTS.noise, 'float32', ['N', latents, side, side]);
+  const level = oneHot(g, g.input(INPUTS.level, 'int64', ['N']), lambdas.length);
+  const noise = uniformNoise(g, INPUTS.noise, [latents, side, side]);
+  const klWeight = g.input(NAMES.klWeight, 'float32', []);
 
   const gains = levelGains(scope, config, level);
   const y = g.op('Mul', [analysis(scope.at('analysis'), x, config), gains.up]);
@@ -64,7 +67,7 @@ export function buildLossyObjective(
   let pull: Value | undefined;
   if (prior === 'hyperprior') {
     const hyperSide = side / HYPER_DOWNSAMPLING;
-    const hyperNoise = g.input(INPUTS.hyperNoise, 'float32', ['N', hyperLatents, hyperSide, hyperSide]);
+    const hyperNoise = uniformNoise(g, INPUTS.hyperNoise, [hyperLatents, hyperSide, hyperSide]);
     const z = hyperAnalysis(scope.at('hyper_analysis'), y, config);
     const noisyZ = g.op('Add', [z, hyperNoise]);
     const roundedZ = roundStraight(scope, z);
@@ -101,13 +104,30 @@ export function buildLossyObjective(
       g.int64s([-1]),
     ]);
   const rate = pull ? g.op('Mul', [g.op('Add', [bits, pull]), g.scalar(1 / (size * size))]) : bitsPerPixel;
-  const weighted = g.op('Add', [rate, g.op('Mul', [squaredError, perLevel([...lambdas])])]);
   const middle = lambdas[Math.floor(lambdas.length / 2)]!;
-  const loss = g.op('Mul', [weighted, perLevel(lambdas.map((lambda) => Math.sqrt(middle / lambda)))]);
-  g.output('loss', meanOverBatch(g, loss));
+  const share = perLevel(lambdas.map((lambda) => Math.sqrt(middle / lambda)));
+  const kl = g.op('Mul', [rate, share]);
+  const reconstruction = g.op('Mul', [g.op('Mul', [squaredError, perLevel([...lambdas])]), share]);
+  const loss = g.op('Add', [reconstruction, g.op('Mul', [kl, klWeight])]);
+  const terms = { loss, reconstruction, kl };
+  for (const term of TERMS) {
+    g.output(term, meanOverBatch(g, terms[term]));
+    g.output(perExample(term), terms[term]);
+  }
   g.output('bits_per_pixel', meanOverBatch(g, bitsPerPixel));
   g.output('squared_error', meanOverBatch(g, squaredError));
   return { model: g.model, stopped: scope.stopped };
+}
+
+/** [N, count] with a single 1 in each row. */
+function oneHot(g: GraphBuilder, index: Value, count: number): Value {
+  const all = g.int64s(Array.from({ length: count }, (_, level) => level));
+  return g.op('Cast', [g.op('Equal', [g.op('Unsqueeze', [index, g.int64s([-1])]), all])], { to: 'float32' });
+}
+
+/** Uniform in ±0.5, of an input that is uniform in 0..1. */
+function uniformNoise(g: GraphBuilder, name: string, shape: readonly number[]): Value {
+  return g.op('Sub', [g.input(name, 'float32', ['N', ...shape]), g.scalar(0.5)]);
 }
 
 /** Names of the parameters that a codec needs outside of the networks. */

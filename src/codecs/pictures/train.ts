@@ -1,46 +1,79 @@
 /** Training of a model for lossy compression, and the integers made of it. */
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
+import { NAMES, perExample, TERMS } from '../../architectures/graphs.js';
 import { collectParameters, ParameterStore } from '../../architectures/parameters.js';
 import { generateArtifacts } from '../../artifacts/generate.js';
 import { initialiseParameters } from '../../artifacts/initialize.js';
-import { optimizerSchema } from '../../artifacts/optimizer-options.js';
-import { loadAddon } from '../../binding/index.js';
+import type { FeedSource, RowTransform } from '../../binding/addon.js';
+import { STREAMS } from '../../binding/streams.js';
 import { VaeError } from '../../core/errors.js';
-import { parseOptions } from '../../core/options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { seedSchema } from '../../core/seed.js';
+import type { Dataset } from '../../data/dataset.js';
 import { type Model, writeModel } from '../../graph/index.js';
 import { GraphSession } from '../../inference/sessions/session.js';
 import type { ParameterSpec } from '../../nn/scope.js';
-import { TrainingSession } from '../../training/training-session.js';
+import { runTask } from '../../training/fit.js';
+import { fitOptionsSchema } from '../../training/fit-options.js';
+import { type ScheduleFunction, scheduleFunction } from '../../training/loop/schedules.js';
+import type { FitProgress } from '../../training/progress.js';
+import type { TrainingTask } from '../../training/request.js';
 import { DOWNSAMPLING, HYPER_DOWNSAMPLING, type LossyConfig, lossyConfigSchema } from './config.js';
+import { cropRows } from './crops.js';
 import { buildHyperPeaks, buildNetwork, constantsFrom } from './graphs.js';
 import { LossyCodec } from './lossy-codec.js';
 import { PIXEL_CHANNELS } from './networks.js';
 import { buildLossyObjective, gainName, INPUTS, LEAST_LOG_SCALE } from './objective.js';
-import { checkPicture, type Picture } from './picture.js';
+import type { Picture } from './picture.js';
 import { quantiseLatentCoder, type Weights, type WeightsOf } from './to-integers.js';
 import { startFromWavelets } from './wavelet-start.js';
 
 const CROP_STEP = DOWNSAMPLING * HYPER_DOWNSAMPLING;
-/** Numbers that keep the draws of this training apart. */
-const [CROP_STREAM, NOISE_STREAM, HYPER_NOISE_STREAM] = [101, 102, 103];
 const CALIBRATION_CROPS = 48;
-const GREY_SHARE = 0.15;
+/** Crops that nothing is trained on are those of this pass. */
+const CALIBRATION_PASS = 2 ** 31 - 1;
+const BITS_PER_PIXEL = 'bits_per_pixel';
+const SQUARED_ERROR = 'squared_error';
+/** Steps between two reports. */
+const REPORT_STEPS = 50;
+/** Steps of an epoch: seldom enough for what is measured at the end of each, often enough to follow. */
+const [LEAST_EPOCH, MOST_EPOCH] = [50, 500];
+/** Part of the learning rate that is left at the end. */
+const LAST_RATE = 0.01;
+/** Bytes as the networks take them, -0.5..0.5. */
+const PIXELS: RowTransform = { scale: 1 / 255, offset: -0.5, binarise: 'none' };
 
 const optionsSchema = z.strictObject({
+  /** Sizes of the networks, the prior, and λ of each level. */
   config: lossyConfigSchema.prefault({}),
+  /** Optimizer steps. Default 4000. */
   steps: z.int().min(1).default(4000),
+  /**
+   * Training ends after this time if the steps are not done by then, the learning rate falling in time for
+   * it. What comes out then depends on the machine's speed. Default: no limit.
+   */
   maxSeconds: z.number().positive().default(Number.POSITIVE_INFINITY),
+  /** Crops in a step. Default 8. */
   batchSize: z.int().min(1).max(1024).default(8),
+  /** Pixels of a side of a crop, a multiple of 64. Default 128. */
   cropSize: z.int().multipleOf(CROP_STEP).min(CROP_STEP).max(1024).default(128),
+  /** Adam's highest learning rate; it rises over the first steps and falls along a cosine. Default 1e-3. */
   learningRate: z.number().positive().default(1e-3),
+  /** What stands for rounding. Default 'mixed'. */
   relaxation: z.enum(['noise', 'straight-through', 'mixed']).default('mixed'),
   seed: seedSchema.default(0),
   threads: z.int().min(0).max(1024).default(0),
-  /** Weights of a model to go on from. */
-  from: z.custom<WeightsOf>((value) => typeof value === 'function').optional(),
-  signal: z.instanceof(AbortSignal).optional(),
+  // As with fit(): every step is one of its batches.
+  ...fitOptionsSchema.pick({
+    checkpoint: true,
+    resume: true,
+    log: true,
+    onNonFinite: true,
+    emaDecay: true,
+    signal: true,
+  }).shape,
+  /** Told every 50 steps, and at the end. */
   onProgress: z.custom<(progress: LossyProgress) => void>((value) => typeof value === 'function').optional(),
 });
 
@@ -52,46 +85,20 @@ export interface LossyProgress {
   readonly bitsPerPixel: number;
   /** Mean squared error in steps of 8-bit values. */
   readonly squaredError: number;
-  /** @internal Inside use: the weights as they are now, to be saved on the way; a copy. */
-  readonly weights: () => WeightsOf;
 }
 
-export interface TrainLossyOptions {
-  /** Sizes of the networks, the prior, and λ of each level. */
-  readonly config?: z.input<typeof lossyConfigSchema>;
-  /** Optimizer steps. Default 4000. */
-  readonly steps?: number;
-  /**
-   * Training ends after this time if the steps are not done by then, the learning rate falling in time for
-   * it. What comes out then depends on the machine's speed. Default: no limit.
-   */
-  readonly maxSeconds?: number;
-  /** Crops in a step. Default 8. */
-  readonly batchSize?: number;
-  /** Pixels of a side of a crop, a multiple of 64. Default 128. */
-  readonly cropSize?: number;
-  /** Adam's highest learning rate; it rises over the first steps and falls along a cosine. Default 1e-3. */
-  readonly learningRate?: number;
-  /** What stands for rounding. Default 'mixed'. */
-  readonly relaxation?: 'noise' | 'straight-through' | 'mixed';
-  readonly seed?: number | bigint;
-  readonly threads?: number;
-  /** @internal Inside use: weights of a model of the same configuration to go on from. */
-  readonly from?: WeightsOf;
-  readonly signal?: AbortSignal;
-  /** Told every 50 steps. */
-  readonly onProgress?: (progress: LossyProgress) => void;
-}
+export interface TrainLossyOptions extends InputOf<typeof optionsSchema> {}
 
 export interface TrainedLossy {
   readonly codec: LossyCodec;
-  /** @internal Inside use: the weights as they were trained, to go on from. */
-  readonly weights: WeightsOf;
+  /** Steps done: fewer than asked where the time was up. */
+  readonly steps: number;
 }
 
 /**
  * Trains a lossy codec on pictures: random crops of them, turned and mirrored, some of them in grey. The
- * same seed, options and pictures give the same codec on the same machine and number of threads.
+ * same seed, options and pictures give the same codec on the same machine and number of threads, and a run that is
+ * gone on from its checkpoints ends where it would have ended.
  *
  * @param pictures at least one, none smaller than a crop; borrowed.
  * @throws VaeError ERR_VAE_OPTION, ERR_VAE_SHAPE for what was given; ERR_VAE_RUNTIME where training
@@ -99,155 +106,175 @@ export interface TrainedLossy {
  */
 export async function trainLossy(pictures: readonly Picture[], options: TrainLossyOptions = {}): Promise<TrainedLossy> {
   const parsed = parseOptions(optionsSchema, options, 'trainLossy()');
-  const { config, steps, batchSize, cropSize, relaxation, threads, signal, onProgress } = parsed;
+  const { config, steps, batchSize, cropSize, threads, onProgress, ...fit } = parsed;
   const seed = BigInt(parsed.seed);
-  checkPictures(pictures, cropSize);
+  const epochSteps = epochLength(steps);
+  const setting = { cropSize, seed, levels: config.lambdas.length };
+  const train = cropRows(pictures, { ...setting, rows: epochSteps * batchSize });
+  const held = cropRows(pictures, { ...setting, rows: CALIBRATION_CROPS });
+  const calibration = await floatsOf(held);
+  const { task, specs } = await makeTask(parsed, calibration);
+  const clock = new Clock(parsed.maxSeconds);
+  const report = new Report(steps, onProgress);
+  let trained: Float32Array | undefined;
+  const { log, checkpoint, resume, onNonFinite, emaDecay, signal } = fit;
+  await runTask(task, {
+    options: fitOptionsSchema.parse({
+      ...{ epochs: steps / epochSteps, batchSize, shuffle: false, clipGradientNorm: 10, seed: parsed.seed },
+      ...{ log, checkpoint, resume, onNonFinite, emaDecay, signal },
+      optimizer: { type: 'adam', learningRate: parsed.learningRate },
+      learningRate: clock.schedule(rateOf(parsed.learningRate, steps), steps),
+    }),
+    ...{ train, validation: undefined, session: { intraOpThreads: threads } },
+    emit: (progress, control) => {
+      report.take(progress);
+      if (clock.isUp) control.stop();
+    },
+    keep: ({ checkpoint: { parameters, slots } }) => {
+      trained = slots.ema ?? parameters;
+    },
+  });
+  report.end();
+  const weights = weightsOf(new ParameterStore(specs, Float32Array.from(trained!)));
+  const peaks = await hyperPeaks(config, weights, calibration);
+  const model = { config, weights, coder: quantiseLatentCoder(config, weights, peaks) };
+  return { codec: await LossyCodec.make(model, { threads }), steps: report.steps };
+}
+
+/** The longest that divides the steps, within bounds; all of them where none does. */
+function epochLength(steps: number): number {
+  for (let length = MOST_EPOCH; length >= LEAST_EPOCH; length -= 1) if (steps % length === 0) return length;
+  return steps;
+}
+
+function rateOf(learningRate: number, steps: number): ScheduleFunction {
+  const warmUpSteps = Math.min(100, Math.ceil(steps / 10));
+  return scheduleFunction({ type: 'cosine', from: learningRate, to: LAST_RATE * learningRate, warmUpSteps });
+}
+
+/** The objective, what it is fed, and the parameters that it begins with. */
+async function makeTask(
+  { config, cropSize, relaxation, seed, learningRate }: z.output<typeof optionsSchema>,
+  calibration: Floats,
+): Promise<{ readonly task: TrainingTask; readonly specs: readonly ParameterSpec[] }> {
   const specs: ParameterSpec[] = [];
   buildLossyObjective(config, cropSize, relaxation, collectParameters(specs));
-  const store = parsed.from ? storeFrom(specs, parsed.from) : initialiseParameters(specs, seed);
-  const calibration = feedsOf(pictures, config, { batchSize: CALIBRATION_CROPS, cropSize, seed, step: steps });
-  if (!parsed.from) {
-    startFromWavelets(store, config);
-    await startScales(store, config, calibration);
-  }
+  const store = initialiseParameters(specs, BigInt(seed));
+  startFromWavelets(store, config);
+  await startScales(store, config, calibration);
   const { model, stopped } = buildLossyObjective(config, cropSize, relaxation, store.asInitializers);
   const artifacts = generateArtifacts({
-    ...{ model, stopped, scalars: ['bits_per_pixel', 'squared_error'], trainable: specs.map(({ name }) => name) },
-    optimizer: optimizerSchema.parse({ type: 'adam', learningRate: parsed.learningRate }),
+    ...{ model, stopped, trainable: specs.map(({ name }) => name) },
+    scalars: [...TERMS, BITS_PER_PIXEL, SQUARED_ERROR],
+    perExample: TERMS.map(perExample),
+    optimizer: { type: 'adam', learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
     clipGradientNorm: 10,
   });
-  await using session = await TrainingSession.create(artifacts, { seed: parsed.seed, threads });
-  const warmUp = Math.min(100, Math.ceil(steps / 10));
-  let sums = { loss: 0, bits_per_pixel: 0, squared_error: 0 };
-  let since = 0;
-  const started = performance.now();
-  let done = false;
-  for (let step = 0; !done; step += 1) {
-    signal?.throwIfAborted();
-    const part = Math.max(step / steps, (performance.now() - started) / 1000 / parsed.maxSeconds);
-    done = step + 1 === steps || part >= 1;
-    const fall = 0.5 * (1 + Math.cos(Math.PI * Math.min(1, part)));
-    session.setLearningRate(parsed.learningRate * Math.min(1, (step + 1) / warmUp) * (0.01 + 0.99 * fall));
-    session.lazyResetGrad();
-    const feeds = feedsOf(pictures, config, { batchSize, cropSize, seed, step });
-    const scalars = await session.trainStep(feeds, signal ? { signal } : {});
-    await session.optimizerStep();
-    for (const key of ['loss', 'bits_per_pixel', 'squared_error'] as const) sums[key] += scalars[key]!;
-    since += 1;
-    if ((step + 1) % 50 !== 0 && !done) continue;
-    onProgress?.({
-      ...{ step: step + 1, steps, loss: sums.loss / since },
-      ...{ bitsPerPixel: sums.bits_per_pixel / since, squaredError: sums.squared_error / since },
-      weights: () => weightsOf(new ParameterStore(specs, Float32Array.from(session.getParameters()))),
-    });
-    sums = { loss: 0, bits_per_pixel: 0, squared_error: 0 };
-    since = 0;
-  }
-  const trained = new ParameterStore(specs, Float32Array.from(session.getParameters()));
-  const weights = weightsOf(trained);
-  const peaks = await hyperPeaks(config, weights, calibration);
-  const codec = await LossyCodec.make(
-    { config, weights, coder: quantiseLatentCoder(config, weights, peaks) },
-    { threads },
-  );
-  return { codec, weights };
-}
-
-function checkPictures(pictures: readonly Picture[], cropSize: number): void {
-  if (pictures.length === 0) {
-    throw new VaeError('ERR_VAE_OPTION', 'trainLossy(): expected at least one picture, received none.');
-  }
-  for (const [index, picture] of pictures.entries()) {
-    checkPicture(picture, `trainLossy(), picture ${index}`);
-    if (Math.min(picture.width, picture.height) >= cropSize) continue;
-    throw new VaeError(
-      'ERR_VAE_SHAPE',
-      `trainLossy(): picture ${index} has ${picture.width} × ${picture.height} pixels, less than a crop of ${cropSize}. ` +
-        'Leave it out, or train on smaller crops (cropSize).',
-    );
-  }
-}
-
-type Feeds = ReturnType<typeof feedsOf>;
-
-interface Batch {
-  readonly batchSize: number;
-  readonly cropSize: number;
-  readonly seed: bigint;
-  readonly step: number;
-}
-
-/** What one step is fed: the same for the same seed and step. */
-function feedsOf(pictures: readonly Picture[], config: LossyConfig, { batchSize, cropSize, seed, step }: Batch) {
-  const { random } = loadAddon();
-  const draws = new Float32Array(batchSize * 8);
-  random.fillUniform(draws, seed, CROP_STREAM, BigInt(step));
-  const uniform = (stream: number, shape: readonly number[]) => {
-    const data = new Float32Array(shape.reduce((product, dim) => product * dim, 1));
-    random.fillUniform(data, seed, stream, BigInt(step));
-    for (let i = 0; i < data.length; i += 1) data[i]! -= 0.5;
-    return { data, shape };
-  };
-  const plane = cropSize * cropSize;
-  const pixels = new Float32Array(batchSize * PIXEL_CHANNELS * plane);
-  const levels = config.lambdas.length;
-  const level = new Float32Array(batchSize * levels);
-  for (let row = 0; row < batchSize; row += 1) {
-    const draw = draws.subarray(row * 8, row * 8 + 8);
-    crop(pictures, draw, cropSize, pixels.subarray(row * PIXEL_CHANNELS * plane, (row + 1) * PIXEL_CHANNELS * plane));
-    // Levels in turn, so that every step has its share of each.
-    level[row * levels + ((step * batchSize + row) % levels)] = 1;
-  }
   const side = cropSize / DOWNSAMPLING;
   const hyperSide = side / HYPER_DOWNSAMPLING;
-  return {
-    [INPUTS.pixels]: { data: pixels, shape: [batchSize, PIXEL_CHANNELS, cropSize, cropSize] },
-    [INPUTS.level]: { data: level, shape: [batchSize, levels] },
-    [INPUTS.noise]: uniform(NOISE_STREAM, [batchSize, config.latents, side, side]),
-    ...(config.prior === 'hyperprior' && {
-      [INPUTS.hyperNoise]: uniform(HYPER_NOISE_STREAM, [batchSize, config.hyperLatents, hyperSide, hyperSide]),
-    }),
+  const feeds: FeedSource[] = [
+    { kind: 'rows', name: INPUTS.pixels, dims: [PIXEL_CHANNELS, cropSize, cropSize], dtype: 'float32' },
+    { kind: 'rows', name: INPUTS.level, dims: [], dtype: 'int64' },
+    { kind: 'uniform', name: INPUTS.noise, dims: [config.latents, side, side], stream: STREAMS.lossyNoise },
+    {
+      kind: 'uniform',
+      name: INPUTS.hyperNoise,
+      dims: [config.hyperLatents, hyperSide, hyperSide],
+      stream: STREAMS.lossyHyperNoise,
+    },
+    { kind: 'scalar', name: NAMES.klWeight },
+  ];
+  const task: TrainingTask = {
+    ...{ artifacts, feeds, seed: BigInt(seed), checkpoint: undefined },
+    inputs: {
+      transform: PIXELS,
+      names: { rows: INPUTS.pixels, labels: INPUTS.level },
+      ...{ constants: {}, scheduled: [], layers: [], scalars: [BITS_PER_PIXEL, SQUARED_ERROR] },
+    },
+    saveModel: () =>
+      Promise.reject(new VaeError('ERR_VAE_OPTION', 'trainLossy(): a codec is made when training has ended.')),
   };
+  return { task, specs };
 }
 
-/** A random part of a random picture into [3, size, size], -0.5..0.5. Larger pictures are taken more often. */
-function crop(pictures: readonly Picture[], draw: Float32Array, size: number, into: Float32Array): void {
-  const areas = pictures.map(({ width, height }) => Math.sqrt(width * height));
-  let rest = draw[0]! * areas.reduce((sum, area) => sum + area, 0);
-  const found = areas.findIndex((area) => {
-    rest -= area;
-    return rest < 0;
-  });
-  const { width, height, channels, data } = pictures[found < 0 ? pictures.length - 1 : found]!;
-  const top = Math.floor(draw[1]! * (height - size + 1));
-  const left = Math.floor(draw[2]! * (width - size + 1));
-  const [mirrored, turned, grey] = [draw[3]! < 0.5, draw[4]! < 0.5, draw[5]! < GREY_SHARE];
-  const plane = size * size;
-  for (let row = 0; row < size; row += 1) {
-    for (let column = 0; column < size; column += 1) {
-      const y = top + (turned ? column : row);
-      const x = left + (turned ? row : column);
-      const from = (y * width + x) * channels;
-      const at = row * size + (mirrored ? size - 1 - column : column);
-      for (let channel = 0; channel < PIXEL_CHANNELS; channel += 1) {
-        into[channel * plane + at] = data[from + (channels === 1 ? 0 : channel)]! / 255 - 0.5;
-      }
-      if (!grey) continue;
-      // Luma of ITU-R BT.601.
-      const luma = 0.299 * into[at]! + 0.587 * into[plane + at]! + 0.114 * into[2 * plane + at]!;
-      for (let channel = 0; channel < PIXEL_CHANNELS; channel += 1) into[channel * plane + at] = luma;
-    }
+/** Ends a run in time, with the learning rate where it would be at the end. */
+class Clock {
+  readonly #started = performance.now();
+  readonly #maxSeconds: number;
+
+  constructor(maxSeconds: number) {
+    this.#maxSeconds = maxSeconds;
   }
+
+  get isUp(): boolean {
+    return this.#part >= 1;
+  }
+
+  /** The schedule at the step, or at the part of the time that has gone by, whichever is further. */
+  schedule(schedule: ScheduleFunction, steps: number): ScheduleFunction {
+    return (at) => schedule({ ...at, step: Math.max(at.step, Math.min(1, this.#part) * steps), steps });
+  }
+
+  get #part(): number {
+    return (performance.now() - this.#started) / 1000 / this.#maxSeconds;
+  }
+}
+
+/** Means of what the steps tell, every so many of them. */
+class Report {
+  steps = 0;
+  readonly #all: number;
+  readonly #tell: ((progress: LossyProgress) => void) | undefined;
+  #loss = 0;
+  #bitsPerPixel = 0;
+  #squaredError = 0;
+  #since = 0;
+
+  constructor(steps: number, tell: ((progress: LossyProgress) => void) | undefined) {
+    this.#all = steps;
+    this.#tell = tell;
+  }
+
+  take(progress: FitProgress): void {
+    if (progress.kind !== 'step') return;
+    this.steps = progress.step;
+    this.#since += 1;
+    this.#loss += progress.loss;
+    this.#bitsPerPixel += progress.scalars![BITS_PER_PIXEL]!;
+    this.#squaredError += progress.scalars![SQUARED_ERROR]!;
+    if (this.steps % REPORT_STEPS === 0) this.end();
+  }
+
+  /** Tells of what was not told yet. */
+  end(): void {
+    if (this.#since === 0) return;
+    const [loss, bitsPerPixel, squaredError] = [this.#loss, this.#bitsPerPixel, this.#squaredError].map(
+      (sum) => sum / this.#since,
+    ) as [number, number, number];
+    this.#tell?.({ step: this.steps, steps: this.#all, loss, bitsPerPixel, squaredError });
+    this.#loss = 0;
+    this.#bitsPerPixel = 0;
+    this.#squaredError = 0;
+    this.#since = 0;
+  }
+}
+
+/** Crops as the networks take them. */
+async function floatsOf(crops: Dataset): Promise<Floats> {
+  const rows = Uint32Array.from({ length: crops.length }, (_, row) => row);
+  const bytes = await crops.read(rows, undefined, CALIBRATION_PASS);
+  const data = Float32Array.from(bytes, (value) => value * PIXELS.scale + PIXELS.offset);
+  return { data, dims: [crops.length, ...crops.rowShape] };
 }
 
 /**
  * Makes each channel's scale what it is on average on some crops: training then only learns how scales
  * differ from place to place and from level to level.
  */
-async function startScales(store: ParameterStore, config: LossyConfig, feeds: Feeds): Promise<void> {
+async function startScales(store: ParameterStore, config: LossyConfig, crops: Floats): Promise<void> {
   if (config.prior !== 'hyperprior') return;
   const weights = weightsOf(store);
-  const { data, dims } = await analyse(config, weights, feeds);
+  const { data, dims } = await analyse(config, weights, crops);
   const [rows, channels] = dims as [number, number];
   const plane = data.length / rows / channels;
   const bias = weights('hyper_synthesis.2.bias').data;
@@ -264,9 +291,9 @@ async function startScales(store: ParameterStore, config: LossyConfig, feeds: Fe
 }
 
 /** How large the hidden layers of the hyper synthesis get on some crops. */
-async function hyperPeaks(config: LossyConfig, weights: WeightsOf, feeds: Feeds): Promise<number[]> {
+async function hyperPeaks(config: LossyConfig, weights: WeightsOf, crops: Floats): Promise<number[]> {
   if (config.prior !== 'hyperprior') return [];
-  const y = await analyse(config, weights, feeds);
+  const y = await analyse(config, weights, crops);
   const source = constantsFrom(weights);
   const [z] = await runOnce(buildNetwork('hyper_analysis', config, source), y, ['output']);
   const peaks = await runOnce(buildHyperPeaks(config, source), z!, ['peak0', 'peak1']);
@@ -279,10 +306,9 @@ interface Floats {
 }
 
 /** The latents of crops, [N, latents, h, w], every crop at a level of its own in turn. */
-async function analyse(config: LossyConfig, weights: WeightsOf, feeds: Feeds): Promise<Floats> {
-  const { data, shape } = feeds[INPUTS.pixels]!;
+async function analyse(config: LossyConfig, weights: WeightsOf, crops: Floats): Promise<Floats> {
   const network = buildNetwork('analysis', config, constantsFrom(weights));
-  const [latents] = await runOnce(network, { data: data as Float32Array, dims: shape }, ['output']);
+  const [latents] = await runOnce(network, crops, ['output']);
   const y = latents!.data;
   const [rows, channels] = latents!.dims as [number, number];
   const plane = y.length / rows / channels;
@@ -316,10 +342,4 @@ function weightsOf(store: ParameterStore): WeightsOf {
     if (found === undefined) throw new VaeError('ERR_VAE_GRAPH', `The model has no parameter named "${name}".`);
     return found;
   };
-}
-
-function storeFrom(specs: readonly ParameterSpec[], from: WeightsOf): ParameterStore {
-  const store = new ParameterStore(specs);
-  for (const spec of specs) store.view(spec).set(from(spec.name).data);
-  return store;
 }

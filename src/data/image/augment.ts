@@ -4,6 +4,7 @@ import { parseOptions } from '../../core/options.js';
 import type { Dataset } from '../dataset.js';
 import { type Draw, Passes, rowDraws } from '../rows/draws.js';
 import { allocateRows, type RowArray } from '../values.js';
+import { luma } from './luma.js';
 
 const augmentSchema = z.strictObject({
   flip: z.union([z.boolean(), z.enum(['horizontal', 'vertical', 'both'])]).default(false),
@@ -139,8 +140,7 @@ function adjust(
   const used = colours * plane;
   if (colours === 3 && saturation !== 1) {
     for (let pixel = 0; pixel < plane; pixel += 1) {
-      // Luma of ITU-R BT.601.
-      const grey = 0.299 * values[pixel]! + 0.587 * values[plane + pixel]! + 0.114 * values[2 * plane + pixel]!;
+      const grey = luma(values[pixel]!, values[plane + pixel]!, values[2 * plane + pixel]!);
       for (let at = pixel; at < used; at += plane) values[at] = grey + (values[at]! - grey) * saturation;
     }
   }

@@ -1,7 +1,7 @@
 /** What a training run will take, from its graphs and from a few steps of it. */
 import { performance } from 'node:perf_hooks';
 import type { Artifacts } from '../../artifacts/generate.js';
-import { artifactsOf, type ModelParts } from '../../artifacts/model-io.js';
+import type { ModelParts } from '../../artifacts/model-io.js';
 import type { NativeTrainingSession, SessionOptions } from '../../binding/addon.js';
 import { withAbort } from '../../binding/with-abort.js';
 import { elementCount } from '../../core/dtype.js';
@@ -9,13 +9,14 @@ import type { Dataset } from '../../data/dataset.js';
 import { type Model, specializeDims } from '../../graph/index.js';
 import { checkFitData } from '../check-data.js';
 import type { ResolvedFitOptions } from '../fit-options.js';
-import { loopInputs } from '../graph-inputs.js';
 import { allRows, evaluateRows, evaluationBatch, sampledRows } from '../loop/evaluation.js';
 import { type LoopInputs, runEpochs } from '../loop/fit-loop.js';
 import { freshState } from '../loop/loop-state.js';
 import { feedRows } from '../loop/row-feed.js';
 import { graphToRun, openSession } from '../open-session.js';
 import type { FitProgress } from '../progress.js';
+import type { TrainingTask } from '../request.js';
+import { vaeTask } from '../vae-task.js';
 import { peakActivationBytes } from './graph-memory.js';
 
 export interface TrainingEstimate {
@@ -75,13 +76,13 @@ const MOST_EVALUATED_BATCHES = 2;
 export async function estimateTraining(parts: ModelParts, request: EstimateRequest): Promise<TrainingEstimate> {
   const { options, train, validation, measureSeconds } = request;
   checkFitData(parts, train, validation);
-  const artifacts = artifactsOf(parts, options.optimizer, options.clipGradientNorm);
+  const task = vaeTask(parts, train, options);
   const batch = Math.min(options.batchSize, train.length);
   const stepsPerEpoch = Math.ceil(train.length / options.batchSize);
   const steps = stepsPerEpoch * options.epochs;
   const { vae, parameters } = parts;
   const { latentShape } = vae.network;
-  const memory = memoryOf(artifacts, parts, request, batch);
+  const memory = memoryOf(task.artifacts, parts, request, batch);
   return {
     parameterCount: parameters.count,
     stepsPerEpoch,
@@ -92,7 +93,7 @@ export async function estimateTraining(parts: ModelParts, request: EstimateReque
       parameters: parameters.specs.map(({ name, dims }) => ({ name, dims })),
     },
     memory,
-    ...(measureSeconds > 0 && { measured: await measure(parts, artifacts, request, steps) }),
+    ...(measureSeconds > 0 && { measured: await measure(task, request, steps) }),
   };
 }
 
@@ -138,16 +139,15 @@ function withRows(model: Model, rows: number): Model {
 
 /** Runs the loop itself for a while, and evaluates some rows where it did not come to the end of an epoch. */
 async function measure(
-  parts: ModelParts,
-  artifacts: Artifacts,
+  task: TrainingTask,
   request: EstimateRequest,
   steps: number,
 ): Promise<NonNullable<TrainingEstimate['measured']>> {
   const { options, train, validation, measureSeconds } = request;
   const before = process.memoryUsage.rss();
-  const seed = BigInt(options.seed ?? parts.description.seed);
-  const inputs = loopInputs(parts, artifacts, train, options);
-  const session = await openSession(parts, artifacts, request, seed);
+  const seed = BigInt(options.seed ?? task.seed);
+  const { inputs } = task;
+  const session = await openSession(task, request, seed);
   try {
     const clock = new StepClock(measureSeconds);
     const state = freshState();

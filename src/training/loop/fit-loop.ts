@@ -35,6 +35,8 @@ export interface LoopInputs {
   readonly scheduled: readonly ScheduledInput[];
   /** The stochastic layers. */
   readonly layers: readonly LatentLayer[];
+  /** Further scalar outputs of the training graph that progress tells. */
+  readonly scalars?: readonly string[];
 }
 
 export interface LoopOptions extends LoopInputs {
@@ -302,7 +304,7 @@ class Run {
   }
 
   #report(result: TrainResult, learningRates: Float64Array, klWeights: Float32Array): void {
-    const { state, options, emit } = this.#loop;
+    const { state, options, emit, scalars } = this.#loop;
     const last = result.completed - 1;
     state.learningRate = learningRates[last]!;
     state.klWeight = klWeights[last]!;
@@ -322,6 +324,7 @@ class Run {
       klWeight: state.klWeight,
       gradientNorm: lastFinite(result.gradientNorms),
       updateNorm: lastFinite(result.updateNorms!),
+      ...(scalars && { scalars: Object.fromEntries(scalars.map((name) => [name, result.scalars[name]![last]!])) }),
       examplesPerSecond,
       secondsLeft: ((steps - step) * options.batchSize) / examplesPerSecond,
     });

@@ -1,17 +1,48 @@
-/** What goes into the graphs of training. */
+/** A VAE as something to train: its graphs and what goes into them. */
 import { NAMES } from '../architectures/graphs.js';
 import { BYTE_SCALE } from '../architectures/input.js';
 import type { Artifacts } from '../artifacts/generate.js';
-import type { ModelParts } from '../artifacts/model-io.js';
-import type { RowTransform } from '../binding/addon.js';
+import { artifactsOf, type ModelParts, saveModel } from '../artifacts/model-io.js';
+import type { FeedSource, RowTransform } from '../binding/addon.js';
+import { STREAMS } from '../binding/streams.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
 import type { ResolvedFitOptions } from './fit-options.js';
 import type { LoopInputs, ScheduledInput } from './loop/fit-loop.js';
 import { scheduleFunction } from './loop/schedules.js';
+import { inputsOf } from './open-session.js';
+import type { TrainingTask } from './request.js';
+
+/** The training of a VAE as the loop takes it. */
+export function vaeTask(parts: ModelParts, train: Dataset, options: ResolvedFitOptions): TrainingTask {
+  const artifacts = artifactsOf(parts, options.optimizer, options.clipGradientNorm, options.accumulation);
+  return {
+    artifacts,
+    feeds: feedsOf(parts),
+    inputs: loopInputs(parts, artifacts, train, options),
+    seed: BigInt(parts.description.seed),
+    checkpoint: parts.training?.checkpoint,
+    saveModel: (directory, values, states) =>
+      saveModel(directory, { ...parts, parameters: parts.parameters.with(values, states) }),
+  };
+}
+
+function feedsOf({ vae }: ModelParts): FeedSource[] {
+  const { latentShape } = vae.network;
+  const noise = { kind: 'normal', stream: STREAMS.trainingNoise } as const;
+  return [
+    { kind: 'rows', name: NAMES.input, dims: vae.dataShape, dtype: 'float32' },
+    { kind: 'rows', name: NAMES.label, dims: [], dtype: 'int64' },
+    { ...noise, name: NAMES.epsilon, dims: latentShape },
+    { ...noise, name: NAMES.epsilons, dims: [vae.objective.samples, ...latentShape] },
+    { kind: 'scalar', name: NAMES.klWeight },
+    { kind: 'scalar', name: NAMES.datasetSize },
+    { kind: 'scalar', name: NAMES.freeBits },
+  ];
+}
 
 /** What goes into the graphs, besides noise and schedules. */
-export function loopInputs(
+function loopInputs(
   { vae, description }: ModelParts,
   artifacts: Artifacts,
   train: Dataset,
@@ -41,9 +72,4 @@ function scheduledInputs({ objective }: ModelParts['description'], { freeBits }:
 
 function transformOf(data: Dataset, options: ResolvedFitOptions): RowTransform {
   return { scale: data.dtype === 'uint8' ? BYTE_SCALE : 1, offset: 0, binarise: options.binarise };
-}
-
-/** Names of what the training graph or the evaluated one takes. */
-export function inputsOf({ trainingModel, evalModel }: Artifacts): Set<string> {
-  return new Set([trainingModel, evalModel].flatMap(({ graph }) => graph.inputs.map(({ name }) => name)));
 }
