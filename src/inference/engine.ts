@@ -2,7 +2,6 @@
 import type { NativeAbortFlag, SessionOptions } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
-import type { TensorLike } from '../core/tensor.js';
 import { writeModel } from '../graph/index.js';
 import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './bounds/draw-latents.js';
 import { drawRuns, kindOf, scoreByImportance } from './bounds/importance.js';
@@ -19,7 +18,7 @@ import {
 } from './device/run-on-device.js';
 import type { Networks, SessionKind } from './networks.js';
 import { type LabelRows, labelFeeds } from './rows/labels.js';
-import { type BatchInput, type RowReader, readRows, withMembers } from './rows/rows.js';
+import { type BatchInput, type RowReader, type RowsInput, readRows, withMembers } from './rows/rows.js';
 import { decodeRows, type EncodeTarget, encodeRows, type PosteriorRows } from './rows/run-networks.js';
 import { type TilingInput, tiledNetworks } from './rows/tiling.js';
 import { type ChosenProvider, chooseProvider, type ProviderInput } from './sessions/providers.js';
@@ -165,7 +164,7 @@ export class Engine {
     );
   }
 
-  decode(latents: TensorLike, call: CallOptions, where: string, target?: Float32Array): Promise<DecodedRows> {
+  decode(latents: RowsInput, call: CallOptions, where: string, target?: Float32Array): Promise<DecodedRows> {
     const { tiling: wanted = this.#options.tiling } = call;
     // Through tiles, latents may have any size.
     const { latentShape } = tiledNetworks(this.networks, wanted, where).networks;

@@ -5,10 +5,10 @@ import type { NativeTensor } from '../binding/addon.js';
 import { Lifetime } from '../core/disposal.js';
 import { elementCount } from '../core/dtype.js';
 import { type InputOf, parseOptions } from '../core/options.js';
-import { floatTensor, type TensorLike } from '../core/tensor.js';
+import { floatTensor } from '../core/tensor.js';
 import type { Engine } from '../inference/engine.js';
 import { checkedLabelFeeds, type LabelledArray, type LabelRows, rowLabels } from '../inference/rows/labels.js';
-import { checkedRows, type RowReader, readRows } from '../inference/rows/rows.js';
+import { checkedRows, type RowReader, type RowsInput, readRows } from '../inference/rows/rows.js';
 import { BatchQueue } from './batch-queue.js';
 
 const batcherSchema = z.strictObject({
@@ -90,20 +90,17 @@ export class Batcher {
    *
    * @throws VaeError as Vae.encode() does, and ERR_VAE_BUSY where the queue is full.
    */
-  encode(
-    batch: TensorLike | LabelledArray,
-    options: RequestOptions = {},
-  ): Promise<{ mean: Tensor; logVariance: Tensor }> {
+  encode(batch: RowsInput, options: RequestOptions = {}): Promise<{ mean: Tensor; logVariance: Tensor }> {
     return this.#submit('encode', batch, this.#engine.networks.dataShape, options) as Promise<Encoding>;
   }
 
   /** Like Vae.decode(), float32 [n, ...latent]. */
-  decode(latents: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Tensor> {
+  decode(latents: RowsInput, options: RequestOptions = {}): Promise<Tensor> {
     return this.#submit('decode', latents, this.#engine.networks.latentShape, options) as Promise<Tensor>;
   }
 
   /** Like Vae.reconstruct(), from the posterior's mean. */
-  reconstruct(batch: TensorLike | LabelledArray, options: RequestOptions = {}): Promise<Tensor> {
+  reconstruct(batch: RowsInput, options: RequestOptions = {}): Promise<Tensor> {
     return this.#submit('reconstruct', batch, this.#engine.networks.dataShape, options) as Promise<Tensor>;
   }
 
@@ -124,7 +121,7 @@ export class Batcher {
     return this.close();
   }
 
-  #submit(operation: Operation, input: TensorLike, shape: readonly number[], options: RequestOptions): Promise<Result> {
+  #submit(operation: Operation, input: RowsInput, shape: readonly number[], options: RequestOptions): Promise<Result> {
     try {
       this.#lifetime.check();
       const where = `batcher.${operation}()`;
@@ -132,7 +129,7 @@ export class Batcher {
       const reader = readRows(input, shape, where, operation === 'decode' ? {} : { bytes: networks.bytes });
       const { rows } = reader;
       const labels = rowLabels(networks, options.labels, input, rows, where);
-      // In memory already: a TensorLike is never read asynchronously. The batch's run looks for NaN.
+      // In memory already: they are never read asynchronously. The batch's run looks for NaN.
       const taken = (reader.borrow === undefined ? reader.read(0, rows) : reader.borrow(0, rows)) as NativeTensor;
       const request = { data: taken.data as Float32Array, rows, labels };
       return this.#queue(operation, reader.rowShape).submit(request, rows, options.signal);

@@ -6,11 +6,10 @@ import { z } from 'zod';
 import { onceAborted } from '../core/abort-listeners.js';
 import { signalShape } from '../core/common-options.js';
 import { type InputOf, parseOptions } from '../core/options.js';
-import type { TensorLike } from '../core/tensor.js';
-import type { LabelledArray } from '../inference/rows/labels.js';
+import type { RowsInput } from '../inference/rows/rows.js';
 
 /** An item of a sequence, [n, ...]; a conditional model finds an item's labels beside its data. */
-export type StreamItem = TensorLike | LabelledArray;
+export type StreamItem = RowsInput;
 
 const streamSchema = z.strictObject({
   ...signalShape,

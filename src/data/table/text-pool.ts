@@ -1,4 +1,6 @@
 /** The different texts of one column, numbered from 0 as they come: cells are numbers, not objects. */
+import { TextDecoder } from 'node:util';
+
 const FIRST_SLOTS = 64;
 
 export class TextPool {

@@ -1,11 +1,10 @@
 /** Encoding and decoding whose results stay with the execution provider. */
 import type { NativeAbortFlag, NativeDeviceTensor, NativeTensor } from '../../binding/addon.js';
 import { VaeError } from '../../core/errors.js';
-import type { TensorLike } from '../../core/tensor.js';
 import type { Networks } from '../networks.js';
 import { float32ToFloat16 } from '../rows/half.js';
 import type { Port } from '../rows/pieces.js';
-import { checkRowShape, type RowReader } from '../rows/rows.js';
+import { checkRowShape, type RowReader, type RowsInput } from '../rows/rows.js';
 import type { Feeds, GraphSession } from '../sessions/session.js';
 import { type DeviceGraphKind, givesPosterior, posteriorNames, takesLatents } from './device-graphs.js';
 import { DeviceTensor } from './device-tensor.js';
@@ -87,7 +86,7 @@ export async function decodeOnDevice(
   }
 }
 
-export type DeviceLatents = DeviceTensor | TensorLike;
+export type DeviceLatents = DeviceTensor | RowsInput;
 
 async function hostRows({ where }: DeviceWork, port: Port, reader: RowReader): Promise<Feeds> {
   checkBatch(port, reader.rows, where);

@@ -1,4 +1,5 @@
 /** Batches as users give them, seen as float32 rows for a graph. */
+import { types } from 'node:util';
 import { BYTE_SCALE } from '../../architectures/input.js';
 import type { NativeTensor } from '../../binding/addon.js';
 import { elementCount, type TypedArray } from '../../core/dtype.js';
@@ -15,8 +16,14 @@ import type { ByteRange } from '../networks.js';
 import type { Feeds } from '../sessions/session.js';
 import type { LabelledArray } from './labels.js';
 
+/**
+ * Rows in memory in any form: a Tensor, an array with a shape, a bare array of one row or many, or rows of numbers.
+ * One row may come without an axis of rows.
+ */
+export type RowsInput = TensorLike | LabelledArray | TypedArray | NestedRows;
+
 /** What encode, reconstruct and score take: a batch of examples, or a whole dataset. */
-export type BatchInput = TensorLike | LabelledArray | TypedArray | NestedRows | Dataset;
+export type BatchInput = RowsInput | Dataset;
 
 export interface RowReader {
   readonly rows: number;
@@ -66,10 +73,14 @@ export function readRows(
   if (dense === undefined) {
     throw new VaeError(
       'ERR_VAE_SHAPE',
-      `${where}: expected a Tensor, { data, shape }, rows of numbers or a Dataset, received ${describeValue(input)}.`,
+      `${where}: expected a Tensor, { data, shape }, rows of numbers or a Dataset, received ${describeValue(input)}.` +
+        (types.isAnyArrayBuffer(input)
+          ? ' Say what its bytes are: new Float32Array(buffer), or new Uint8Array(buffer).'
+          : ''),
     );
   }
-  const { data: stored, dtype, dims } = dense;
+  const { data: stored, dtype } = dense;
+  const dims = withRowAxis(dense.dims, shape);
   const rows = dims[0] ?? 0;
   const rowShape = checkRowShape(dims.slice(1), shape, where);
   if (rows === 0) throw new VaeError('ERR_VAE_DATA', `${where}: the batch is empty.`);
@@ -168,6 +179,17 @@ export function withMembers(reader: RowReader, members: Partial<RowReader>): Row
   return Object.assign(Object.create(reader) as RowReader, members);
 }
 
+/** One row by itself, and numbers one after another, as people try them first, as a batch. */
+function withRowAxis(dims: readonly number[], expected: readonly number[]): readonly number[] {
+  if (fitRowShape(dims.slice(1), expected) !== undefined) return dims;
+  if (fitRowShape(dims, expected) !== undefined) return [1, ...dims];
+  const size = elementCount(expected);
+  if (dims.length === 1 && !expected.includes(-1) && dims[0]! > 0 && dims[0]! % size === 0) {
+    return [dims[0]! / size, ...expected];
+  }
+  return dims;
+}
+
 /**
  * Rows may come flattened where their shape is fixed; any other shape is refused.
  *
@@ -178,6 +200,17 @@ export function checkRowShape(
   expected: readonly number[],
   where: string,
 ): readonly number[] {
+  const fitting = fitRowShape(received, expected);
+  if (fitting !== undefined) return fitting;
+  const names = expected.map((dim) => (dim === -1 ? 'any' : dim)).join(', ');
+  throw new VaeError(
+    'ERR_VAE_SHAPE',
+    `${where}: expected shape [N, ${names}], received [N${received.map((dim) => `, ${dim}`).join('')}].${layoutHint(received, expected) ?? ''}`,
+  );
+}
+
+/** As checkRowShape(); undefined where a row does not fit. */
+function fitRowShape(received: readonly number[], expected: readonly number[]): readonly number[] | undefined {
   if (received.length === expected.length) {
     const fits = received.every((dim, axis) => (expected[axis] === -1 ? dim > 0 : dim === expected[axis]));
     if (fits) return received;
@@ -186,13 +219,9 @@ export function checkRowShape(
   }
   // A single channel may be left out, as files of grey pictures do.
   if (expected[0] === 1 && received.length === expected.length - 1) {
-    return checkRowShape([1, ...received], expected, where);
+    return fitRowShape([1, ...received], expected);
   }
-  const names = expected.map((dim) => (dim === -1 ? 'any' : dim)).join(', ');
-  throw new VaeError(
-    'ERR_VAE_SHAPE',
-    `${where}: expected shape [N, ${names}], received [N${received.map((dim) => `, ${dim}`).join('')}].${layoutHint(received, expected) ?? ''}`,
-  );
+  return undefined;
 }
 
 function toFloat32(

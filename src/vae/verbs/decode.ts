@@ -2,7 +2,8 @@
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
 import type { InputOf } from '../../core/options.js';
-import { floatTensor, type TensorLike } from '../../core/tensor.js';
+import { floatTensor } from '../../core/tensor.js';
+import type { RowsInput } from '../../inference/rows/rows.js';
 import { callShape, floats, labelsShape, NO_OPTIONS, parseCall } from '../call-options.js';
 import { stateOf, type Vae } from '../vae.js';
 
@@ -20,14 +21,14 @@ declare module '../vae.js' {
     /**
      * The mean of p(x|z) for each latent.
      *
-     * @param latents float32 [N, ...latent]; borrowed as encode() borrows its batch.
+     * @param latents float32 [N, ...latent], in any form that encode() takes; borrowed as encode() borrows its batch.
      * @returns float32 [N, ...data]; over the caller's own array where `into` names it.
      */
-    decode(latents: TensorLike, options?: DecodeOptions): Promise<Tensor>;
+    decode(latents: RowsInput, options?: DecodeOptions): Promise<Tensor>;
   }
 }
 
-export function decode(this: Vae, latents: TensorLike, options: DecodeOptions = NO_OPTIONS): Promise<Tensor> {
+export function decode(this: Vae, latents: RowsInput, options: DecodeOptions = NO_OPTIONS): Promise<Tensor> {
   const state = stateOf(this);
   return state.lifetime.run(async () => {
     const { into, ...call } = parseCall(schema, options, 'decode()');
