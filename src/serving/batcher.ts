@@ -7,7 +7,7 @@ import { elementCount } from '../core/dtype.js';
 import { type InputOf, parseOptions } from '../core/options.js';
 import { floatTensor } from '../core/tensor.js';
 import type { Engine } from '../inference/engine.js';
-import { checkedLabelFeeds, type LabelledArray, type LabelRows, rowLabels } from '../inference/rows/labels.js';
+import { checkedLabelFeeds, type LabelRows, rowLabels } from '../inference/rows/labels.js';
 import { checkedRows, type RowReader, type RowsInput, readRows } from '../inference/rows/rows.js';
 import { BatchQueue } from './batch-queue.js';
 
