@@ -99,7 +99,7 @@ class LatentCodecWrap::EncodeJob : public Job {
   std::shared_ptr<coder::LatentCodec> codec_;
   LatentCodecWrap& wrap_;
   Place place_;
-  std::span<const float> latents_;
+  std::span<float> latents_;
   std::span<const float> hyper_;
   KeptValues kept_;
   std::vector<uint8_t> bytes_;

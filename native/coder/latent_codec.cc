@@ -14,6 +14,11 @@ void Demand(bool holds, const std::string& what) {
   if (!holds) throw Error(code::kFormat, "The codec model is damaged: " + what + ".");
 }
 
+// What a residual and its mean stand for, the same when coding and when decoding.
+float Latent(int32_t residual, int16_t mean, int mean_bits) noexcept {
+  return static_cast<float>(residual * (1 << mean_bits) + mean) / static_cast<float>(1 << mean_bits);
+}
+
 // The nearest integer within the limit; NaN becomes 0. Any choice of the encoder's decodes.
 int32_t Rounded(float value, int32_t most) noexcept {
   if (!(value >= static_cast<float>(-most))) return value < 0 ? -most : 0;
@@ -77,7 +82,7 @@ std::vector<int16_t> LatentCodec::Statistics(const std::vector<int16_t>& hyper, 
   return made;
 }
 
-std::vector<uint8_t> LatentCodec::Encode(std::span<const float> latents, std::span<const float> hyper, size_t height,
+std::vector<uint8_t> LatentCodec::Encode(std::span<float> latents, std::span<const float> hyper, size_t height,
                                          size_t width, size_t level) const {
   CheckLevel(level);
   if (latents.size() != Latents(height, width)) throw Error(code::kShape, "The latents have another size than they say.");
@@ -100,13 +105,17 @@ std::vector<uint8_t> LatentCodec::Encode(std::span<const float> latents, std::sp
         const int16_t* own = statistics.data() + at * 2 * channels_;
         const float mean = static_cast<float>(own[c]) / (1 << kMeanBits);
         const int scale = std::clamp<int>(own[channels_ + c], 0, SymbolTable::kScales - 1);
-        scales_[static_cast<size_t>(scale)].Append(Rounded(latents[c * plane + at] - mean, SymbolTable::kMostValue),
-                                                   symbols);
+        float& latent = latents[c * plane + at];
+        const int32_t residual = Rounded(latent - mean, SymbolTable::kMostValue);
+        scales_[static_cast<size_t>(scale)].Append(residual, symbols);
+        latent = Latent(residual, own[c], kMeanBits);
       }
     }
   } else {
     for (size_t i = 0; i < latents.size(); ++i) {
-      Prior(level, i / plane).Append(Rounded(latents[i], SymbolTable::kMostValue), symbols);
+      const int32_t value = Rounded(latents[i], SymbolTable::kMostValue);
+      Prior(level, i / plane).Append(value, symbols);
+      latents[i] = static_cast<float>(value);
     }
   }
   // A stack: what is to be decoded first is pushed last.
@@ -137,7 +146,7 @@ void LatentCodec::Decode(std::span<const uint8_t> bytes, size_t height, size_t w
         const int16_t* own = statistics.data() + at * 2 * channels_;
         const int scale = std::clamp<int>(own[channels_ + c], 0, SymbolTable::kScales - 1);
         const int32_t residual = scales_[static_cast<size_t>(scale)].Pop(message);
-        latents[c * plane + at] = static_cast<float>((residual << kMeanBits) + own[c]) / (1 << kMeanBits);
+        latents[c * plane + at] = Latent(residual, own[c], kMeanBits);
       }
     }
   } else {

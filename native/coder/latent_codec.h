@@ -51,8 +51,8 @@ class LatentCodec {
   size_t HyperSide(size_t side) const noexcept { return (side + hyper_.scale() - 1) / hyper_.scale(); }
 
   // Latents [channels][height][width] and hyper-latents [hyper_channels][HyperSide][HyperSide] in
-  // floating point, which are rounded.
-  std::vector<uint8_t> Encode(std::span<const float> latents, std::span<const float> hyper, size_t height, size_t width,
+  // floating point, which are rounded; the latents in their place, to what Decode() gives.
+  std::vector<uint8_t> Encode(std::span<float> latents, std::span<const float> hyper, size_t height, size_t width,
                               size_t level) const;
   // The latents as they were rounded; multiples of 2^-kMeanBits. Throws Error(kFormat) for bytes that
   // are no picture of this size and model.

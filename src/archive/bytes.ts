@@ -2,6 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
+import { readFully } from '../core/ranges.js';
 import { damaged } from './format.js';
 
 export interface ByteSource {
@@ -37,23 +38,21 @@ export function handleSource(file: FileHandle, length: number, path: string): By
     length,
     async read(offset, count) {
       if (offset < 0 || offset + count > length) throw damaged(`it ends before byte ${offset + count}`);
-      const bytes = Buffer.alloc(count);
-      try {
-        for (let done = 0; done < count; ) {
-          const { bytesRead } = await file.read(bytes, done, count - done, offset + done);
-          if (bytesRead === 0) {
-            throw new VaeError(
-              'ERR_VAE_IO',
-              `Failed reading ${path}: it became shorter than the ${length} bytes it had.`,
-            );
-          }
-          done += bytesRead;
-        }
-      } catch (error) {
+      const bytes = await readFully(file, offset, count).catch((error: unknown) => {
         throw ioError(error, `reading ${path}`);
-      }
-      return bytes;
+      });
+      if (bytes !== undefined) return bytes;
+      throw new VaeError('ERR_VAE_IO', `Failed reading ${path}: it became shorter than the ${length} bytes it had.`);
     },
     close: () => file.close(),
+  };
+}
+
+/** What stands behind the first `start` bytes; closing it closes the whole. */
+export function sliceSource(source: ByteSource, start: number): ByteSource {
+  return {
+    length: source.length - start,
+    read: (offset, length) => source.read(start + offset, length),
+    close: () => source.close(),
   };
 }

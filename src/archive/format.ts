@@ -4,8 +4,8 @@ import { crc32 } from 'node:zlib';
 import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
 
-const ARCHIVE_VERSION = 1;
-const MAGIC = Buffer.from([0x89, 0x56, 0x41, 0x45, 0x5a, 0x0d, 0x0a, 0x1a]);
+const ARCHIVE_VERSION = 2;
+export const MAGIC = Buffer.from([0x89, 0x56, 0x41, 0x45, 0x5a, 0x0d, 0x0a, 0x1a]);
 const END_MAGIC = Buffer.from('VAEZ-END', 'latin1');
 
 /** Bytes before the header's JSON. */
@@ -15,75 +15,31 @@ export const FOOTER_BYTES = 32;
 export const CHECKSUM_BYTES = 16;
 export const INDEX_ENTRY_BYTES = 16;
 
-const MAX_HEADER_BYTES = 1 << 20;
+export const MAX_HEADER_BYTES = 1 << 20;
 /** An index of this many chunks is 256 MiB; more are not believed. */
 export const MAX_CHUNKS = 1 << 24;
 export const MAX_CHUNK_ITEMS = 1 << 20;
 /** A chunk decodes to no more than this. */
-const MAX_CHUNK_BYTES = 2 ** 30;
+export const MAX_CHUNK_BYTES = 2 ** 30;
 export const MAX_NAMES_BYTES = 1 << 26;
+/** An embedded model's file has no more than this. */
+export const MAX_MODEL_BYTES = 2 ** 30;
 
-/** What comes out of decompress: a file of the kind that went in. */
-export const SOURCE_KINDS = ['idx', 'npy', 'images'] as const;
-export type SourceKind = (typeof SOURCE_KINDS)[number];
+/**
+ * What an archive says of itself. Every kind of archive has keys of its own beside these, which the kind checks
+ * (src/codecs/kinds.ts).
+ */
+export interface Header {
+  readonly kind: string;
+  /** SHA-256 of the model, in hexadecimal. Absent where no chunk needs one. */
+  readonly model?: string | undefined;
+  readonly [key: string]: unknown;
+}
 
-const headerSchema = z.strictObject({
-  /** SHA-256 of the codec model, in hexadecimal. Absent where no chunk needs one. */
-  model: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional(),
-  /** Shape of an item, channels first where it has channels. */
-  itemShape: z
-    .array(
-      z
-        .int()
-        .min(1)
-        .max(2 ** 24),
-    )
-    .min(1)
-    .max(8),
-  dtype: z.literal('uint8'),
-  kind: z.enum(SOURCE_KINDS),
-  /** File name of the array that went in; not a path. Absent for images, whose names are with the items. */
-  name: z.string().min(1).max(255).optional(),
-  /** Shape of one row of the array that went in, where it differs from itemShape by axes of 1. */
-  rowShape: z
-    .array(
-      z
-        .int()
-        .min(1)
-        .max(2 ** 24),
-    )
-    .max(8)
-    .optional(),
-});
+export const headerSchema = z.looseObject({ kind: z.string().regex(/^[a-z]{1,32}$/) });
 
-export interface ArchiveHeader extends z.output<typeof headerSchema> {}
-
-/** Pictures of any size, compressed with loss. Everything else about them stands with each picture. */
-const pictureHeaderSchema = z.strictObject({
-  /** SHA-256 of the lossy model, in hexadecimal. */
-  model: z.string().regex(/^[0-9a-f]{64}$/),
-  kind: z.literal('pictures'),
-});
-
-export interface PictureArchiveHeader extends z.output<typeof pictureHeaderSchema> {}
-
-/** Sound files of any length, without loss. Each chunk is a part of one file. */
-const soundHeaderSchema = z.strictObject({
-  /** SHA-256 of the codec model, in hexadecimal. Absent where no chunk needs one. */
-  model: z
-    .string()
-    .regex(/^[0-9a-f]{64}$/)
-    .optional(),
-  kind: z.literal('sounds'),
-});
-
-export interface SoundArchiveHeader extends z.output<typeof soundHeaderSchema> {}
-export type AnyHeader = ArchiveHeader | PictureArchiveHeader | SoundArchiveHeader;
-
-export const RECORD_KINDS = { chunk: 1, index: 2, model: 3 } as const;
+/** `files` holds parts of files as they are; `header` is the header a second time. */
+export const RECORD_KINDS = { chunk: 1, index: 2, model: 3, files: 4, header: 5 } as const;
 export type RecordKind = keyof typeof RECORD_KINDS;
 export const METHODS = { coded: 1, brotli: 2, stored: 3 } as const;
 export type Method = keyof typeof METHODS;
@@ -106,7 +62,13 @@ export interface IndexEntry {
   readonly items: number;
   /** CRC-32 that ends the chunk's record header: a stale index is noticed. */
   readonly recordCrc: number;
+  /** Which kind of record it is. */
+  readonly kind: IndexedKind;
 }
+
+/** Records that an index names, and how it marks their number of items. */
+const INDEX_MARKS = { chunk: 0, files: 2 ** 31, header: 2 ** 30 } as const;
+export type IndexedKind = keyof typeof INDEX_MARKS;
 
 export interface Footer {
   readonly indexOffset: number;
@@ -118,7 +80,7 @@ export function damaged(what: string, cause?: unknown): VaeError {
   return new VaeError('ERR_VAE_FORMAT', `The archive is damaged: ${what}.`, { cause });
 }
 
-export function encodeHeader(header: AnyHeader): Buffer {
+export function encodeHeader(header: Header): Buffer {
   const json = Buffer.from(JSON.stringify(header));
   const prefix = Buffer.alloc(PREFIX_BYTES);
   MAGIC.copy(prefix);
@@ -135,10 +97,10 @@ export function decodePrefix(bytes: Uint8Array): number {
     throw new VaeError('ERR_VAE_FORMAT', 'This is not a node-vae archive: it does not begin as one.');
   }
   const version = view.readUInt16LE(8);
-  if (version !== ARCHIVE_VERSION) {
+  if (version < 1 || version > ARCHIVE_VERSION) {
     throw new VaeError(
       'ERR_VAE_REPRODUCIBILITY',
-      `The archive has format version ${version}, this node-vae reads version ${ARCHIVE_VERSION}: use the version that wrote it.`,
+      `The archive has format version ${version}, this node-vae reads versions 1 to ${ARCHIVE_VERSION}: use a newer one.`,
     );
   }
   const length = view.readUInt32LE(12);
@@ -147,7 +109,7 @@ export function decodePrefix(bytes: Uint8Array): number {
 }
 
 /** The whole header: prefix, JSON and CRC. */
-export function decodeHeader(bytes: Uint8Array): AnyHeader {
+export function decodeHeader(bytes: Uint8Array): Header {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = PREFIX_BYTES + decodePrefix(bytes);
   if (view.length !== end + 4 || view.readUInt32LE(end) !== crc32(view.subarray(0, end))) {
@@ -159,28 +121,15 @@ export function decodeHeader(bytes: Uint8Array): AnyHeader {
   } catch (cause) {
     throw damaged('its header is not JSON', cause);
   }
-  const kind = (value as { kind?: unknown } | null)?.kind;
-  const schema = kind === 'pictures' ? pictureHeaderSchema : kind === 'sounds' ? soundHeaderSchema : headerSchema;
-  const result = schema.safeParse(value);
-  if (!result.success) {
-    const [issue] = result.error.issues;
-    throw damaged(`its header's "${issue?.path.join('.')}" is wrong: ${issue?.message}`);
-  }
-  const header: AnyHeader = result.data;
-  if (header.kind === 'pictures' || header.kind === 'sounds') return header;
-  if (itemSizeOf(header) > MAX_CHUNK_BYTES) throw damaged('its items are larger than 1 GiB');
-  const { rowShape } = header;
-  if (rowShape && rowShape.reduce((product, dim) => product * dim, 1) !== itemSizeOf(header)) {
-    throw damaged('its row shape and item shape differ in size');
-  }
-  return header;
+  return checkedHeader(headerSchema, value);
 }
 
-/** Bytes of an item; 0 for pictures and sounds, whose size stands with each. */
-export function itemSizeOf(header: AnyHeader): number {
-  return header.kind === 'pictures' || header.kind === 'sounds'
-    ? 0
-    : header.itemShape.reduce((product, dim) => product * dim, 1);
+/** @throws VaeError ERR_VAE_FORMAT naming the key that is wrong. */
+export function checkedHeader<S extends z.ZodType>(schema: S, value: unknown): z.output<S> {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const [issue] = result.error.issues;
+  throw damaged(`its header's "${issue?.path.join('.')}" is wrong: ${issue?.message}`);
 }
 
 export function encodeRecord(record: RecordHeader): Buffer {
@@ -222,13 +171,14 @@ export function decodeRecord(bytes: Uint8Array, itemSize: number): RecordHeader 
   if (view.readUInt16LE(2) !== 0 || view.readUInt32LE(40) !== 0) throw damaged('a reserved field is not zero');
   if (record.payloadBytes > 2 * MAX_CHUNK_BYTES) throw damaged(`a record claims ${payloadBytes} bytes`);
   if (record.namesBytes > payloadBytes || record.namesDecoded > MAX_NAMES_BYTES) throw damaged('names are too long');
-  if (kind === 'chunk' && (record.items < 1 || record.items > MAX_CHUNK_ITEMS)) {
+  const holdsItems = kind === 'chunk' || kind === 'files';
+  if (holdsItems && (record.items < 1 || record.items > MAX_CHUNK_ITEMS)) {
     throw damaged(`a chunk claims ${record.items} items`);
   }
   if (kind === 'chunk' && record.items * itemSize > MAX_CHUNK_BYTES) {
     throw damaged(`a chunk claims ${record.items * itemSize} bytes, more than 1 GiB`);
   }
-  if (kind !== 'chunk' && (record.items !== 0 || record.namesBytes !== 0 || method === 'coded')) {
+  if (!holdsItems && (record.items !== 0 || record.namesBytes !== 0 || method === 'coded')) {
     throw damaged('a record without items claims some');
   }
   return record;
@@ -238,7 +188,7 @@ export function encodeIndex(entries: readonly IndexEntry[]): Buffer {
   const bytes = Buffer.alloc(entries.length * INDEX_ENTRY_BYTES);
   entries.forEach((entry, index) => {
     bytes.writeBigUInt64LE(BigInt(entry.offset), index * INDEX_ENTRY_BYTES);
-    bytes.writeUInt32LE(entry.items, index * INDEX_ENTRY_BYTES + 8);
+    bytes.writeUInt32LE(entry.items + INDEX_MARKS[entry.kind], index * INDEX_ENTRY_BYTES + 8);
     bytes.writeUInt32LE(entry.recordCrc, index * INDEX_ENTRY_BYTES + 12);
   });
   return bytes;
@@ -254,13 +204,16 @@ export function decodeIndex(bytes: Uint8Array, footer: Footer, first: number): I
   let total = 0;
   for (let at = 0; at < view.length; at += INDEX_ENTRY_BYTES) {
     const offset = Number(view.readBigUInt64LE(at));
-    const items = view.readUInt32LE(at + 8);
+    const marked = view.readUInt32LE(at + 8);
+    const kind: IndexedKind = marked >= INDEX_MARKS.files ? 'files' : marked >= INDEX_MARKS.header ? 'header' : 'chunk';
+    const items = marked - INDEX_MARKS[kind];
     if (offset < least || offset + RECORD_BYTES > footer.indexOffset)
       throw damaged('its index points outside the chunks');
-    if (items < 1 || items > MAX_CHUNK_ITEMS) throw damaged(`its index names a chunk of ${items} items`);
-    entries.push({ offset, items, recordCrc: view.readUInt32LE(at + 12) });
+    if (kind === 'header' ? items !== 0 : items < 1 || items > MAX_CHUNK_ITEMS)
+      throw damaged(`its index names a chunk of ${items} items`);
+    entries.push({ offset, items, recordCrc: view.readUInt32LE(at + 12), kind });
     least = offset + RECORD_BYTES;
-    total += items;
+    if (kind === 'chunk') total += items;
   }
   if (total !== footer.totalItems) throw damaged('its index and its footer differ in the number of items');
   return entries;

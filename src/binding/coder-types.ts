@@ -89,7 +89,7 @@ export interface LatentPlace {
 export interface NativeLatentCodec {
   /**
    * Rounds and codes latents [channels, height, width] with hyper-latents [hyperChannels, ...]. Both
-   * are borrowed until the promise settles.
+   * are borrowed until the promise settles; the latents are written to: they become what decode() gives.
    */
   encode(latents: Float32Array, hyper: Float32Array, place: LatentPlace): Promise<Uint8Array>;
   /** The rounded latents, the same on every machine. Rejects with ERR_VAE_FORMAT for damaged bytes. */

@@ -2,8 +2,8 @@
 import type { Failure } from './errors.js';
 import type { CommandResult } from './result.js';
 
-export function printResult({ data, rows }: CommandResult, json: boolean): void {
-  process.stdout.write(json ? `${toJson(data)}\n` : table(rows));
+export function printResult({ data, rows, onStderr }: CommandResult, json: boolean): void {
+  (onStderr ? process.stderr : process.stdout).write(json ? `${toJson(data)}\n` : table(rows));
 }
 
 export function printError(failure: Failure, json: boolean): void {

@@ -76,26 +76,44 @@ export class TrainingProgress {
   }
 }
 
-/** A bar over a known number of rows; nothing off a terminal or for work that is over at once. */
+export const PROGRESS_MODES = ['bar', 'plain', 'none'] as const;
+export type ProgressMode = (typeof PROGRESS_MODES)[number];
+
+/** A line each minute where nobody looks at a terminal: a log says what goes on, and is not filled. */
+const LINE_EVERY_MS = 60_000;
+
+/** Shows how far work on many rows is: a bar on a terminal, a line now and then in a log. */
 export class RowProgress {
   readonly #bar: SingleBar | undefined;
+  readonly #doing: string;
+  readonly #total: number;
+  readonly #plain: boolean;
+  readonly #started = Date.now();
+  #told = Date.now();
 
-  constructor(what: string, total: number, least: number) {
-    if (process.stderr.isTTY !== true || total <= least) return;
+  /** @param least fewer rows are done before anyone could look. */
+  constructor(doing: string, rows: number, least: number, mode?: ProgressMode) {
+    this.#doing = doing;
+    this.#total = rows;
+    const terminal = process.stderr.isTTY === true;
+    const bar = mode === 'bar' || (mode === undefined && terminal);
+    this.#plain = mode === 'plain' || (mode === undefined && !terminal);
+    if (!bar || rows <= least) return;
+    const format = `${doing} [{bar}] {value}/{total}  {eta_formatted} left`;
     this.#bar = new SingleBar(
-      {
-        format: `${what} [{bar}] {value}/{total}  {eta_formatted} left`,
-        hideCursor: true,
-        barsize: 32,
-        stream: process.stderr,
-      },
+      { format, hideCursor: true, barsize: 32, stream: process.stderr, noTTYOutput: mode === 'bar' && !terminal },
       Presets.shades_classic,
     );
-    this.#bar.start(total, 0);
+    this.#bar.start(rows, 0);
   }
 
   update(rows: number): void {
     this.#bar?.update(rows);
+    const now = Date.now();
+    if (!this.#plain || now - this.#told < LINE_EVERY_MS) return;
+    this.#told = now;
+    const left = rows > 0 ? ((now - this.#started) / 1000 / rows) * (this.#total - rows) : 0;
+    note(`${this.#doing}: ${count(rows)} of ${count(this.#total)}, about ${duration(left)} left`);
   }
 
   close(): void {

@@ -4,4 +4,8 @@ export interface CommandResult {
   readonly data: Readonly<Record<string, unknown>>;
   /** Printed otherwise, as a table of names and values. */
   readonly rows: readonly (readonly [name: string, value: string])[];
+  /** Something was left out: exit code 3. */
+  readonly partly?: boolean;
+  /** Standard output carries the data itself: what there is to say goes to standard error. */
+  readonly onStderr?: boolean;
 }

@@ -18,6 +18,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     interruption = watchForInterruption();
     const result = await work(interruption.signal);
     printResult(result, json);
+    if (result.partly) exitCode = EXIT.partly;
     if (interruption.signal.aborted) exitCode = EXIT.interrupted;
   });
   try {
@@ -66,7 +67,7 @@ or train your own, on MNIST's files or a .npy array:
   $ node-vae decode my-model latents.npy -o pictures/
 
 Every command explains itself with --help, and prints one JSON object with --json.
-Exit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.`,
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something left out, 130 interrupted.`,
     );
   for (const register of COMMANDS) {
     const command = register(program, run);

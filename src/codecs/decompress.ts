@@ -1,25 +1,17 @@
-import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
-import { refuseDamage } from '../archive/damage.js';
-import type { AnyHeader } from '../archive/format.js';
-import { openSource } from '../archive/open-source.js';
-import { readHeader } from '../archive/reader.js';
-import { checkName, pathWithin } from '../archive/safe-path.js';
+import { type DamagedChunk, refuseIncomplete } from '../archive/archive.js';
+import { FolderSink, type Skipped } from '../archive/folder-sink.js';
+import type { Renamed } from '../archive/names.js';
+import { StreamSink } from '../archive/stream-sink.js';
+import { type Unpacked, type UnpackSink, unpack } from '../archive/unpack.js';
+import { lockFile } from '../binding/file-lock.js';
 import { availableThreads } from '../binding/threads.js';
-import { VaeError } from '../core/errors.js';
-import { ioError, makeFolder, writeFilesAtomically } from '../core/files.js';
-import { inOrder } from '../core/in-order.js';
+import { ioError, makeFolder } from '../core/files.js';
 import { parseOptions } from '../core/options.js';
-import { fileAt } from '../data/find-files.js';
-import { arrayHeader } from './lossless/array-file.js';
-import { encodePng, readImage } from './lossless/image-files.js';
-import { type Archive, type ArchiveItems, type DamagedChunk, openArchive } from './lossless/item-archive.js';
+import { spooled } from './inputs/spool.js';
 import type { CodecInput, LossyCodecInput } from './models/find.js';
-import { unpackPictures } from './pictures/unpack.js';
-import { unpackSounds } from './sound/unpack.js';
+import { type OpenedArchive, openAny } from './open.js';
 
 /** 64 GiB. */
 const DEFAULT_MOST_OUTPUT = 2 ** 36;
@@ -28,6 +20,9 @@ const optionsSchema = z.strictObject({
   model: z.unknown().optional(),
   output: z.string().min(1),
   salvage: z.boolean().default(false),
+  force: z.boolean().default(false),
+  skipExisting: z.boolean().default(false),
+  rename: z.enum(['safe', 'refuse']).default('safe'),
   maxOutputBytes: z.number().positive().default(DEFAULT_MOST_OUTPUT),
   threads: z
     .int()
@@ -41,10 +36,19 @@ const optionsSchema = z.strictObject({
 export interface DecompressOptions {
   /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
   readonly model?: CodecInput | LossyCodecInput;
-  /** Folder that the files go into; made where missing. */
+  /** Folder that the files go into; made where missing. `-` writes the only file of an archive to standard output. */
   readonly output: string;
-  /** Write what can be decoded although some chunks are damaged; items of an array that are lost are 0. Default false. */
+  /**
+   * Write what can be decoded although some chunks are damaged, the beginning or the end is; items of an array that
+   * are lost are 0. Default false.
+   */
   readonly salvage?: boolean;
+  /** Replace files that are there with other bytes. Default false: then nothing is unpacked, and they are named. */
+  readonly force?: boolean;
+  /** Leave files that are there with other bytes, and unpack the others. Default false. */
+  readonly skipExisting?: boolean;
+  /** Names that this system cannot have: `safe` ones instead, the default, or `refuse` the archive. */
+  readonly rename?: 'safe' | 'refuse';
   /** Archives that decode to more than this are refused before anything is written. Default 64 GiB. */
   readonly maxOutputBytes?: number;
   readonly threads?: number;
@@ -58,242 +62,118 @@ export interface DecompressProgress {
 }
 
 export interface DecompressResult {
-  /** Items, pictures or sound files. */
+  /** Items or pictures; of an archive of sounds, files. */
   readonly items: number;
+  /** Files that came out. */
+  readonly files: number;
   readonly bytesOut: number;
-  /** The array's or the only sound's file, or the folder of images or sounds. */
+  /** The only file that came out, or the folder of them. */
   readonly path: string;
   readonly damaged: readonly DamagedChunk[];
+  /** Items of chunks that are lost, and of how many. */
+  readonly lostItems: number;
+  readonly totalItems: number;
   /** False for an archive that lost its end: there may have been more items. */
   readonly complete: boolean;
+  /** Files that came out under another name, as this system cannot have theirs. */
+  readonly renamed: readonly Renamed[];
+  /** Files that were left as they are (skipExisting). */
+  readonly skipped: readonly Skipped[];
   /** Chunks that an interrupted run had unpacked before. */
   readonly resumedChunks: number;
+  /** What else there is to say, such as damage of the header that cost nothing. */
+  readonly notes: readonly string[];
   readonly seconds: number;
-}
-
-interface Unpacked {
-  readonly path: string;
-  readonly resumedChunks: number;
 }
 
 /**
  * Writes the items of an archive as files again: an IDX or .npy file with the same elements, or PNG
- * images with the same pixels; WAV files byte for byte; pictures that were compressed with loss as PNG. A file appears under its name only when it is complete.
- * An aborted or killed run is gone on from by the next.
+ * images with the same pixels; sounds and other files byte for byte; pictures that were compressed with loss as PNG.
+ * A file appears under its name only when it is complete, and never in the place of another one. An aborted or killed
+ * run is gone on from by the next.
  *
  * @throws VaeError ERR_VAE_FORMAT naming each damaged chunk (see `salvage`), ERR_VAE_REPRODUCIBILITY
- *   for another model, ERR_VAE_IO where something cannot be read or written.
+ *   for another model, ERR_VAE_IO where something cannot be read or written, or is there already (see `force`).
  */
 export async function decompress(input: string | Uint8Array, options: DecompressOptions): Promise<DecompressResult> {
   const parsed = parseOptions(optionsSchema, options, 'decompress()');
   const started = performance.now();
-  const kind = await kindOf(input);
-  if (kind === 'pictures')
-    return unpackPictures(input, { ...parsed, model: options.model as LossyCodecInput | undefined });
-  if (kind === 'sounds') return unpackSounds(input, { ...parsed, model: options.model as CodecInput | undefined });
-  await using archive = await openArchive(
-    input,
-    options.model === undefined ? {} : { model: options.model as CodecInput },
-  );
-  const bytesOut = archive.length * archive.itemSize;
-  if (bytesOut > parsed.maxOutputBytes) {
-    throw new VaeError(
-      'ERR_VAE_FORMAT',
-      `The archive decodes to ${bytesOut} bytes, more than the limit of ${parsed.maxOutputBytes}. ` +
-        'If you trust it, raise maxOutputBytes (--max-output).',
+  await using spool = typeof input === 'string' ? await spooled([input]) : undefined;
+  const archiveInput = spool?.paths[0] ?? input;
+  const results: DecompressResult[] = [];
+  let start: number | undefined;
+  do {
+    const opened = await openAny(
+      archiveInput,
+      { ...(options.model !== undefined && { model: options.model }) },
+      { salvage: parsed.salvage, ...(start !== undefined && { start }) },
     );
-  }
-  if (!archive.complete && !parsed.salvage) {
-    throw new VaeError(
-      'ERR_VAE_FORMAT',
-      `The archive has no end: it was cut off or never finished. ${archive.chunkCount} whole chunks were found; ` +
-        'use salvage (--salvage) to unpack those.',
-    );
-  }
-  const damaged: DamagedChunk[] = [];
-  try {
-    await makeFolder(parsed.output);
-    const unpack = archive.header.kind === 'images' ? unpackImages : unpackArray;
-    const { path, resumedChunks } = await unpack(archive, parsed, damaged);
-    return {
-      ...{ items: archive.length, bytesOut, path, damaged, complete: archive.complete, resumedChunks },
-      seconds: (performance.now() - started) / 1000,
-    };
-  } catch (error) {
-    parsed.signal?.throwIfAborted();
-    throw ioError(error, `unpacking into ${parsed.output}`);
-  }
+    await using archive = opened.archive;
+    refuseIncomplete(opened.layout, archive.recordCount, parsed);
+    results.push(await unpackOne(opened, parsed, started));
+    start = opened.layout.next === undefined ? undefined : (start ?? 0) + opened.layout.next;
+  } while (start !== undefined);
+  return results.length === 1 ? results[0]! : together(results, parsed.output);
 }
 
 type Parsed = z.output<typeof optionsSchema>;
 
-async function kindOf(input: string | Uint8Array): Promise<AnyHeader['kind']> {
-  const source = await openSource(input);
+async function unpackOne(
+  { archive, layout, kind }: OpenedArchive,
+  options: Parsed,
+  started: number,
+): Promise<DecompressResult> {
+  const { output, salvage, force, skipExisting, rename, signal } = options;
+  const folder =
+    output === '-' ? undefined : new FolderSink(output, { salvage, force, skipExisting, rename, lock: lockFile });
+  const sink: UnpackSink = folder ?? new StreamSink();
+  let unpacked: Unpacked;
   try {
-    return (await readHeader(source)).header.kind;
-  } finally {
-    await source.close();
-  }
-}
-
-async function unpackArray(archive: Archive, options: Parsed, damaged: DamagedChunk[]): Promise<Unpacked> {
-  const { header, itemSize } = archive;
-  const kind = header.kind === 'idx' ? 'idx' : 'npy';
-  const name = basename(header.name ?? `items.${kind}`);
-  if (checkName(name).length !== 1)
-    throw new VaeError('ERR_VAE_FORMAT', `The archive's name "${name}" is not a file name.`);
-  const path = await pathWithin(options.output, name);
-  const partial = join(dirname(path), `.${name}.partial`);
-  const start = arrayHeader(kind, [archive.length, ...(header.rowShape ?? header.itemShape)]);
-  const file = await open(partial, constants.O_RDWR | constants.O_CREAT | constants.O_NOFOLLOW);
-  try {
-    const done = await chunksThere(archive, file, start, options.signal);
-    let at =
-      start.length + (done === 0 ? 0 : archive.chunk(done - 1).firstItem + archive.chunk(done - 1).items) * itemSize;
-    await file.truncate(at);
-    if (done === 0) await writeAll(file, start, 0);
-    await eachChunk(archive, options, done, damaged, async (chunk, items) => {
-      const bytes = items?.data ?? new Uint8Array(archive.chunk(chunk).items * itemSize);
-      await writeAll(file, bytes, at);
-      at += bytes.length;
-    });
-    refuseDamage(damaged, options);
-    await file.sync();
-    await file.close();
-    await rename(partial, path);
-    return { path, resumedChunks: done };
+    if (folder !== undefined) await makeFolder(output);
+    unpacked = await unpack(archive, sink, options);
   } catch (error) {
-    await file.close().catch(() => {});
-    // What was unpacked before an interruption is gone on from.
-    if (!options.signal?.aborted) await rm(partial, { force: true });
-    throw error;
-  }
-}
-
-/** How many chunks an interrupted run had written into the file, from the first on. */
-async function chunksThere(
-  archive: Archive,
-  file: FileHandle,
-  start: Uint8Array,
-  signal: AbortSignal | undefined,
-): Promise<number> {
-  const { size } = await file.stat();
-  const read = async (from: number, length: number): Promise<Uint8Array | undefined> => {
-    if (from + length > size) return undefined;
-    const bytes = new Uint8Array(length);
-    let done = 0;
-    while (done < length) {
-      const { bytesRead } = await file.read(bytes, done, length - done, from + done);
-      if (bytesRead === 0) return undefined;
-      done += bytesRead;
-    }
-    return bytes;
-  };
-  const found = await read(0, start.length);
-  if (found === undefined || Buffer.compare(found, start) !== 0) return 0;
-  for (let chunk = 0; chunk < archive.chunkCount; chunk += 1) {
     signal?.throwIfAborted();
-    const { firstItem, items } = archive.chunk(chunk);
-    const { itemSize } = archive;
-    if (!(await archive.matches(chunk, () => read(start.length + firstItem * itemSize, items * itemSize))))
-      return chunk;
+    throw ioError(error, `unpacking into ${output}`);
   }
-  return archive.chunkCount;
+  const { damaged, bytesOut, resumedChunks, files, itemFiles } = unpacked;
+  const totalItems = layout.chunks.reduce((sum, { items }) => sum + items, 0);
+  const lostItems = damaged.reduce((sum, { items }) => sum + items, 0);
+  const notes = [
+    ...(layout.headerLost === undefined
+      ? []
+      : [`The beginning of the archive is damaged (${layout.headerLost}) The copy of it at the end was used.`]),
+    ...(folder?.locked === false
+      ? ['This folder has no locks: make sure that no other job unpacks the same archive into it.']
+      : []),
+  ];
+  return {
+    ...{ items: kind.itemsAreFiles ? itemFiles : totalItems, files, bytesOut, path: folder?.path ?? '-', damaged },
+    ...{ lostItems, totalItems, complete: archive.complete },
+    ...{ renamed: folder?.renamed ?? [], skipped: folder?.skipped ?? [], resumedChunks, notes },
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
-async function writeAll(file: FileHandle, bytes: Uint8Array, at: number): Promise<void> {
-  for (let done = 0; done < bytes.length; ) {
-    const { bytesWritten } = await file.write(bytes, done, bytes.length - done, at + done);
-    done += bytesWritten;
-  }
-}
-
-async function unpackImages(archive: Archive, options: Parsed, damaged: DamagedChunk[]): Promise<Unpacked> {
-  const seen = new Set<string>();
-  const { itemSize, itemShape } = archive;
-  const nameOf = (names: readonly string[] | undefined, chunk: number, index: number): string =>
-    names?.[index] ?? `${String(archive.chunk(chunk).firstItem + index).padStart(6, '0')}.png`;
-  let done = 0;
-  // Images that an interrupted run had written, whole chunks of them, are as good as new ones.
-  while (done < archive.chunkCount && (await imagesThere(archive, done, options.output, nameOf, seen))) done += 1;
-  await eachChunk(archive, options, done, damaged, async (chunk, items) => {
-    if (items === undefined) return;
-    const files = await Promise.all(
-      Array.from({ length: items.shape[0]! }, async (_, index) => {
-        const name = nameOf(items.names, chunk, index);
-        const key = name.toLowerCase();
-        if (seen.has(key)) throw new VaeError('ERR_VAE_FORMAT', `The archive names two items "${name}".`);
-        seen.add(key);
-        const path = await pathWithin(options.output, name);
-        return {
-          path,
-          chunks: [await encodePng(items.data.subarray(index * itemSize, (index + 1) * itemSize), itemShape)],
-        };
-      }),
-    );
-    await writeFilesAtomically(files);
-  });
-  refuseDamage(damaged, options);
-  return { path: options.output, resumedChunks: done };
-}
-
-/** Whether all images of a chunk are in the folder with the pixels that they should have. */
-async function imagesThere(
-  archive: Archive,
-  chunk: number,
-  folder: string,
-  nameOf: (names: readonly string[] | undefined, chunk: number, index: number) => string,
-  seen: Set<string>,
-): Promise<boolean> {
-  const { itemSize, itemShape } = archive;
-  const { items: count } = archive.chunk(chunk);
-  const keys: string[] = [];
-  const there = await archive.matches(chunk, async (names) => {
-    const items = new Uint8Array(count * itemSize);
-    for (let index = 0; index < count; index += 1) {
-      const name = nameOf(names, chunk, index);
-      const path = join(folder, ...checkName(name));
-      const found = await lstat(path).catch(() => undefined);
-      if (!found?.isFile()) return undefined;
-      const item = await readImage(fileAt(path), itemShape).catch(() => undefined);
-      if (item === undefined) return undefined;
-      items.set(item, index * itemSize);
-      keys.push(name.toLowerCase());
-    }
-    return items;
-  });
-  if (there) for (const key of keys) seen.add(key);
-  return there;
-}
-
-/** Decodes all chunks from one on, several at once; `take` gets them in order, undefined for a damaged one. */
-async function eachChunk(
-  archive: Archive,
-  { threads, signal, onProgress }: Parsed,
-  from: number,
-  damaged: DamagedChunk[],
-  take: (chunk: number, items: ArchiveItems | undefined) => Promise<void>,
-): Promise<void> {
-  await inOrder(
-    archive.chunkCount - from,
-    threads,
-    async (index) => {
-      const chunk = from + index;
-      signal?.throwIfAborted();
-      try {
-        return await archive.readChunk(chunk, signal);
-      } catch (error) {
-        signal?.throwIfAborted();
-        if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
-        damaged.push({ chunk, ...archive.chunk(chunk), reason: error.message });
-        return undefined;
-      }
+/** What came out of archives that stand one behind the other. */
+function together(results: readonly DecompressResult[], output: string): DecompressResult {
+  const sum = (of: (result: DecompressResult) => number): number =>
+    results.reduce((total, each) => total + of(each), 0);
+  return {
+    ...{
+      items: sum(({ items }) => items),
+      files: sum(({ files }) => files),
+      bytesOut: sum(({ bytesOut }) => bytesOut),
     },
-    async (items, index) => {
-      const chunk = from + index;
-      await take(chunk, items);
-      const { firstItem, items: count } = archive.chunk(chunk);
-      onProgress?.({ items: firstItem + count, totalItems: archive.length });
-    },
-  );
+    ...{ lostItems: sum(({ lostItems }) => lostItems), totalItems: sum(({ totalItems }) => totalItems), path: output },
+    damaged: results.flatMap(({ damaged }) => damaged),
+    complete: results.every(({ complete }) => complete),
+    renamed: results.flatMap(({ renamed }) => renamed),
+    skipped: results.flatMap(({ skipped }) => skipped),
+    resumedChunks: sum(({ resumedChunks }) => resumedChunks),
+    notes: [
+      `${results.length} archives stood one behind the other; all were unpacked.`,
+      ...results.flatMap(({ notes }) => notes),
+    ],
+    seconds: results.at(-1)!.seconds,
+  };
 }

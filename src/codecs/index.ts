@@ -1,29 +1,23 @@
 /// <reference types="node" preserve="true" />
 /** Compression with a VAE, without loss and with: `node-vae/codec`. */
 
-export type { ArchiveHeader, PictureArchiveHeader, SoundArchiveHeader } from '../archive/format.js';
-export {
-  type CompressInput,
-  type CompressOptions,
-  type CompressProgress,
-  type CompressResult,
-  compress,
-} from './compress.js';
+export type { ArchiveFile, DamagedChunk } from '../archive/archive.js';
+export type { Skipped } from '../archive/folder-sink.js';
+export type { Renamed } from '../archive/names.js';
+export { compress } from './compress.js';
+export type { CompressInput, CompressOptions, CompressProgress, CompressResult } from './compress-options.js';
 export {
   type DecompressOptions,
   type DecompressProgress,
   type DecompressResult,
   decompress,
 } from './decompress.js';
+export type { LeftOut } from './inputs/selection.js';
+export { type ArchiveReport, type InspectOptions, inspectArchive } from './inspect.js';
 export { Codec, type CodeOptions } from './lossless/codec.js';
 export { type CodecCandidate, codecObstacle } from './lossless/from-vae.js';
-export {
-  Archive,
-  type ArchiveItems,
-  type DamagedChunk,
-  type OpenArchiveOptions,
-  openArchive,
-} from './lossless/item-archive.js';
+export type { ArchiveHeader } from './lossless/header.js';
+export { Archive, type ArchiveItems, type OpenArchiveOptions } from './lossless/item-archive.js';
 export {
   type CodecMeasurement,
   type Measured,
@@ -32,6 +26,7 @@ export {
   PEER_NAMES,
 } from './measure/measure.js';
 export { type CodecInput, type LossyCodecInput, shippedCodecs } from './models/find.js';
+export { openArchive, openPictures, openSounds } from './open.js';
 export {
   type CompressPicturesOptions,
   type CompressPicturesResult,
@@ -41,6 +36,7 @@ export {
   type PicturesProgress,
 } from './pictures/compress.js';
 export type { LossyConfig } from './pictures/config.js';
+export type { PictureArchiveHeader } from './pictures/header.js';
 export {
   LossyCodec,
   type LossyCodecOptions,
@@ -48,13 +44,9 @@ export {
 } from './pictures/lossy-codec.js';
 export { PictureMetrics, type PictureQuality } from './pictures/metrics.js';
 export type { Picture } from './pictures/picture.js';
-export {
-  type NamedPicture,
-  type OpenPicturesOptions,
-  openPictures,
-  PictureArchive,
-} from './pictures/picture-archive.js';
+export { type NamedPicture, type OpenPicturesOptions, PictureArchive } from './pictures/picture-archive.js';
 export { readPicture, readPictureBytes } from './pictures/read-picture.js';
 export { type LossyProgress, type TrainedLossy, type TrainLossyOptions, trainLossy } from './pictures/train.js';
+export type { SoundArchiveHeader } from './sound/header.js';
 export { type SoundItemsOptions, soundItems } from './sound/items.js';
-export { type ArchivedSound, type OpenSoundsOptions, openSounds, SoundArchive } from './sound/sound-archive.js';
+export { type ArchivedSound, type OpenSoundsOptions, SoundArchive } from './sound/sound-archive.js';

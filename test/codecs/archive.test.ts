@@ -245,7 +245,7 @@ describe('interruption', () => {
       [await readFile(at('stale.vaez')).then((all) => all.subarray(0, all.length - 60)), 0],
     ] as const) {
       await writeFile(at('.x.vaez.partial'), bytes);
-      const result = await compress(at('in.npy'), { model: codec, chunkItems: 16, output: at('x.vaez') });
+      const result = await compress(at('in.npy'), { model: codec, chunkItems: 16, output: at('x.vaez'), force: true });
       expect(Buffer.compare(await readFile(at('x.vaez')), fresh.archive!)).toBe(0);
       expect(result.resumedChunks).toBeLessThanOrEqual(10);
       if (resumed > 0) expect(result.resumedChunks).toBeGreaterThanOrEqual(resumed);
@@ -346,11 +346,12 @@ describe('hostile archives', () => {
       '../evil.png',
       '/etc/evil.png',
       'a/../../evil.png',
-      'C:evil.png',
-      'a\\b.png',
       '',
-      'con.png',
       'a//b',
+      'a/./b.png',
+      // Bytes of "/" and of nothing, by another way.
+      `a\udc2f../b.png`,
+      'x\ud800.png',
       'x\u0000',
     ]) {
       const pieces: Uint8Array[] = [];
@@ -358,7 +359,7 @@ describe('hostile archives', () => {
         pieces.push(bytes);
       });
       await writer.header({ model: codec.identity, itemShape: [1, HEIGHT, WIDTH], dtype: 'uint8', kind: 'images' });
-      const { encodeChunk } = await import('../../src/archive/chunk.js');
+      const { encodeChunk } = await import('../../src/codecs/lossless/chunk.js');
       await writer.chunk(
         await encodeChunk(codec, { items: items.subarray(0, SIZE), count: 1, names: [name] }, { verify: true }),
       );

@@ -34,10 +34,10 @@ describe('the compact form of small archives', () => {
       const items = noise(count);
       const file = Buffer.concat([arrayHeader('idx', [count, HEIGHT, WIDTH]), items]);
       await writeFile(at('noise-idx3'), file);
-      const { bytesOut } = await compress(at('noise-idx3'), { model: codec, output: at('n.vaez') });
+      const { bytesOut } = await compress(at('noise-idx3'), { model: codec, output: at('n.vaez'), force: true });
       expect((await readFile(at('n.vaez'))).length).toBe(bytesOut);
       expect(bytesOut).toBeLessThanOrEqual(Math.max(file.length * 1.01, file.length + 64));
-      const { path } = await decompress(at('n.vaez'), { output: at('out'), model: codec });
+      const { path } = await decompress(at('n.vaez'), { output: at('out'), model: codec, force: true });
       expect((await readFile(path)).equals(file)).toBe(true);
     },
   );

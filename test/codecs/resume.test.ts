@@ -80,7 +80,7 @@ describe('an interrupted decompress', () => {
     expect((await readFile(path)).subarray(128).equals(items)).toBe(true);
   });
 
-  it('leaves whole chunks of images as they are, and writes the others again', async () => {
+  it('leaves images as they are, and writes those that are missing', async () => {
     for (let index = 0; index < 40; index += 1) {
       const item = items.subarray(index * SIZE, (index + 1) * SIZE);
       await writeFile(at(`${String(index).padStart(3, '0')}.png`), await encodePng(item, [1, HEIGHT, WIDTH]));
@@ -92,9 +92,9 @@ describe('an interrupted decompress', () => {
     for (const name of await readdir(at('out'))) await utimes(at('out', name), old, old);
     await rm(at('out', '020.png'));
     const { resumedChunks } = await decompress(archive!, { model: codec, output: at('out') });
-    expect(resumedChunks).toBe(2);
+    expect(resumedChunks).toBe(4);
     expect((await stat(at('out', '015.png'))).mtimeMs).toBe(old.getTime());
-    expect((await stat(at('out', '016.png'))).mtimeMs).not.toBe(old.getTime());
+    expect((await stat(at('out', '016.png'))).mtimeMs).toBe(old.getTime());
     expect((await readFile(at('out', '020.png'))).equals(await readFile(at('020.png')))).toBe(true);
   });
 });

@@ -33,7 +33,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (!codec.hyperprior()) hyper.clear();
   for (float& value : hyper) value = static_cast<float>(data[4] % 32) - 16;
   std::vector<float> again(latents.size());
-  codec.Decode(codec.Encode(latents, hyper, height, width, level), height, width, level, again.data());
+  std::vector<float> rounded = latents;
+  codec.Decode(codec.Encode(rounded, hyper, height, width, level), height, width, level, again.data());
+  if (rounded != again) std::abort();
   for (size_t i = 0; i < latents.size(); ++i) {
     // Means differ with the hyper-latents, so rounding may; by no more than a step's half.
     if (latents[i] - again[i] > 0.51f || again[i] - latents[i] > 0.51f) std::abort();

@@ -1,4 +1,12 @@
 import { InvalidArgumentError } from 'commander';
+import {
+  addProgressOption,
+  addSelectOptions,
+  type ProgressFlags,
+  type SelectFlags,
+  selectOptions,
+  tellSelected,
+} from '../archive-options.js';
 import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { count } from '../output.js';
@@ -6,7 +14,7 @@ import { decimal, wholeNumber } from '../parse.js';
 import { RowProgress } from '../progress.js';
 import type { CommandResult } from '../result.js';
 
-interface CompressFlags {
+interface CompressFlags extends SelectFlags, ProgressFlags {
   readonly model?: string;
   readonly out: string;
   readonly lossy?: number;
@@ -16,30 +24,46 @@ interface CompressFlags {
   readonly verify: boolean;
   readonly embedModel?: boolean;
   readonly append?: boolean;
+  readonly pixelsOnly?: boolean;
+  readonly dropPartial?: boolean;
 }
 
 export const registerCompress: RegisterCommand = (program, run) =>
-  program
-    .command('compress')
+  addProgressOption(addSelectOptions(program.command('compress')))
     .summary('pack items without loss with a codec model, or pictures with loss')
     .description(
       'Compresses items of one shape without loss: an IDX or .npy file of bytes, or images; and WAV files, with a ' +
         'model of sound. The archive decodes on every machine, to the same bytes. An interrupted run goes on where it stopped when it is started again. ' +
-        'With --lossy, pictures of any size become much smaller and come out again nearly as they were.',
+        'With --lossy, pictures of any size become much smaller and come out again nearly as they were. ' +
+        'Whatever else is under the inputs is stored as it is, so that a folder comes out as it went in.',
     )
-    .argument('<input...>', 'an IDX or .npy file of bytes; images, or WAV files, and folders of them')
+    .argument(
+      '<input...>',
+      'an IDX or .npy file of bytes; images, or WAV files, and folders of them; - is standard input',
+    )
     .option(
       '-m, --model <model>',
       'codec model: a folder or file, or the name of one of this package (photo-lossy with --lossy)',
     )
-    .requiredOption('-o, --out <file.vaez>', 'the archive; appears under this name when it is complete')
+    .requiredOption(
+      '-o, --out <file.vaez>',
+      'the archive; appears under this name when it is complete; - is standard output',
+    )
     .option('--lossy <quality>', 'pictures with loss: 0, the smallest, to 100, the best', quality)
     .option('--no-metrics', 'with --lossy: do not measure PSNR and MS-SSIM')
     .option('--append', 'add to an archive that exists')
     .option('--embed-model', 'put the model into the archive, so that nothing else is needed to unpack it')
     .option('--chunk <items>', 'items decoded together to get at one of them (256)', wholeNumber(1))
     .option('--threads <n>', 'chunks coded at once (one per processor)', wholeNumber(1))
-    .option('--no-verify', 'do not decode each chunk again before it is written')
+    .option('--no-verify', 'do not unpack the archive, without writing, and compare before it gets its name')
+    .option(
+      '--pixels-only',
+      'keep the pixels of pictures alone, where JPEG, profiles, EXIF data or frames are more than that',
+    )
+    .option(
+      '--drop-partial',
+      'drop what an interrupted job of other input or options left, instead of keeping it aside',
+    )
     .addHelpText(
       'after',
       `
@@ -63,17 +87,23 @@ Examples:
             model: flags.model,
             output: flags.out,
             verify: flags.verify,
+            ...selectOptions(flags),
             ...(flags.embedModel && { embedModel: true }),
             ...(flags.append && { append: true }),
+            ...(flags.pixelsOnly && { pixelsOnly: true }),
+            ...(flags.dropPartial && { dropPartial: true }),
             ...(flags.chunk !== undefined && { chunkItems: flags.chunk }),
             ...(flags.threads !== undefined && { threads: flags.threads }),
             signal,
             onProgress: ({ items, totalItems }) => {
-              progress ??= new RowProgress('compressing', totalItems, 1024);
+              progress ??= new RowProgress('compressing', totalItems, 1024, flags.progress);
               progress.update(items);
             },
           });
-          const { items, bytesIn, bytesOut, bitsPerDim, chunks, resumedChunks, seconds } = result;
+          progress?.close();
+          const { items, bytesIn, bytesOut, bitsPerDim, chunks, resumedChunks, verified, seconds } = result;
+          const { storedFiles, storedBecause, leftOut, excluded, notes } = result;
+          const more = tellSelected(result);
           return {
             data: {
               ...{
@@ -86,15 +116,18 @@ Examples:
                 chunks,
                 resumedChunks,
               },
-              seconds,
+              ...{ storedFiles, storedBecause, leftOut, excluded, verified, notes, seconds },
             },
             rows: [
               ['Archive', flags.out],
               ['Items', count(items)],
               ['Size', `${count(bytesOut)} bytes of ${count(bytesIn)}, ${bitsPerDim.toFixed(3)} bits per value`],
-              ['Speed', `${(bytesIn / 1e6 / seconds).toFixed(2)} MB/s${flags.verify ? ', verified' : ''}`],
+              ['Speed', `${(bytesIn / 1e6 / seconds).toFixed(2)} MB/s${verified ? ', verified' : ''}`],
               ...(resumedChunks > 0 ? [['Resumed', `${count(resumedChunks)} chunks were there`] as const] : []),
+              ...more,
             ],
+            partly: leftOut.length > 0,
+            onStderr: isStream(flags.out),
           };
         } finally {
           progress?.close();
@@ -115,35 +148,51 @@ async function lossily(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const { model, out, verify, embedModel, metrics, threads } = flags;
-  for (const flag of ['append', 'chunk'] as const) {
-    if (flags[flag] !== undefined) throw new CliError('ERR_VAE_OPTION', `--${flag} does not go with --lossy.`);
+  for (const flag of ['append', 'chunk', 'pixelsOnly', 'dropPartial'] as const) {
+    const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+    if (flags[flag] !== undefined) throw new CliError('ERR_VAE_OPTION', `--${name} does not go with --lossy.`);
   }
   const { compressPictures } = await import('../../index.js');
   let progress: RowProgress | undefined;
   try {
     const result = await compressPictures(input, {
       ...{ quality, output: out, verify, metrics, signal },
+      ...selectOptions(flags),
       ...(model !== undefined && { model }),
       ...(embedModel && { embedModel }),
       ...(threads !== undefined && { threads }),
       onProgress: ({ pictures, totalPictures }) => {
-        progress ??= new RowProgress('compressing', totalPictures, 16);
+        progress ??= new RowProgress('compressing', totalPictures, 16, flags.progress);
         progress.update(pictures);
       },
     });
-    const { pictures, pixels, bytesOut, bitsPerPixel, psnr, msSsim, seconds } = result;
+    progress?.close();
+    const { pictures, pixels, bytesOut, bitsPerPixel, psnr, msSsim, verified, seconds } = result;
+    const { storedFiles, storedBecause, leftOut, excluded, notes } = result;
+    const more = tellSelected(result);
     return {
-      data: { archive: out, quality, pixels, bytesOut, bitsPerPixel, psnr, msSsim, seconds, pictures },
+      data: {
+        ...{ archive: out, quality, pixels, bytesOut, bitsPerPixel, psnr, msSsim, seconds, pictures },
+        ...{ storedFiles, storedBecause, leftOut, excluded, verified, notes },
+      },
       rows: [
         ['Archive', out],
         ['Pictures', count(pictures.length)],
         ['Size', `${count(bytesOut)} bytes, ${bitsPerPixel.toFixed(3)} bits per pixel`],
         ...(psnr === undefined ? [] : [['PSNR', `${psnr.toFixed(2)} dB`] as const]),
         ...(msSsim === undefined ? [] : [['MS-SSIM', msSsim.toFixed(4)] as const]),
-        ['Speed', `${(pixels / 1e6 / seconds).toFixed(2)} million pixels/s${verify ? ', verified' : ''}`],
+        ['Speed', `${(pixels / 1e6 / seconds).toFixed(2)} million pixels/s${verified ? ', verified' : ''}`],
+        ...more,
       ],
+      partly: leftOut.length > 0,
+      onStderr: isStream(out),
     };
   } finally {
     progress?.close();
   }
+}
+
+/** Whether standard output carries the archive. */
+function isStream(path: string): boolean {
+  return path === '-' || path === '/dev/stdout';
 }

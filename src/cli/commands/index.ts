@@ -1,5 +1,6 @@
 /** The table of commands, in the order of the help: adding one is one file and one line here. */
 import type { RegisterCommand } from '../command.js';
+import { registerArchive } from './archive.js';
 import { registerBenchCodec } from './bench-codec.js';
 import { registerCompress } from './compress.js';
 import { registerDecode } from './decode.js';
@@ -29,5 +30,6 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerExport,
   registerCompress,
   registerDecompress,
+  registerArchive,
   registerBenchCodec,
 ];

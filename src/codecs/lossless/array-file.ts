@@ -23,7 +23,7 @@ export async function openArrayFile(path: string): Promise<ItemSource | undefine
     throw ioError(error, `opening ${path}`);
   });
   try {
-    const { size } = await file.stat();
+    const { size, mtimeMs } = await file.stat();
     const source = handleSource(file, size, path);
     const head = await source.read(0, Math.min(size, MOST_HEADER_BYTES));
     const layout = layoutOf(head, path);
@@ -49,6 +49,11 @@ export async function openArrayFile(path: string): Promise<ItemSource | undefine
         items: await source.read(dataStart + from * rowBytes, number * rowBytes),
         count: number,
       }),
+      async checkUnchanged() {
+        const now = await file.stat();
+        if (now.size === size && now.mtimeMs === mtimeMs) return;
+        throw new VaeError('ERR_VAE_IO', `${path} changed while it was read. Start again once nothing writes to it.`);
+      },
       close: () => source.close(),
     };
   } catch (error) {

@@ -20,6 +20,7 @@ export function datasetSource(data: Dataset, name = 'items.npy'): ItemSource {
         (await data.read(rows, signal))) as Uint8Array;
       return { items, count: number, names: names?.slice(from, from + number) };
     },
+    async checkUnchanged() {},
     async close() {},
   };
 }

@@ -1,55 +1,7 @@
-/** Image files of one size, decoded to bytes, channels first. */
-import { extname } from 'node:path';
 import { VaeError } from '../../core/errors.js';
-import { type FoundFile, findFiles, namedLike } from '../../data/find-files.js';
 import { encodePng as encodePixels, fromPlanes } from '../../data/image/encode.js';
-import { PICTURES } from '../../data/image/formats.js';
-import { decodePixels } from '../../data/image/pixels.js';
-import { checkFits, type ItemSource } from './item-source.js';
-
-export function isImagePath(path: string): boolean {
-  return namedLike(path, PICTURES);
-}
-
-/**
- * Images from files and folders (searched through all levels), in order of their names. What comes
- * out again are PNG files with the same pixels.
- */
-export async function openImages(paths: readonly string[], itemShape: readonly number[]): Promise<ItemSource> {
-  const files = await imageFiles(paths);
-  const [channels, height, width] = imageShape(itemShape);
-  const size = channels * height * width;
-  return {
-    ...{ kind: 'images', rowShape: itemShape, count: files.length, byteLength: files.length * size },
-    async read(from, count, signal) {
-      const items = new Uint8Array(count * size);
-      for (let index = 0; index < count; index += 1) {
-        signal?.throwIfAborted();
-        items.set(await readImage(files[from + index]!.file, itemShape), index * size);
-      }
-      return { items, count, names: files.slice(from, from + count).map(({ name }) => name) };
-    },
-    async close() {},
-  };
-}
-
-/**
- * Image files and the names that they come out under, which end with .png.
- *
- * @throws VaeError ERR_VAE_DATA where there are none, or two would come out as one.
- */
-export async function imageFiles(paths: readonly string[]): Promise<{ file: FoundFile; name: string }[]> {
-  const files = await findFiles(paths, PICTURES);
-  const names = files.map(({ within }) => `${within.slice(0, within.length - extname(within).length)}.png`);
-  const twice = names.find((name, index) => names.indexOf(name) !== index && names.length < 10_000);
-  if (twice !== undefined || new Set(names).size !== names.length) {
-    throw new VaeError(
-      'ERR_VAE_DATA',
-      `Two images would come out as "${twice ?? 'the same file'}"; rename one of them.`,
-    );
-  }
-  return files.map((file, index) => ({ file, name: names[index]! }));
-}
+import { decodePixels, type PictureSource } from '../../data/image/pixels.js';
+import { checkFits } from './item-source.js';
 
 /** [channels, height, width] of an item that can be a picture. */
 export function imageShape(itemShape: readonly number[]): [number, number, number] {
@@ -61,7 +13,7 @@ export function imageShape(itemShape: readonly number[]): [number, number, numbe
 }
 
 /** Pixels of an image file, channels first. */
-export async function readImage(file: FoundFile, itemShape: readonly number[]): Promise<Uint8Array> {
+export async function readImage(file: PictureSource, itemShape: readonly number[]): Promise<Uint8Array> {
   const { name } = file;
   const { width, height, channels: stored, data, pages, colour } = await decodePixels(file);
   if (!(data instanceof Uint8Array) || (colour !== 'grey' && colour !== 'rgb')) {

@@ -1,13 +1,12 @@
 /** Items to be compressed, chunk after chunk, without holding all of them. */
 
-import type { ChunkItems, EncodedRecord } from '../../archive/chunk.js';
-import type { SourceKind } from '../../archive/format.js';
+import type { ChunkItems } from '../../archive/chunk.js';
 import { VaeError } from '../../core/errors.js';
-import type { Codec } from './codec.js';
+import type { SourceKind } from './header.js';
 
 export interface ItemSource {
-  readonly kind: SourceKind;
-  /** File name for what comes out again; absent for images. */
+  readonly kind: Exclude<SourceKind, 'images'>;
+  /** File name for what comes out again. */
   readonly name?: string;
   /** Shape of a row as its file has it: [28, 28] where the model says [1, 28, 28]. */
   readonly rowShape: readonly number[];
@@ -15,20 +14,9 @@ export interface ItemSource {
   readonly byteLength: number;
   /** Items from..from+count, [count, ...rowShape]. */
   read(from: number, count: number, signal?: AbortSignal): Promise<ChunkItems>;
+  /** @throws VaeError ERR_VAE_IO where what was read has changed meanwhile. */
+  checkUnchanged(): Promise<void>;
   close(): Promise<void>;
-}
-
-/** Sound files: their items are of different lengths, and each is a chunk. */
-export interface SoundSource extends Omit<ItemSource, 'kind' | 'name'> {
-  readonly kind: 'sounds';
-  /** The sound files; `count` is that of their parts. */
-  readonly files: number;
-  encode(
-    codec: Codec,
-    index: number,
-    chunk: ChunkItems,
-    options: { readonly verify: boolean; readonly signal?: AbortSignal | undefined },
-  ): Promise<EncodedRecord>;
 }
 
 /** @throws VaeError ERR_VAE_SHAPE unless rows and items are the same but for axes of length 1. */

@@ -5,8 +5,8 @@ import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import { type DatasetInput, toDataset } from '../../data/to-dataset.js';
 import { compress } from '../compress.js';
-import { openArchive } from '../lossless/item-archive.js';
 import { type CodecInput, findCodec } from '../models/find.js';
+import { openArchive } from '../open.js';
 import { PEERS } from './peers.js';
 
 export interface MeasureOptions {

@@ -1,7 +1,14 @@
 /** Some pictures to a record of an archive and back. */
 
-import { checksumOf, decodeNames, type EncodedRecord, encodeNamesBlock, inflate } from '../../archive/chunk.js';
-import { damaged, encodeRecord, type RecordHeader } from '../../archive/format.js';
+import {
+  decodeNames,
+  type EncodedRecord,
+  encodeNames,
+  hasChecksum,
+  makeRecord,
+  splitPayload,
+} from '../../archive/chunk.js';
+import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { DecodedLatents, LossyCodec } from './lossy-codec.js';
 import { encodePictureHeader } from './picture.js';
 
@@ -16,22 +23,15 @@ export interface CodedPicture {
 
 /** The checksum covers what decodes to the same everywhere: headers, latents, names. */
 export async function encodePictureChunk(pictures: readonly CodedPicture[]): Promise<EncodedRecord> {
-  const names = await encodeNamesBlock(pictures.map(({ name }) => name));
   const lengths = Buffer.alloc(LENGTH_BYTES * pictures.length);
   pictures.forEach(({ bytes }, index) => {
     lengths.writeUInt32LE(bytes.length, LENGTH_BYTES * index);
   });
-  const payload = [names.block, lengths, ...pictures.map(({ bytes }) => bytes)];
-  const header: RecordHeader = {
-    kind: 'chunk',
-    method: 'coded',
-    items: pictures.length,
-    namesBytes: names.block.length,
-    namesDecoded: names.decoded.length,
-    payloadBytes: payload.reduce((total, part) => total + part.length, 0),
-    checksum: checksumOf(...pictures.flatMap(({ latents }) => checkedBytes(latents)), names.decoded),
-  };
-  return { header, bytes: Buffer.concat([encodeRecord(header), ...payload]) };
+  return makeRecord({
+    ...{ kind: 'chunk', items: pictures.length, names: encodeNames(pictures.map(({ name }) => name)) },
+    checked: pictures.flatMap(({ latents }) => checkedBytes(latents)),
+    candidates: [['coded', Buffer.concat([lengths, ...pictures.map(({ bytes }) => bytes)])]],
+  });
 }
 
 /** A chunk's pictures, decoded as far as every machine decodes the same, and compared with the checksum. */
@@ -47,11 +47,9 @@ export async function decodePictureChunk(
   payload: Uint8Array,
 ): Promise<DecodedPictureChunk> {
   if (record.method !== 'coded') throw damaged('pictures are coded by a model, these are not');
-  const namesDecoded = await inflate(payload.subarray(0, record.namesBytes), record.namesDecoded);
-  if (namesDecoded.length !== record.namesDecoded) throw damaged('names have another length than they say');
-  const names = decodeNames(namesDecoded, record.items);
+  const { names: block, data } = await splitPayload(record, payload);
+  const names = decodeNames(block, record.items);
   if (names === undefined) throw damaged('its pictures have no names');
-  const data = payload.subarray(record.namesBytes);
   const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
   let at = LENGTH_BYTES * record.items;
   if (data.length < at) throw damaged('a chunk of pictures ends before its lengths do');
@@ -63,8 +61,7 @@ export async function decodePictureChunk(
     at = end;
   }
   if (at !== data.length) throw damaged('a chunk of pictures is longer than they are');
-  const checksum = checksumOf(...pictures.flatMap(checkedBytes), namesDecoded);
-  if (!Buffer.from(checksum).equals(record.checksum)) {
+  if (!hasChecksum(record.checksum, ...pictures.flatMap(checkedBytes), block)) {
     throw damaged('decoded latents do not have the checksum that was written with them');
   }
   return { pictures, names };

@@ -1,12 +1,16 @@
-import { open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
-import { ArchiveWriter } from '../../archive/writer.js';
+import type { Unit } from '../../archive/pack.js';
 import { VaeError } from '../../core/errors.js';
-import { ioError } from '../../core/files.js';
 import { parseOptions } from '../../core/options.js';
-import { imageFiles } from '../lossless/image-files.js';
+import type { TreeFile } from '../../data/file-tree.js';
+import { readPictureHeader } from '../../data/image/pixels.js';
+import { FILES_RECORD_BYTES, fileUnits, type Stored } from '../inputs/plain-files.js';
+import { readWhole } from '../inputs/read-file.js';
+import { type LeftOut, Selection } from '../inputs/selection.js';
+import { spooled } from '../inputs/spool.js';
+import { writeArchive } from '../jobs/write-archive.js';
+import { pictureCandidates } from '../lossless/image-units.js';
 import { DEFAULT_LOSSY_MODEL, findLossyCodec, type LossyCodecInput } from '../models/find.js';
 import { type CodedPicture, encodePictureChunk } from './chunk.js';
 import type { LossyCodec } from './lossy-codec.js';
@@ -27,6 +31,12 @@ const optionsSchema = z.strictObject({
   embedModel: z.boolean().default(false),
   verify: z.boolean().default(true),
   metrics: z.boolean().default(true),
+  force: z.boolean().default(false),
+  include: z.array(z.string().min(1)).default([]),
+  exclude: z.array(z.string().min(1)).default([]),
+  others: z.enum(['store', 'skip', 'fail']).default('store'),
+  skipBad: z.boolean().default(false),
+  dereference: z.boolean().default(true),
   threads: z.int().min(0).max(64).default(0),
   signal: z.instanceof(AbortSignal).optional(),
   onProgress: z.custom<(progress: PicturesProgress) => void>((value) => typeof value === 'function').optional(),
@@ -37,14 +47,32 @@ export interface CompressPicturesOptions {
   readonly quality: number;
   /** A lossy codec, the path of its file or folder, or the name of a model of this package. Default "photo-lossy". */
   readonly model?: LossyCodecInput;
-  /** Where the archive goes. It appears under this name only when it is complete. Absent: it is returned. */
+  /**
+   * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
+   * devices are written to. Absent: it is returned.
+   */
   readonly output?: string;
   /** Put the model into the archive, so that nothing else is needed to read it. Default false. */
   readonly embedModel?: boolean;
-  /** Decode every picture's latents again and compare. Default true. */
+  /** Decode the archive again, as far as every machine decodes the same, before it gets its name. Default true. */
   readonly verify?: boolean;
   /** Also decode the pictures, and measure PSNR and MS-SSIM. Default true. */
   readonly metrics?: boolean;
+  /** Replace a file that is at `output`. Default false: it is refused. */
+  readonly force?: boolean;
+  /** Names or paths within the inputs that take part, as patterns with * ? [ ] { }. Default: all. */
+  readonly include?: readonly string[];
+  /** Likewise those that do not. */
+  readonly exclude?: readonly string[];
+  /**
+   * What becomes of files that are no pictures of one frame of 8 bits without transparent parts: stored as they are
+   * (the default), left out, or refused.
+   */
+  readonly others?: 'store' | 'skip' | 'fail';
+  /** Leave files out that cannot be read, instead of failing. Default false. */
+  readonly skipBad?: boolean;
+  /** Follow links to files and folders. Default true; otherwise they are left out, by name. */
+  readonly dereference?: boolean;
   /** Threads of one run of a network; 0, the default, lets ONNX Runtime choose. */
   readonly threads?: number;
   readonly signal?: AbortSignal;
@@ -81,6 +109,15 @@ export interface CompressPicturesResult {
   /** Means over the pictures. */
   readonly psnr?: number;
   readonly msSsim?: number;
+  /** Files that are stored as they are, by a general compressor. */
+  readonly storedFiles: number;
+  /** Why some of them, which look like pictures, are: by name. */
+  readonly storedBecause: readonly LeftOut[];
+  /** What was under the inputs and is not in the archive. */
+  readonly leftOut: readonly LeftOut[];
+  readonly excluded: readonly string[];
+  readonly verified: boolean;
+  readonly notes: readonly string[];
   readonly seconds: number;
   /** The archive, where no `output` was given. */
   readonly archive?: Uint8Array;
@@ -101,15 +138,23 @@ export async function compressPictures(
   options: CompressPicturesOptions,
 ): Promise<CompressPicturesResult> {
   const parsed = parseOptions(optionsSchema, options, 'compressPictures()');
-  const sources = await sourcesOf(input);
-  const { codec, owned } = await findLossyCodec(
-    options.model ?? DEFAULT_LOSSY_MODEL,
-    'compressPictures()',
-    parsed.threads,
-  );
+  const all = typeof input === 'string' ? [input] : input;
+  if (all.length === 0) {
+    throw new VaeError('ERR_VAE_OPTION', 'compressPictures(): expected at least one picture, received none.');
+  }
+  const model = options.model ?? DEFAULT_LOSSY_MODEL;
+  await using inputs = all.every((each) => typeof each === 'string') ? await spooled(all) : undefined;
+  const selection = inputs && (await Selection.of(inputs.paths, parsed.output, parsed));
+  const { codec, owned } = await findLossyCodec(model, 'compressPictures()', parsed.threads);
   try {
-    const job = { codec, sources, ...parsed };
-    return parsed.output === undefined ? await toMemory(job) : await toFile(job, parsed.output);
+    const job = { codec, ...parsed };
+    if (selection !== undefined) return await picturesOfFiles(selection, job);
+    const pictures = (all as readonly (Picture | NamedPicture)[]).map((picture, index) => ({
+      name: 'name' in picture ? picture.name : `${String(index).padStart(6, '0')}.png`,
+      pixels: picture.width * picture.height,
+      read: async () => picture,
+    }));
+    return await write(job, pictures, async () => undefined);
   } finally {
     if (owned) await codec.close();
   }
@@ -117,110 +162,159 @@ export async function compressPictures(
 
 interface Source {
   readonly name: string;
-  read(): Promise<Picture>;
+  readonly pixels: number;
+  /** Undefined for one that was passed on, or left out. */
+  read(signal: AbortSignal | undefined): Promise<Picture | undefined>;
 }
 
 interface Job extends z.output<typeof optionsSchema> {
   readonly codec: LossyCodec;
-  readonly sources: readonly Source[];
 }
 
-async function sourcesOf(input: PicturesInput): Promise<Source[]> {
-  const all = typeof input === 'string' ? [input] : input;
-  if (all.length === 0) {
-    throw new VaeError('ERR_VAE_OPTION', 'compressPictures(): expected at least one picture, received none.');
+/** Files: pictures, and everything else as it is. */
+async function picturesOfFiles(selection: Selection, job: Job): Promise<CompressPicturesResult> {
+  const candidates = pictureCandidates(selection.files, selection);
+  if (candidates.length === 0) {
+    throw new VaeError('ERR_VAE_DATA', 'compressPictures(): there are no pictures in the inputs.');
   }
-  if (all.every((each) => typeof each === 'string')) {
-    const files = await imageFiles(all);
-    return files.map(({ file, name }) => ({ name, read: () => decodeOpaque(file) }));
+  const sources: Source[] = [];
+  for (const { file, name } of candidates) {
+    const found = { path: file.path, name: file.shown, folder: undefined, within: file.name };
+    const header = await readPictureHeader(found).catch(() => undefined); // told when its turn comes
+    sources.push({
+      ...{ name, pixels: header === undefined ? 0 : header.width * header.height },
+      read: (signal) => readOne(file, selection, signal),
+    });
   }
-  return (all as readonly (Picture | NamedPicture)[]).map((picture, index) => ({
-    name: 'name' in picture ? picture.name : `${String(index).padStart(6, '0')}.png`,
-    read: async () => picture,
-  }));
-}
-
-async function toMemory(job: Job): Promise<CompressPicturesResult> {
-  const pieces: Uint8Array[] = [];
-  const result = await write(job, async (bytes) => {
-    pieces.push(bytes);
+  const stored = new Map<TreeFile, Stored>();
+  let coded = false;
+  const result = await write(job, sources, async () => {
+    if (!coded && selection.firstReason() !== undefined && reportsOf.get(job)?.length === 0)
+      throw selection.firstReason();
+    coded = true;
+    const others = selection.takeOthers();
+    return others.length === 0 ? undefined : fileUnits(others, selection, { recordBytes: FILES_RECORD_BYTES }, stored);
   });
-  return { ...result, archive: new Uint8Array(Buffer.concat(pieces)) };
-}
-
-async function toFile(job: Job, output: string): Promise<CompressPicturesResult> {
-  const partial = join(dirname(output), `.${basename(output)}.${process.pid}.partial`);
-  try {
-    const file = await open(partial, 'wx');
-    try {
-      const result = await write(job, async (bytes) => {
-        await file.writeFile(bytes);
-      });
-      await file.sync();
-      await file.close();
-      await rename(partial, output);
-      return result;
-    } catch (error) {
-      await file.close().catch(() => {});
-      await rm(partial, { force: true });
-      throw error;
-    }
-  } catch (error) {
-    job.signal?.throwIfAborted();
-    throw ioError(error, `writing ${output}`);
-  }
-}
-
-async function write(job: Job, sink: (bytes: Uint8Array) => Promise<void>): Promise<CompressPicturesResult> {
-  const started = performance.now();
-  const { codec, sources, signal, onProgress } = job;
-  await using metrics = new PictureMetrics();
-  const writer = new ArchiveWriter(sink);
-  await writer.header({ model: codec.identity, kind: 'pictures' });
-  const before = writer.byteLength;
-  if (job.embedModel) await writer.model(codec);
-  const modelBytes = writer.byteLength - before;
-  const reports: PictureReport[] = [];
-  let pending: CodedPicture[] = [];
-  let pixels = 0;
-  const flush = async (): Promise<void> => {
-    if (pending.length === 0) return;
-    await writer.chunk(await encodePictureChunk(pending));
-    pending = [];
-    pixels = 0;
-  };
-  for (const source of sources) {
-    signal?.throwIfAborted();
-    const picture = await source.read();
-    const { coded, report } = await encodeOne(job, metrics, picture, source.name);
-    pending.push(coded);
-    pixels += picture.width * picture.height;
-    reports.push(report);
-    if (pending.length >= MOST_CHUNK_PICTURES || pixels >= CHUNK_PIXELS) await flush();
-    onProgress?.({ pictures: reports.length, totalPictures: sources.length, bytesOut: writer.byteLength });
-  }
-  await flush();
-  await writer.end();
-  const total = reports.reduce((sum, { width, height }) => sum + width * height, 0);
   return {
-    pictures: reports,
-    pixels: total,
-    bytesOut: writer.byteLength,
-    bitsPerPixel: ((writer.byteLength - modelBytes) * 8) / total,
+    ...result,
+    storedFiles: stored.size,
+    storedBecause: Array.from(selection.reasons, ([name, reason]) => ({ name, reason })),
+    ...{ leftOut: selection.leftOut, excluded: selection.excluded },
+  };
+}
+
+async function readOne(
+  file: TreeFile,
+  selection: Selection,
+  signal: AbortSignal | undefined,
+): Promise<Picture | undefined> {
+  let bytes: Buffer;
+  try {
+    bytes = await readWhole(file, signal);
+  } catch (error) {
+    signal?.throwIfAborted();
+    selection.bad(file, error);
+    return undefined;
+  }
+  try {
+    return await decodeOpaque({ bytes, name: file.shown });
+  } catch (error) {
+    if (!(error instanceof VaeError)) throw error;
+    selection.passOn(file, error);
+    return undefined;
+  }
+}
+
+async function write(
+  job: Job,
+  sources: readonly Source[],
+  more: () => Promise<readonly Unit[] | undefined>,
+): Promise<CompressPicturesResult> {
+  const started = performance.now();
+  const { codec, signal, onProgress } = job;
+  await using metrics = new PictureMetrics();
+  const reports: PictureReport[] = [];
+  reportsOf.set(job, reports);
+  const units = chunksOf(sources).map((some) => pictureUnit(some, job, metrics, reports));
+  let begun = false;
+  const packed = await writeArchive(
+    {
+      header: { model: codec.identity, kind: 'pictures' },
+      ...{ codec, model: job.embedModel ? codec : undefined, resumable: false, totalItems: sources.length },
+      // Networks have threads of their own.
+      ...{ meaning: undefined, threads: 1, verify: job.verify, dropPartial: true, signal },
+      onProgress: ({ items, totalItems, bytesOut }) =>
+        onProgress?.({ pictures: items, totalPictures: totalItems, bytesOut }),
+      async phase() {
+        if (begun) return more();
+        begun = true;
+        return units;
+      },
+    },
+    { ...job, append: false },
+  );
+  const { bytesOut, modelBytes, notes, archive } = packed;
+  const pixels = reports.reduce((sum, { width, height }) => sum + width * height, 0);
+  return {
+    ...{ pictures: reports, pixels, bytesOut, bitsPerPixel: ((bytesOut - modelBytes) * 8) / pixels },
     ...meansOf(reports),
+    ...{ storedFiles: 0, storedBecause: [], leftOut: [], excluded: [], verified: job.verify, notes },
     seconds: (performance.now() - started) / 1000,
+    ...(archive && { archive }),
+  };
+}
+
+const reportsOf = new WeakMap<Job, PictureReport[]>();
+
+/** Pictures of one chunk each. */
+function chunksOf(sources: readonly Source[]): Source[][] {
+  const chunks: Source[][] = [];
+  let pixels = 0;
+  for (const source of sources) {
+    const last = chunks.at(-1);
+    if (last === undefined || last.length >= MOST_CHUNK_PICTURES || pixels >= CHUNK_PIXELS) {
+      chunks.push([source]);
+      pixels = 0;
+    } else last.push(source);
+    pixels += source.pixels;
+  }
+  return chunks;
+}
+
+function pictureUnit(sources: readonly Source[], job: Job, metrics: PictureMetrics, reports: PictureReport[]): Unit {
+  return {
+    items: sources.length,
+    async prepare(signal) {
+      const coded: CodedPicture[] = [];
+      let bytes = 0;
+      for (const source of sources) {
+        signal?.throwIfAborted();
+        const picture = await source.read(signal);
+        if (picture === undefined) continue;
+        const one = await encodeOne(job, metrics, picture, source.name);
+        coded.push(one.coded);
+        reports.push(one.report);
+        bytes += picture.data.length;
+      }
+      if (coded.length === 0) return undefined;
+      return {
+        ...{ kind: 'chunk', items: coded.length, bytes, content: () => undefined },
+        expected: coded.map(({ name }) => ({ part: { name, offset: 0, last: true }, digest: undefined })),
+        encode: () => encodePictureChunk(coded),
+      };
+    },
   };
 }
 
 async function encodeOne(
-  { codec, quality, verify, metrics: measured }: Job,
+  { codec, quality, metrics: measured }: Job,
   metrics: PictureMetrics,
   picture: Picture,
   name: string,
 ): Promise<{ coded: CodedPicture; report: PictureReport }> {
   const { width, height } = picture;
-  const bytes = await codec.encode(picture, { quality, verify });
-  const latents = await codec.decodeLatents(bytes);
+  // The whole archive is verified at its end, by what it holds then.
+  const { bytes, latents } = await codec.encodeLatents(picture, { quality, verify: false });
   const report = { name, width, height, bytes: bytes.length, bitsPerPixel: (bytes.length * 8) / (width * height) };
   const coded = { bytes, latents, name };
   if (!measured) return { coded, report };

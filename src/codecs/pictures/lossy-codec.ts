@@ -22,9 +22,6 @@ import { hyperSide, type Latents, levelAt, Transforms } from './transforms.js';
 /** Name of a lossy model's file within its directory. */
 export const LOSSY_FILE = 'lossy.safetensors';
 
-/** A decoded value further from what was coded than half a step, in steps, is a fault and not rounding. */
-const MOST_ROUNDING = 0.502;
-
 export interface LossyEncodeOptions {
   /** 0, the smallest, to 100, the best. */
   readonly quality: number;
@@ -122,7 +119,15 @@ export class LossyCodec implements AsyncDisposable {
    *
    * @throws VaeError ERR_VAE_SHAPE for what is no picture, ERR_VAE_OPTION for a quality out of range.
    */
-  encode(picture: Picture, { quality, verify = true }: LossyEncodeOptions): Promise<Uint8Array> {
+  async encode(picture: Picture, options: LossyEncodeOptions): Promise<Uint8Array> {
+    return (await this.encodeLatents(picture, options)).bytes;
+  }
+
+  /** @internal Inside use: likewise, with the latents that the bytes stand for. With `verify` they were decoded and compared. */
+  encodeLatents(
+    picture: Picture,
+    { quality, verify = true }: LossyEncodeOptions,
+  ): Promise<{ readonly bytes: Uint8Array; readonly latents: DecodedLatents }> {
     return this.#lifetime.run(async () => {
       checkPicture(picture, 'LossyCodec.encode()');
       if (!(quality >= 0 && quality <= MOST_QUALITY)) {
@@ -131,13 +136,15 @@ export class LossyCodec implements AsyncDisposable {
           `LossyCodec.encode(): option "quality" should be from 0 to ${MOST_QUALITY}, received ${quality}.`,
         );
       }
-      const header = { ...picture, quality: Math.round(quality * QUALITY_UNITS) };
+      const { width, height, channels } = picture;
+      const header = { width, height, channels, quality: Math.round(quality * QUALITY_UNITS) };
       const latents = await this.#transforms.analyse(picture, header.quality);
       const hyper = await this.#transforms.hyperAnalyse(latents);
       const place = this.#placeOf(header);
+      // From here on the latents are those that the bytes stand for.
       const coded = await this.#native.encode(latents.data, hyper, place);
-      if (verify) checkRounding(latents.data, await this.#native.decode(coded, place));
-      return Buffer.concat([encodePictureHeader(header), coded]);
+      if (verify) checkSame(latents.data, await this.#native.decode(coded, place));
+      return { bytes: Buffer.concat([encodePictureHeader(header), coded]), latents: { header, latents } };
     });
   }
 
@@ -185,13 +192,9 @@ export class LossyCodec implements AsyncDisposable {
   }
 }
 
-function checkRounding(before: Float32Array, after: Float32Array): void {
-  for (let at = 0; at < before.length; at += 1) {
-    if (Math.abs(before[at]! - after[at]!) <= MOST_ROUNDING) continue;
-    // Latents beyond what the coder holds are limited to it.
-    if (Math.abs(before[at]!) > 32_000) continue;
-    throw damaged('a picture did not decode to what went in: memory or processor are at fault');
-  }
+function checkSame(coded: Float32Array, decoded: Float32Array): void {
+  if (coded.every((value, at) => value === decoded[at])) return;
+  throw damaged('a picture did not decode to what went in: memory or processor are at fault');
 }
 
 /** Fixed latents, small and large, coded at every level: every path of the integer arithmetic is in it. */
@@ -214,7 +217,7 @@ async function fingerprintOf(
   );
   const hash = createHash('sha256');
   for (let level = 0; level < config.lambdas.length; level += 1) {
-    hash.update(await native.encode(latents, hyper, { height, width, level }));
+    hash.update(await native.encode(Float32Array.from(latents), hyper, { height, width, level }));
   }
   return hash.digest('hex');
 }

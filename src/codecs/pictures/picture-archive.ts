@@ -1,14 +1,16 @@
+import { ArchiveBase, type ArchiveParts, type OutPart, type Output } from '../../archive/archive.js';
 import type { ByteSource } from '../../archive/bytes.js';
-import type { PictureArchiveHeader } from '../../archive/format.js';
-import { openSource } from '../../archive/open-source.js';
-import { type ArchiveLayout, readChunkRecord, readLayout, readModel } from '../../archive/reader.js';
-import { Lifetime } from '../../core/disposal.js';
+import { decodeNames } from '../../archive/chunk.js';
+import { damaged, type RecordHeader } from '../../archive/format.js';
+import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
-import type { DamagedChunk } from '../lossless/item-archive.js';
 import { findLossyCodec, type LossyCodecInput, shippedLossyCodecOf } from '../models/find.js';
+import { codecForArchive } from '../models/for-archive.js';
 import { type DecodedPictureChunk, decodePictureChunk } from './chunk.js';
+import type { PictureArchiveHeader } from './header.js';
 import { LossyCodec } from './lossy-codec.js';
 import type { Picture } from './picture.js';
+import { pictureToPng } from './read-picture.js';
 
 export interface OpenPicturesOptions {
   /** The model the archive was made with. Default: the one it embeds, or the package's own. */
@@ -22,49 +24,35 @@ export interface NamedPicture extends Picture {
 }
 
 /** An open archive of pictures with loss: any picture by its number. */
-export class PictureArchive implements AsyncDisposable {
-  readonly header: PictureArchiveHeader;
-  /** False when the archive lost its end or was never finished; its whole chunks can be read. */
-  readonly complete: boolean;
-  /** Number of pictures. */
-  readonly length: number;
-  readonly byteLength: number;
+export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPictureChunk> {
+  protected readonly unit = 'picture';
   readonly codec: LossyCodec;
-  readonly #source: ByteSource;
-  readonly #layout: ArchiveLayout;
-  readonly #owned: boolean;
-  readonly #firsts: number[] = [];
-  readonly #lifetime = new Lifetime('PictureArchive');
-  #cache: { chunk: number; decoded: Promise<DecodedPictureChunk> } | undefined;
 
   /** @internal Inside use: takes over the source, and the codec when it is owned. */
-  constructor(source: ByteSource, layout: ArchiveLayout<PictureArchiveHeader>, codec: LossyCodec, owned: boolean) {
-    this.header = layout.header;
-    this.complete = layout.complete;
-    this.byteLength = source.length;
+  constructor(parts: ArchiveParts<PictureArchiveHeader>, codec: LossyCodec) {
+    super('PictureArchive', parts);
     this.codec = codec;
-    this.#source = source;
-    this.#layout = layout;
-    this.#owned = owned;
-    let total = 0;
-    for (const { items } of layout.chunks) {
-      this.#firsts.push(total);
-      total += items;
-    }
-    this.length = total;
   }
 
-  get chunkCount(): number {
-    return this.#layout.chunks.length;
+  /** @internal Inside use: see openPictures(). */
+  static async open(
+    source: ByteSource,
+    layout: ArchiveLayout<PictureArchiveHeader>,
+    { model, threads = 0 }: OpenPicturesOptions = {},
+  ): Promise<PictureArchive> {
+    const found = await codecForArchive<LossyCodec, LossyCodecInput>(source, layout, model, {
+      find: (input) => findLossyCodec(input, 'openPictures()', threads),
+      fromBytes: (file, where) => LossyCodec.fromBytes(file, where, { threads }),
+      shipped: (identity) => shippedLossyCodecOf(identity, threads),
+      fits: () => true,
+    });
+    if (found === undefined) throw damaged('its pictures have no model');
+    return new PictureArchive({ source, layout, owned: found.owned ? found.codec : undefined }, found.codec);
   }
 
-  /** First picture and number of pictures of a chunk. */
-  chunk(index: number): { readonly firstItem: number; readonly items: number } {
-    const entry = this.#layout.chunks[index];
-    if (entry === undefined) {
-      throw new VaeError('ERR_VAE_OPTION', `There are ${this.chunkCount} chunks, from 0; received ${index}.`);
-    }
-    return { firstItem: this.#firsts[index]!, items: entry.items };
+  /** Number of pictures. */
+  get length(): number {
+    return this.itemCount;
   }
 
   /**
@@ -73,27 +61,18 @@ export class PictureArchive implements AsyncDisposable {
    * @throws VaeError ERR_VAE_FORMAT naming the chunk when it is damaged; the others can still be read.
    */
   read(index: number): Promise<NamedPicture> {
-    return this.#lifetime.run(async () => {
+    return this.lifetime.run(async () => {
       if (!Number.isInteger(index) || index < 0 || index >= this.length) {
         throw new VaeError(
           'ERR_VAE_OPTION',
           `PictureArchive.read(): there are ${this.length} pictures, from 0; received ${index}.`,
         );
       }
-      let chunk = this.#firsts.length - 1;
-      while (this.#firsts[chunk]! > index) chunk -= 1;
-      const { pictures, names } = await this.#load(chunk);
-      const within = index - this.#firsts[chunk]!;
-      const { header, latents } = pictures[within]!;
-      // Synthesis writes to its input, and the cache keeps what it has.
-      const own = { header, latents: { ...latents, data: Float32Array.from(latents.data) } };
-      return { ...(await this.codec.synthesise(own)), name: names[within]! };
+      const chunk = this.chunkOf(index);
+      const decoded = await this.load(chunk);
+      const within = index - this.chunk(chunk).firstItem;
+      return { ...(await this.#synthesise(decoded, within)), name: decoded.names[within]! };
     });
-  }
-
-  /** @internal Inside use: a chunk's latents and names, compared with its checksum. */
-  readLatents(chunk: number): Promise<DecodedPictureChunk> {
-    return this.#lifetime.run(() => this.#load(chunk));
   }
 
   /** All pictures, one after another. */
@@ -101,100 +80,35 @@ export class PictureArchive implements AsyncDisposable {
     for (let index = 0; index < this.length; index += 1) yield await this.read(index);
   }
 
-  /** Decodes every chunk and compares checksums; the list of those that fail. */
-  async verify(signal?: AbortSignal): Promise<DamagedChunk[]> {
-    const found: DamagedChunk[] = [];
-    for (let chunk = 0; chunk < this.chunkCount; chunk += 1) {
+  protected decode(record: RecordHeader, payload: Uint8Array): Promise<DecodedPictureChunk> {
+    return decodePictureChunk(this.codec, record, payload);
+  }
+
+  protected outlineOf(chunk: number, names: Buffer): OutPart[] {
+    const found = decodeNames(names, this.chunk(chunk).items);
+    if (found === undefined) throw damaged('its pictures have no names');
+    return found.map((name) => ({ name, offset: 0, last: true }));
+  }
+
+  protected async outputOf(_chunk: number, decoded: DecodedPictureChunk, signal?: AbortSignal): Promise<Output> {
+    const parts: Uint8Array[] = [];
+    let bytes = 0;
+    for (const [index, { header }] of decoded.pictures.entries()) {
       signal?.throwIfAborted();
-      try {
-        await this.readLatents(chunk);
-      } catch (error) {
-        if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
-        found.push({ chunk, ...this.chunk(chunk), reason: error.message });
-      }
+      parts.push(await pictureToPng(await this.#synthesise(decoded, index)));
+      bytes += header.width * header.height * header.channels;
     }
-    return found;
+    return { parts, bytes };
   }
 
-  close(): Promise<void> {
-    return this.#lifetime.close(async () => {
-      await this.#source.close();
-      if (this.#owned) await this.codec.close();
-    });
+  /** The last bit of a few values depends on the machine: pixels do not tell what a chunk holds. */
+  protected async checkedOf(): Promise<undefined> {
+    return undefined;
   }
 
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
+  #synthesise({ pictures }: DecodedPictureChunk, index: number): Promise<Picture> {
+    const { header, latents } = pictures[index]!;
+    // Synthesis writes to its input, and the cache keeps what it has.
+    return this.codec.synthesise({ header, latents: { ...latents, data: Float32Array.from(latents.data) } });
   }
-
-  #load(chunk: number): Promise<DecodedPictureChunk> {
-    if (this.#cache?.chunk === chunk) return this.#cache.decoded;
-    const { firstItem, items } = this.chunk(chunk);
-    const decoded = (async () => {
-      const { record, payload } = await readChunkRecord(this.#source, 0, this.#layout.chunks[chunk]!);
-      return decodePictureChunk(this.codec, record, payload);
-    })().catch((error: unknown) => {
-      if (this.#cache?.chunk === chunk) this.#cache = undefined;
-      if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
-      const last = firstItem + items - 1;
-      const message = `Chunk ${chunk} (pictures ${firstItem} to ${last}): ${error.message}`;
-      throw new VaeError('ERR_VAE_FORMAT', message, { cause: error });
-    });
-    this.#cache = { chunk, decoded };
-    return decoded;
-  }
-}
-
-/**
- * Opens an archive of pictures with loss: a path, or its bytes.
- *
- * @throws VaeError ERR_VAE_FORMAT for anything else, ERR_VAE_REPRODUCIBILITY when the model is another
- *   one than it was made with, or cannot be found.
- */
-export async function openPictures(
-  input: string | Uint8Array,
-  options: OpenPicturesOptions = {},
-): Promise<PictureArchive> {
-  const source = await openSource(input);
-  try {
-    const layout = await readLayout(source);
-    const { header } = layout;
-    if (header.kind !== 'pictures') {
-      const opener = header.kind === 'sounds' ? 'openSounds()' : 'openArchive()';
-      throw new VaeError('ERR_VAE_FORMAT', `The archive holds items without loss: open it with ${opener}.`);
-    }
-    const { codec, owned } = await codecFor(source, layout, header, options);
-    return new PictureArchive(source, { ...layout, header }, codec, owned);
-  } catch (error) {
-    await source.close();
-    throw error;
-  }
-}
-
-async function codecFor(
-  source: ByteSource,
-  { modelOffset }: ArchiveLayout,
-  { model: identity }: PictureArchiveHeader,
-  { model, threads = 0 }: OpenPicturesOptions,
-): Promise<{ codec: LossyCodec; owned: boolean }> {
-  const found = await (async () => {
-    if (model !== undefined) return findLossyCodec(model, 'openPictures()', threads);
-    if (modelOffset !== undefined) {
-      const file = await readModel(source, modelOffset);
-      return { codec: await LossyCodec.fromBytes(file, 'The model within the archive', { threads }), owned: true };
-    }
-    const codec = await shippedLossyCodecOf(identity, threads);
-    if (codec !== undefined) return { codec, owned: true };
-    throw new VaeError(
-      'ERR_VAE_REPRODUCIBILITY',
-      `The archive needs the model ${identity}, which it does not embed and this package does not have. Give it with "model" (-m).`,
-    );
-  })();
-  if (found.codec.identity === identity) return found;
-  if (found.owned) await found.codec.close();
-  throw new VaeError(
-    'ERR_VAE_REPRODUCIBILITY',
-    `The archive was made with the model ${identity.slice(0, 16)}…, and this is ${found.codec.identity.slice(0, 16)}…: ` +
-      'it would decode to garbage. Give the very model it was made with.',
-  );
 }

@@ -1,12 +1,17 @@
-/** WAV files, part after part, as what compress() reads. */
-import { open, stat } from 'node:fs/promises';
-import { handleSource } from '../../archive/bytes.js';
+/** WAV files, part after part, as units of work. */
+import { checksumOf, encodeNames } from '../../archive/chunk.js';
+import type { Prepared, Unit } from '../../archive/pack.js';
+import { digestOf } from '../../archive/verify.js';
 import { VaeError } from '../../core/errors.js';
-import { ioError } from '../../core/files.js';
 import { WavFile } from '../../data/audio/wav.js';
+import type { TreeFile } from '../../data/file-tree.js';
 import { type FileKind, listFiles, namedLike } from '../../data/find-files.js';
-import { isImagePath } from '../lossless/image-files.js';
-import type { SoundSource } from '../lossless/item-source.js';
+import { changingError } from '../inputs/changing.js';
+import { fileUnits, hexOf, type Stored } from '../inputs/plain-files.js';
+import { type FileState, openState, readPart } from '../inputs/read-file.js';
+import type { Selection } from '../inputs/selection.js';
+import type { Codec } from '../lossless/codec.js';
+import { GATHERED_BELOW, gatheredSounds, noteOf } from './gather.js';
 import {
   encodeSegment,
   encodeSegmentName,
@@ -18,106 +23,128 @@ import {
 
 const WAVS: FileKind = { plural: 'WAV files', endings: ['.wav', '.wave'] };
 
-/** A file, and the name it comes out under: its path within the folder that was given. */
-export interface SoundFile {
-  readonly path: string;
-  readonly name: string;
+export function isSound(name: string): boolean {
+  return namedLike(name, WAVS);
 }
 
-/**
- * The WAV files that the paths name, folders searched through all levels; undefined where there are none.
- *
- * @throws VaeError ERR_VAE_DATA where there are other inputs beside them, or two of one name.
- */
-export async function soundFiles(paths: readonly string[]): Promise<SoundFile[] | undefined> {
-  const found: SoundFile[] = [];
-  const others: string[] = [];
-  for (const path of paths) {
-    const all = await listFiles([path]);
-    const sounds = all.filter(({ name }) => namedLike(name, WAVS));
-    for (const file of sounds) {
-      if (typeof file.path === 'string') found.push({ path: file.path, name: file.within });
-      else throw new VaeError('ERR_VAE_DATA', `${file.name}: its name is not UTF-8; rename it first.`);
-    }
-    // Folders may hold notes beside the sounds, but what else could be compressed is not left out in silence.
-    const rest = all.filter(({ name }) => isImagePath(name));
-    others.push(...(rest.length > 0 ? rest.map(({ name }) => name) : sounds.length === 0 ? [path] : []));
-  }
-  if (found.length === 0) return undefined;
-  if (others.length > 0) {
-    throw new VaeError(
-      'ERR_VAE_DATA',
-      `compress(): an archive holds WAV files or something else; ${found[0]!.path} is one, and ${others[0]} is not. Make two archives.`,
+/** The WAV files that the paths name, folders searched through all levels. */
+export async function soundPaths(paths: readonly string[]): Promise<(string | Buffer)[]> {
+  return (await listFiles(paths)).filter(({ name }) => isSound(name)).map(({ path }) => path);
+}
+
+/** Files at once whose headers are looked at. */
+const AT_ONCE = 16;
+
+/** Whole files come out again, with everything that stands around the sound. Small ones share a record. */
+export async function soundUnits(
+  files: readonly TreeFile[],
+  selection: Selection,
+  codec: Codec,
+  stored: Map<TreeFile, Stored>,
+): Promise<Unit[]> {
+  const parts = new Map<TreeFile, SoundPart | undefined>();
+  for (let start = 0; start < files.length; start += AT_ONCE) {
+    selection.options.signal?.throwIfAborted();
+    const some = files.slice(start, start + AT_ONCE);
+    const found = await Promise.all(
+      some.map((file) =>
+        soundIn(file.path).catch((error: unknown) => {
+          if (!(error instanceof VaeError)) throw error;
+          return undefined; // What cannot be read is told when its turn comes.
+        }),
+      ),
     );
+    for (const [index, file] of some.entries()) parts.set(file, found[index]);
   }
-  const names = found.map(({ name }) => name.toLowerCase());
-  const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice !== undefined) {
-    throw new VaeError('ERR_VAE_DATA', `Two sounds would come out as "${twice}"; rename one of them.`);
-  }
-  return found;
-}
-
-interface OpenedSound extends SoundFile {
-  readonly size: number;
-  /** Number of its first part among all. */
-  readonly first: number;
-  readonly sound: SoundPart | undefined;
-}
-
-/** Parts of the files, SEGMENT_BYTES each. Whole files come out again, with everything that stands around the sound. */
-export async function openSoundFiles(files: readonly SoundFile[]): Promise<SoundSource> {
-  const opened: OpenedSound[] = [];
-  let count = 0;
+  const large = files.filter(({ size }) => size >= GATHERED_BELOW);
+  const groups = new Map<string, TreeFile[]>();
   for (const file of files) {
-    const { size } = await stat(file.path);
-    if (size === 0) throw new VaeError('ERR_VAE_DATA', `${file.path} is empty (0 bytes).`);
-    opened.push({ ...file, size, first: count, sound: await soundIn(file.path) });
-    count += Math.ceil(size / SEGMENT_BYTES);
+    if (file.size >= GATHERED_BELOW) continue;
+    const key = formatOf(parts.get(file));
+    groups.set(key, [...(groups.get(key) ?? []), file]);
   }
-  const fileOf = (index: number): OpenedSound => {
-    let [low, high] = [0, opened.length];
-    while (high - low > 1) {
-      const middle = (low + high) >> 1;
-      if (opened[middle]!.first <= index) low = middle;
-      else high = middle;
-    }
-    return opened[low]!;
+  const plan = {
+    recordBytes: SEGMENT_BYTES,
+    method: gatheredSounds(codec),
+    async noteOf(file: TreeFile, bytes: Uint8Array): Promise<readonly number[]> {
+      const part = parts.get(file);
+      if (part === undefined) return [];
+      const { start, frames, channels, bytesPerSample } = part;
+      return start + frames * channels * bytesPerSample > bytes.length ? [] : noteOf(part);
+    },
   };
-  const rangeOf = (file: OpenedSound, index: number) => {
-    const start = (index - file.first) * SEGMENT_BYTES;
-    return { start, end: Math.min(file.size, start + SEGMENT_BYTES) };
-  };
-  return {
-    ...{ kind: 'sounds', rowShape: [], count, files: opened.length },
-    byteLength: opened.reduce((sum, { size }) => sum + size, 0),
-    async read(from) {
-      const file = fileOf(from);
-      const { start, end } = rangeOf(file, from);
-      const name = { file: file.name, index: from - file.first, count: Math.ceil(file.size / SEGMENT_BYTES) };
-      const handle = await open(file.path, 'r').catch((error: unknown) => {
-        throw ioError(error, `opening ${file.path}`);
-      });
+  // A small one by itself has nothing to share a record with.
+  const [alone] = [...groups.values()].flat();
+  const single = files.length === 1 && alone !== undefined && alone.size > 0 ? [alone] : [];
+  return [
+    ...[...large, ...single].flatMap((file) => segmentUnits(file, parts.get(file), selection, codec, stored)),
+    ...(single.length > 0 ? [] : [...groups.values()].flatMap((group) => fileUnits(group, selection, plan, stored))),
+  ];
+}
+
+function formatOf(part: SoundPart | undefined): string {
+  return part === undefined ? '' : `${part.channels} ${part.bytesPerSample}`;
+}
+
+/** The parts of one file, all of the same state of it. */
+function segmentUnits(
+  file: TreeFile,
+  sound: SoundPart | undefined,
+  selection: Selection,
+  codec: Codec,
+  stored: Map<TreeFile, Stored>,
+): Unit[] {
+  let state: Promise<FileState> | undefined;
+  const digests: string[] = [];
+  const count = Math.ceil(file.size / SEGMENT_BYTES);
+  return Array.from({ length: count }, (_, index) => ({
+    items: 1,
+    async prepare(signal) {
+      signal?.throwIfAborted();
+      const [start, end] = [index * SEGMENT_BYTES, Math.min(file.size, (index + 1) * SEGMENT_BYTES)];
       try {
-        const items = await handleSource(handle, file.size, file.path).read(start, end - start);
-        return { items, count: 1, names: [encodeSegmentName(name)] };
-      } finally {
-        await handle.close();
+        state ??= openState(file);
+        const known = await state;
+        const bytes = known.size === file.size ? await readPart(file, known, start, end - start) : undefined;
+        if (bytes === undefined) throw changingError(file.shown);
+        digests[index] = hexOf(bytes);
+        if (index + 1 === count) stored.set(file, { name: file.name, digests, partBytes: SEGMENT_BYTES });
+        const name = encodeSegmentName({ file: file.name, index, count });
+        return preparedSegment(name, file.name, { start, last: end === file.size }, bytes, (signal_) =>
+          encodeSegment(codec, { items: bytes, count: 1, names: [name] }, partWithin(sound, { start, end }), {
+            verify: false,
+            signal: signal_,
+          }),
+        );
+      } catch (error) {
+        signal?.throwIfAborted();
+        selection.breakOff(file, error);
+        return undefined;
       }
     },
-    encode(codec, index, chunk, options) {
-      const file = fileOf(index);
-      return encodeSegment(codec, chunk, partWithin(file.sound, rangeOf(file, index)), options);
-    },
-    async close() {},
+  }));
+}
+
+function preparedSegment(
+  name: string,
+  file: string,
+  { start, last }: { start: number; last: boolean },
+  bytes: Uint8Array,
+  encode: Prepared['encode'],
+): Prepared {
+  const names = encodeNames([name]);
+  return {
+    ...{ kind: 'chunk', items: 1, checksum: checksumOf(bytes, names), bytes: bytes.length, encode },
+    expected: [{ part: { name: file, offset: start, last }, digest: digestOf(bytes) }],
+    content: () => ({ names, data: bytes }),
   };
 }
 
 /** Where the file's samples lie; undefined for a file whose sound is not PCM of 8 to 24 bits: it is kept as bytes. */
-export async function soundIn(path: string): Promise<SoundPart | undefined> {
+export async function soundIn(path: string | Buffer): Promise<SoundPart | undefined> {
   let wav: WavFile;
   try {
-    wav = await WavFile.open(path, path, { acceptTruncated: true });
+    wav = await WavFile.open(path, String(path), { acceptTruncated: true });
   } catch (error) {
     if (error instanceof VaeError && error.code === 'ERR_VAE_FORMAT') return undefined;
     throw error;

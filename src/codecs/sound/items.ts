@@ -7,7 +7,7 @@ import { ioError } from '../../core/files.js';
 import { parseOptions } from '../../core/options.js';
 import type { Dataset } from '../../data/dataset.js';
 import { toDataset } from '../../data/to-dataset.js';
-import { soundFiles, soundIn } from './files.js';
+import { soundIn, soundPaths } from './files.js';
 import { toItems } from './residuals.js';
 import { SEGMENT_BYTES } from './segment.js';
 
@@ -40,7 +40,7 @@ export async function soundItems(paths: string | readonly string[], options: Sou
   const all = typeof paths === 'string' ? [paths] : paths;
   const items: Uint8Array[] = [];
   let count = 0;
-  for (const { path } of (await soundFiles(all)) ?? []) {
+  for (const path of await soundPaths(all)) {
     const part = await soundIn(path);
     if (part === undefined) continue;
     const { channels, bytesPerSample, start, frames } = part;
@@ -49,7 +49,7 @@ export async function soundItems(paths: string | readonly string[], options: Sou
     const handle = await open(path, 'r').catch((error: unknown) => {
       throw ioError(error, `opening ${path}`);
     });
-    const source = handleSource(handle, start + frames * frameBytes, path);
+    const source = handleSource(handle, start + frames * frameBytes, String(path));
     try {
       for (let first = 0; first < frames && count < maxItems; first += step) {
         signal?.throwIfAborted();

@@ -3,12 +3,15 @@
 import {
   brotli,
   type ChunkItems,
-  checksumOf,
+  checkDecoded,
   type EncodedRecord,
-  encodeNamesBlock,
+  encodeNames,
+  FALLBACK_QUALITY,
   inflate,
+  makeRecord,
+  splitPayload,
 } from '../../archive/chunk.js';
-import { damaged, encodeRecord, type Method, type RecordHeader } from '../../archive/format.js';
+import { damaged, type RecordHeader } from '../../archive/format.js';
 import { readVarint, varint } from '../../archive/varint.js';
 import { VaeError } from '../../core/errors.js';
 import type { Codec } from '../lossless/codec.js';
@@ -18,7 +21,6 @@ import { fromItems, itemCount, type SampleFormat, toItems } from './residuals.js
 export const SEGMENT_BYTES = 1 << 18;
 /** More channels are kept as bytes. */
 export const MOST_CHANNELS = 8;
-const FALLBACK_QUALITY = 5;
 
 /** Where sound lies in the bytes of a segment. What stands before and after it are other bytes of the file. */
 export interface SoundPart extends SampleFormat {
@@ -63,23 +65,14 @@ export async function encodeSegment(
   part: SoundPart | undefined,
   { verify, signal }: { readonly verify: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<EncodedRecord> {
-  const [coded, general, block] = await Promise.all([
+  const [coded, general] = await Promise.all([
     part === undefined ? undefined : encodeSound(codec, bytes, part, { verify, signal }),
     brotli(bytes, FALLBACK_QUALITY),
-    encodeNamesBlock(names),
   ]);
-  const candidates: [Method, Uint8Array][] = [
-    ...(coded === undefined ? [] : [['coded', coded] as [Method, Uint8Array]]),
-    ['brotli', general],
-    ['stored', bytes],
-  ];
-  const [method, data] = candidates.reduce((best, next) => (next[1].length < best[1].length ? next : best));
-  const header: RecordHeader = {
-    ...{ kind: 'chunk', method, items: 1, namesBytes: block.block.length, namesDecoded: block.decoded.length },
-    payloadBytes: block.block.length + data.length,
-    checksum: checksumOf(bytes, block.decoded),
-  };
-  return { header, bytes: Buffer.concat([encodeRecord(header), block.block, data]) };
+  return makeRecord({
+    ...{ kind: 'chunk', items: 1, names: encodeNames(names), checked: [bytes] },
+    candidates: [...(coded === undefined ? [] : [['coded', coded] as const]), ['brotli', general], ['stored', bytes]],
+  });
 }
 
 /** The bytes of a segment, without its names. @throws VaeError ERR_VAE_FORMAT when they are not what the checksum says. */
@@ -89,11 +82,7 @@ export async function decodeSegment(
   payload: Uint8Array,
   signal?: AbortSignal,
 ): Promise<{ readonly bytes: Uint8Array; readonly names: Uint8Array }> {
-  const names =
-    record.namesBytes === 0
-      ? new Uint8Array(0)
-      : await inflate(payload.subarray(0, record.namesBytes), record.namesDecoded);
-  const data = payload.subarray(record.namesBytes);
+  const { names, data } = await splitPayload(record, payload);
   const bytes = await (async () => {
     if (record.method === 'stored') return data;
     if (record.method === 'brotli') return inflate(data, SEGMENT_BYTES);
@@ -101,13 +90,11 @@ export async function decodeSegment(
     return decodeSound(codec, data, signal);
   })();
   if (bytes.length > SEGMENT_BYTES) throw damaged(`a part of a sound has ${bytes.length} bytes`);
-  if (!Buffer.from(checksumOf(bytes, names)).equals(record.checksum)) {
-    throw damaged('decoded bytes do not have the checksum that was written with them');
-  }
+  checkDecoded(record, bytes, names);
   return { bytes, names };
 }
 
-async function encodeSound(
+export async function encodeSound(
   codec: Codec,
   bytes: Uint8Array,
   part: SoundPart,
@@ -130,7 +117,7 @@ async function encodeSound(
   return Buffer.concat([Buffer.of(channels, bytesPerSample, short ? 1 : 0), ...numbers, block, bits, coded]);
 }
 
-async function decodeSound(codec: Codec, data: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+export async function decodeSound(codec: Codec, data: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
   const width = widthOf(codec, 'openSounds()');
   const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const [channels, bytesPerSample, packed] = view;

@@ -1,14 +1,16 @@
+import { ArchiveBase, type ArchiveParts, type DamagedChunk, type OutPart, type Output } from '../../archive/archive.js';
 import type { ByteSource } from '../../archive/bytes.js';
-import { checksumOf, decodeNames } from '../../archive/chunk.js';
-import { damaged, type SoundArchiveHeader } from '../../archive/format.js';
-import { openSource } from '../../archive/open-source.js';
-import { type ArchiveLayout, readChunkChecksum, readChunkRecord, readLayout } from '../../archive/reader.js';
-import { Lifetime } from '../../core/disposal.js';
+import { decodeNames } from '../../archive/chunk.js';
+import type { FilesMethod } from '../../archive/files-record.js';
+import { damaged, type RecordHeader } from '../../archive/format.js';
+import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
-import type { Codec } from '../lossless/codec.js';
-import { codecFor, type DamagedChunk } from '../lossless/item-archive.js';
-import type { CodecInput } from '../models/find.js';
-import { decodeSegment, decodeSegmentName, SEGMENT_BYTES, type SegmentName } from './segment.js';
+import { Codec } from '../lossless/codec.js';
+import { type CodecInput, findCodec, shippedCodecOf } from '../models/find.js';
+import { codecForArchive } from '../models/for-archive.js';
+import { gatheredSounds } from './gather.js';
+import type { SoundArchiveHeader } from './header.js';
+import { decodeSegment, decodeSegmentName, SEGMENT_BYTES } from './segment.js';
 
 export interface OpenSoundsOptions {
   /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
@@ -18,54 +20,56 @@ export interface OpenSoundsOptions {
 /** A file within an archive of sounds. */
 export interface ArchivedSound {
   readonly name: string;
-  /** Its chunks in order, undefined where one is lost. */
+  /** Its chunks in order, undefined where one is lost. Small files share one, which is numbered behind the others. */
   readonly chunks: readonly (number | undefined)[];
 }
 
-/** An open archive of sounds: any part of any file, byte for byte as it went in. */
-export class SoundArchive implements AsyncDisposable {
-  readonly header: SoundArchiveHeader;
-  /** False when the archive lost its end or was never finished; its whole chunks can be read. */
-  readonly complete: boolean;
-  readonly byteLength: number;
-  readonly sounds: readonly ArchivedSound[];
-  /** Chunks whose names cannot be read: nothing is known of what they hold. */
-  readonly unreadable: readonly DamagedChunk[];
-  readonly #source: ByteSource;
-  readonly #layout: ArchiveLayout;
-  readonly #codec: Codec | undefined;
-  readonly #owned: boolean;
-  readonly #lifetime = new Lifetime('SoundArchive');
+/** Where a file's bytes are: parts of records. */
+interface Place {
+  readonly record: number;
+  readonly part: number;
+}
 
-  private constructor(
-    source: ByteSource,
-    layout: ArchiveLayout<SoundArchiveHeader>,
-    found: { readonly codec: Codec | undefined; readonly owned: boolean },
-    contents: { readonly sounds: readonly ArchivedSound[]; readonly unreadable: readonly DamagedChunk[] },
-  ) {
-    this.header = layout.header;
-    this.complete = layout.complete;
-    this.byteLength = source.length;
-    this.sounds = contents.sounds;
-    this.unreadable = contents.unreadable;
-    this.#source = source;
-    this.#layout = layout;
-    this.#codec = found.codec;
-    this.#owned = found.owned;
+/** An open archive of sounds: any part of any file, byte for byte as it went in. */
+export class SoundArchive extends ArchiveBase<SoundArchiveHeader, Uint8Array> {
+  protected readonly unit = 'item';
+  readonly #codec: Codec | undefined;
+  #sounds: readonly ArchivedSound[] = [];
+  #unreadable: readonly DamagedChunk[] = [];
+  readonly #places = new Map<string, (Place | undefined)[]>();
+  readonly #sameAs = new Map<string, string>();
+
+  private constructor(parts: ArchiveParts<SoundArchiveHeader>, codec: Codec | undefined) {
+    super('SoundArchive', parts);
+    this.#codec = codec;
   }
 
   /** @internal Inside use: see openSounds(). */
   static async open(
     source: ByteSource,
     layout: ArchiveLayout<SoundArchiveHeader>,
-    model: CodecInput | undefined,
+    { model }: OpenSoundsOptions = {},
   ): Promise<SoundArchive> {
-    const contents = await contentsOf(source, layout);
-    return new SoundArchive(source, layout, await codecFor(source, layout, model), contents);
+    const found = await codecForArchive<Codec, CodecInput>(source, layout, model, {
+      find: (input) => findCodec(input, 'openSounds()'),
+      fromBytes: (file, where) => Codec.fromBytes(file, where),
+      shipped: shippedCodecOf,
+      fits: () => true,
+    });
+    const parts = { source, layout, owned: found?.owned ? found.codec : undefined };
+    const archive = new SoundArchive(parts, found?.codec);
+    await archive.#list();
+    return archive;
   }
 
-  get chunkCount(): number {
-    return this.#layout.chunks.length;
+  /** Files, sounds and others. */
+  get sounds(): readonly ArchivedSound[] {
+    return this.#sounds;
+  }
+
+  /** Chunks whose names cannot be read: nothing is known of what they hold. */
+  get unreadable(): readonly DamagedChunk[] {
+    return this.#unreadable;
   }
 
   /** Bytes of a file from its first; all chunks but the last of a file hold this many. */
@@ -76,128 +80,77 @@ export class SoundArchive implements AsyncDisposable {
    *
    * @throws VaeError ERR_VAE_OPTION for a name that is not there, ERR_VAE_FORMAT naming a chunk that is damaged.
    */
-  read(name: string, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#lifetime.run(async () => {
-      const sound = this.sounds.find((each) => each.name === name);
-      if (sound === undefined) {
-        const known = this.sounds.slice(0, 20).map((each) => each.name);
-        throw new VaeError(
-          'ERR_VAE_OPTION',
-          `SoundArchive.read(): there is no "${name}" in the archive; it holds ${known.join(', ')}${this.sounds.length > 20 ? ', …' : ''}.`,
-        );
-      }
-      const parts: Uint8Array[] = [];
-      for (const [index, chunk] of sound.chunks.entries()) {
-        signal?.throwIfAborted();
-        if (chunk === undefined) throw damaged(`part ${index + 1} of "${name}" is missing`);
-        parts.push(await this.#load(chunk, signal));
-      }
-      return new Uint8Array(Buffer.concat(parts));
-    });
-  }
-
-  /** The bytes that one chunk holds of its file. @throws VaeError ERR_VAE_FORMAT naming it when it is damaged. */
-  readChunk(chunk: number, signal?: AbortSignal): Promise<Uint8Array> {
-    return this.#lifetime.run(() => this.#load(chunk, signal));
-  }
-
-  /** @internal Inside use: whether these are the bytes of a chunk, by its checksum. */
-  matches(chunk: number, bytes: Uint8Array): Promise<boolean> {
-    return this.#lifetime.run(async () => {
-      const { checksum, names } = await readChunkChecksum(this.#source, 0, this.#layout.chunks[chunk]!);
-      return Buffer.from(checksumOf(bytes, names)).equals(checksum);
-    });
-  }
-
-  /** Decodes every chunk and compares checksums; the list of those that fail. */
-  async verify(signal?: AbortSignal): Promise<DamagedChunk[]> {
-    const found = [...this.unreadable];
-    for (let chunk = 0; chunk < this.chunkCount; chunk += 1) {
+  async read(name: string, signal?: AbortSignal): Promise<Uint8Array> {
+    this.lifetime.check();
+    const places = this.#places.get(this.#sameAs.get(name) ?? name);
+    if (places === undefined) {
+      const known = this.sounds.slice(0, 20).map((each) => each.name);
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        `SoundArchive.read(): there is no "${name}" in the archive; it holds ${known.join(', ')}${this.sounds.length > 20 ? ', …' : ''}.`,
+      );
+    }
+    const parts: Uint8Array[] = [];
+    for (const [index, place] of places.entries()) {
       signal?.throwIfAborted();
-      if (this.unreadable.some((each) => each.chunk === chunk)) continue;
-      try {
-        await this.readChunk(chunk, signal);
-      } catch (error) {
-        if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
-        found.push({ chunk, firstItem: chunk, items: 1, reason: error.message });
+      if (place === undefined) throw damaged(`part ${index + 1} of "${name}" is missing`);
+      parts.push((await this.output(place.record, signal)).parts[place.part]!);
+    }
+    return new Uint8Array(Buffer.concat(parts));
+  }
+
+  /** The bytes that one chunk holds. @throws VaeError ERR_VAE_FORMAT naming it when it is damaged. */
+  async readChunk(chunk: number, signal?: AbortSignal): Promise<Uint8Array> {
+    if (!Number.isInteger(chunk) || chunk < 0 || chunk >= this.recordCount) {
+      throw new VaeError('ERR_VAE_OPTION', `There are ${this.recordCount} chunks, from 0; received ${chunk}.`);
+    }
+    const { parts } = await this.output(chunk, signal);
+    return parts.length === 1 ? parts[0]! : new Uint8Array(Buffer.concat(parts));
+  }
+
+  protected async decode(record: RecordHeader, payload: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
+    return (await decodeSegment(this.#codec, record, payload, signal)).bytes;
+  }
+
+  protected outlineOf(_chunk: number, names: Buffer): OutPart[] {
+    const { file, index, count } = decodeSegmentName(decodeNames(names, 1)?.[0] ?? '');
+    // No file has more parts than the archive has chunks: what is claimed beyond that is not believed.
+    if (count > this.chunkCount) {
+      throw damaged(`it claims to be of ${count} parts, the archive has ${this.chunkCount}`);
+    }
+    const last = index + 1 === count;
+    return [{ name: file, offset: index * SEGMENT_BYTES, last, bytes: last ? undefined : SEGMENT_BYTES }];
+  }
+
+  protected async outputOf(_chunk: number, bytes: Uint8Array): Promise<Output> {
+    return { parts: [bytes], bytes: bytes.length };
+  }
+
+  protected async checkedOf(_chunk: number, parts: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
+    return parts;
+  }
+
+  protected override filesMethod(): FilesMethod | undefined {
+    return this.#codec && gatheredSounds(this.#codec);
+  }
+
+  /** Which records make which files. */
+  async #list(): Promise<void> {
+    const { records, unreadable } = await this.outline();
+    for (const [record, parts] of records.entries()) {
+      for (const [part, { name, offset, sameAs }] of parts.entries()) {
+        if (sameAs !== undefined) this.#sameAs.set(name, sameAs);
+        const places = this.#places.get(name) ?? [];
+        this.#places.set(name, places);
+        const index = record < this.chunkCount ? offset / SEGMENT_BYTES : places.length;
+        while (places.length < index) places.push(undefined);
+        places[index] = { record, part };
       }
     }
-    return found;
-  }
-
-  close(): Promise<void> {
-    return this.#lifetime.close(async () => {
-      await this.#source.close();
-      if (this.#owned) await this.#codec?.close();
-    });
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  async #load(chunk: number, signal?: AbortSignal): Promise<Uint8Array> {
-    const entry = this.#layout.chunks[chunk];
-    if (entry === undefined) {
-      throw new VaeError('ERR_VAE_OPTION', `There are ${this.chunkCount} chunks, from 0; received ${chunk}.`);
-    }
-    try {
-      const { record, payload } = await readChunkRecord(this.#source, 0, entry);
-      return (await decodeSegment(this.#codec, record, payload, signal)).bytes;
-    } catch (error) {
-      if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
-      throw new VaeError('ERR_VAE_FORMAT', `Chunk ${chunk}: ${error.message}`, { cause: error });
-    }
-  }
-}
-
-/** Which chunks make which files. */
-async function contentsOf(source: ByteSource, { chunks }: ArchiveLayout) {
-  const sounds: { name: string; chunks: (number | undefined)[] }[] = [];
-  const unreadable: DamagedChunk[] = [];
-  for (const [chunk, entry] of chunks.entries()) {
-    let segment: SegmentName;
-    try {
-      const { names } = await readChunkChecksum(source, 0, entry);
-      segment = decodeSegmentName(decodeNames(Buffer.from(names), 1)?.[0] ?? '');
-    } catch (error) {
-      if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
-      unreadable.push({ chunk, firstItem: chunk, items: 1, reason: `Chunk ${chunk}: ${error.message}` });
-      continue;
-    }
-    const { file, index, count } = segment;
-    const last = sounds.at(-1);
-    const goesOn = last?.name === file && last.chunks.length === count && last.chunks[index] === undefined;
-    // No file has more parts than the archive has chunks: what is claimed beyond that is not believed.
-    if (count > chunks.length + unreadable.length) {
-      const reason = `Chunk ${chunk}: it claims to be of ${count} parts, the archive has ${chunks.length}`;
-      unreadable.push({ chunk, firstItem: chunk, items: 1, reason });
-      continue;
-    }
-    if (!goesOn) sounds.push({ name: file, chunks: Array.from({ length: count }, () => undefined) });
-    sounds.at(-1)!.chunks[index] = chunk;
-  }
-  return { sounds, unreadable };
-}
-
-/**
- * Opens an archive of sounds: a path, or its bytes.
- *
- * @throws VaeError ERR_VAE_FORMAT for anything else, ERR_VAE_REPRODUCIBILITY when the model is another
- *   one than it was made with, or cannot be found.
- */
-export async function openSounds(input: string | Uint8Array, options: OpenSoundsOptions = {}): Promise<SoundArchive> {
-  const source = await openSource(input);
-  try {
-    const layout = await readLayout(source);
-    const { header } = layout;
-    if (header.kind !== 'sounds') {
-      const opener = header.kind === 'pictures' ? 'openPictures()' : 'openArchive()';
-      throw new VaeError('ERR_VAE_FORMAT', `The archive holds no sounds: open it with ${opener}.`);
-    }
-    return await SoundArchive.open(source, { ...layout, header }, options.model);
-  } catch (error) {
-    await source.close();
-    throw error;
+    this.#unreadable = unreadable;
+    this.#sounds = Array.from(this.#places, ([name, places]) => ({
+      name,
+      chunks: places.map((place) => place?.record),
+    }));
   }
 }

@@ -1,0 +1,318 @@
+/** What every open archive is, whatever it holds: its records, read, checked and passed on. */
+import { Lifetime } from '../core/disposal.js';
+import { VaeError } from '../core/errors.js';
+import type { ByteSource } from './bytes.js';
+import { hasChecksum } from './chunk.js';
+import { cutFiles, decodeEntries, decodeFiles, type FilesMethod } from './files-record.js';
+import type { Header, IndexEntry, RecordHeader } from './format.js';
+import { type ArchiveLayout, readNames, readRecord } from './reader.js';
+
+/** A chunk that does not decode. */
+export interface DamagedChunk {
+  /** Its number, from 0. Records of files that are kept as they are are numbered behind the chunks. */
+  readonly chunk: number;
+  readonly firstItem: number;
+  readonly items: number;
+  readonly reason: string;
+}
+
+/** A file that comes out of an archive, or a part of it. */
+export interface OutPart {
+  readonly name: string;
+  /** Where it begins in the file. */
+  readonly offset: number;
+  /** Its bytes, where they are known before it is decoded. */
+  readonly bytes?: number | undefined;
+  /** Whether the file ends with it. */
+  readonly last: boolean;
+  /** Another file of the archive that is the very same. */
+  readonly sameAs?: string | undefined;
+  /** Whether it is what the archive is for, and no other file that was put beside that. */
+  readonly item?: boolean | undefined;
+}
+
+/** What a record decodes to: the bytes of its parts, and how many bytes of data that is. */
+export interface Output {
+  readonly parts: readonly Uint8Array[];
+  readonly bytes: number;
+}
+
+/** What an archive will give out, told from its names. */
+export interface Outline {
+  /** The parts of each record; of a record whose names cannot be read, none. */
+  readonly records: readonly (readonly OutPart[])[];
+  readonly unreadable: readonly DamagedChunk[];
+}
+
+export interface ArchiveFile {
+  readonly name: string;
+  readonly byteLength: number;
+}
+
+export interface ArchiveParts<H extends Header> {
+  readonly source: ByteSource;
+  readonly layout: ArchiveLayout<H>;
+  /** Closed with the archive. */
+  readonly owned?: { close(): Promise<void> } | undefined;
+}
+
+/** `Decoded` is what a chunk of items decodes to. */
+export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDisposable {
+  readonly header: H;
+  /** False when the archive lost its end or was never finished; its whole chunks can be read. */
+  readonly complete: boolean;
+  readonly byteLength: number;
+  protected readonly lifetime: Lifetime;
+  protected readonly layout: ArchiveLayout<H>;
+  readonly #source: ByteSource;
+  readonly #owned: { close(): Promise<void> } | undefined;
+  readonly #firstItems: number[] = [];
+  readonly #items: number;
+  #cache: { chunk: number; decoded: Promise<Decoded> } | undefined;
+
+  protected constructor(what: string, { source, layout, owned }: ArchiveParts<H>) {
+    this.lifetime = new Lifetime(what);
+    this.layout = layout;
+    this.header = layout.header;
+    this.complete = layout.complete;
+    this.byteLength = source.length;
+    this.#source = source;
+    this.#owned = owned;
+    let total = 0;
+    for (const { items } of layout.chunks) {
+      this.#firstItems.push(total);
+      total += items;
+    }
+    this.#items = total;
+  }
+
+  /** What messages call an item. */
+  protected abstract readonly unit: string;
+  /** The items of a record. @throws VaeError ERR_VAE_FORMAT when it is damaged. */
+  protected abstract decode(record: RecordHeader, payload: Uint8Array, signal?: AbortSignal): Promise<Decoded>;
+  /** The files that a chunk of items becomes, told from its names. */
+  protected abstract outlineOf(chunk: number, names: Buffer): OutPart[];
+  /** The bytes of those files. */
+  protected abstract outputOf(chunk: number, decoded: Decoded, signal?: AbortSignal): Promise<Output>;
+  /** The other way round: what the checksum of a chunk covers, from the bytes of its files; undefined where they do not tell. */
+  protected abstract checkedOf(chunk: number, parts: readonly Uint8Array[]): Promise<readonly Uint8Array[] | undefined>;
+  /** How records of files are coded where Brotli did worse. */
+  protected filesMethod(): FilesMethod | undefined {
+    return undefined;
+  }
+
+  get chunkCount(): number {
+    return this.layout.chunks.length;
+  }
+
+  /** @internal Chunks of items, and then records of files. */
+  get recordCount(): number {
+    return this.layout.chunks.length + this.layout.files.length;
+  }
+
+  /** @internal Where a record begins. */
+  offsetOf(record: number): number {
+    return this.#entry(record).offset;
+  }
+
+  /** First item and number of items of a chunk. */
+  chunk(index: number): { readonly firstItem: number; readonly items: number } {
+    const entry = this.layout.chunks[index];
+    if (entry === undefined) {
+      throw new VaeError('ERR_VAE_OPTION', `There are ${this.chunkCount} chunks, from 0; received ${index}.`);
+    }
+    return { firstItem: this.#firstItems[index]!, items: entry.items };
+  }
+
+  /** Files that are kept as they are, beside the items. */
+  async files(): Promise<ArchiveFile[]> {
+    const { records } = await this.outline();
+    const parts = records.slice(this.chunkCount).flat();
+    const sizes = new Map<string, number>();
+    for (const { name, offset, bytes = 0 } of parts) sizes.set(name, Math.max(sizes.get(name) ?? 0, offset + bytes));
+    for (const { name, sameAs } of parts) if (sameAs !== undefined) sizes.set(name, sizes.get(sameAs) ?? 0);
+    return Array.from(sizes, ([name, byteLength]) => ({ name, byteLength }));
+  }
+
+  /** Decodes every chunk and compares checksums; the list of those that fail. */
+  async verify(signal?: AbortSignal): Promise<DamagedChunk[]> {
+    const found: DamagedChunk[] = [];
+    for (let record = 0; record < this.recordCount; record += 1) {
+      signal?.throwIfAborted();
+      try {
+        if (record < this.chunkCount) await this.lifetime.run(() => this.load(record, signal));
+        else await this.output(record, signal);
+      } catch (error) {
+        signal?.throwIfAborted();
+        found.push(this.damageOf(record, error));
+      }
+    }
+    return found;
+  }
+
+  /** @internal What comes out, file by file. */
+  outline(): Promise<Outline> {
+    return this.lifetime.run(async () => {
+      const unreadable: DamagedChunk[] = [];
+      const records: OutPart[][] = [];
+      for (let record = 0; record < this.recordCount; record += 1) {
+        try {
+          records.push(await this.#outlineOf(record));
+        } catch (error) {
+          records.push([]);
+          unreadable.push(this.damageOf(record, error));
+        }
+      }
+      return { records, unreadable };
+    });
+  }
+
+  /** @internal The bytes of the parts of a record. */
+  output(record: number, signal?: AbortSignal): Promise<Output> {
+    return this.lifetime.run(async () => {
+      if (record < this.chunkCount) return this.outputOf(record, await this.load(record, signal), signal);
+      return this.#naming(record, async () => {
+        const { record: header, payload } = await readRecord(this.#source, this.layout.itemSize, this.#entry(record));
+        const { parts, bytes } = await decodeFiles(header, payload, this.filesMethod(), signal);
+        return { parts: cutFiles(parts, bytes), bytes: bytes.length };
+      });
+    });
+  }
+
+  /** @internal Whether these are the bytes of the parts of a record, by its checksum and without decoding it. */
+  matches(record: number, parts: readonly Uint8Array[]): Promise<boolean> {
+    return this.lifetime.run(async () => {
+      try {
+        const checked = record < this.chunkCount ? await this.checkedOf(record, parts) : parts;
+        if (checked === undefined) return false;
+        const { record: header, names } = await readNames(this.#source, this.layout.itemSize, this.#entry(record));
+        return hasChecksum(header.checksum, ...checked, names);
+      } catch (error) {
+        // A damaged chunk is reported when it is decoded.
+        if (error instanceof VaeError && error.code === 'ERR_VAE_FORMAT') return false;
+        throw error;
+      }
+    });
+  }
+
+  /** @internal What is said of a record that does not decode. @throws the error itself when it says anything else. */
+  damageOf(record: number, error: unknown): DamagedChunk {
+    if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
+    const isItems = record < this.chunkCount;
+    const { items } = this.#entry(record);
+    const firstItem = isItems ? this.#firstItems[record]! : this.#items;
+    const reason = error.message.startsWith('Chunk ') ? error.message : `${this.#named(record)}: ${error.message}`;
+    return { chunk: record, firstItem, items: isItems ? items : 0, reason };
+  }
+
+  close(): Promise<void> {
+    return this.lifetime.close(async () => {
+      await this.#source.close();
+      await this.#owned?.close();
+    });
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** Number of items. */
+  protected get itemCount(): number {
+    return this.#items;
+  }
+
+  /** What a chunk decodes to. The last one is kept: do not change it. */
+  protected load(chunk: number, signal?: AbortSignal): Promise<Decoded> {
+    this.chunk(chunk);
+    if (this.#cache?.chunk === chunk) return this.#cache.decoded;
+    const decoded = this.#naming(chunk, async () => {
+      const { record, payload } = await readRecord(this.#source, this.layout.itemSize, this.#entry(chunk));
+      return this.decode(record, payload, signal);
+    });
+    decoded.catch(() => {
+      if (this.#cache?.chunk === chunk) this.#cache = undefined;
+    });
+    this.#cache = { chunk, decoded };
+    return decoded;
+  }
+
+  /** The chunk that an item is of. */
+  protected chunkOf(item: number): number {
+    let low = 0;
+    let high = this.#firstItems.length;
+    while (high - low > 1) {
+      const middle = (low + high) >> 1;
+      if (this.#firstItems[middle]! <= item) low = middle;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #entry(record: number): IndexEntry {
+    return this.layout.chunks[record] ?? this.layout.files[record - this.chunkCount]!;
+  }
+
+  async #outlineOf(record: number): Promise<OutPart[]> {
+    const { names } = await readNames(this.#source, this.layout.itemSize, this.#entry(record));
+    if (record < this.chunkCount) return this.outlineOf(record, names).map((part) => ({ ...part, item: true }));
+    return decodeEntries(names, this.#entry(record).items).map(({ name, offset, bytes, total, sameAs, note }) => ({
+      ...{ name, offset, bytes, sameAs, item: note !== undefined },
+      last: sameAs !== undefined || offset + bytes === total,
+    }));
+  }
+
+  async #naming<T>(record: number, work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
+      throw new VaeError('ERR_VAE_FORMAT', `${this.#named(record)}: ${error.message}`, { cause: error });
+    }
+  }
+
+  #named(record: number): string {
+    if (record >= this.chunkCount) return `Chunk ${record} (files kept as they are)`;
+    const { firstItem, items } = this.chunk(record);
+    return `Chunk ${record} (${this.unit}s ${firstItem} to ${firstItem + items - 1})`;
+  }
+}
+
+/** @throws VaeError ERR_VAE_FORMAT naming the chunks, unless they are to be passed over. */
+export function refuseDamage(found: DamagedChunk[], { salvage }: { readonly salvage: boolean }): void {
+  found.sort((a, b) => a.chunk - b.chunk);
+  if (found.length === 0 || salvage) return;
+  const list = found
+    .slice(0, 20)
+    .map(({ chunk, firstItem, items }) =>
+      items === 0 ? `${chunk} (files)` : `${chunk} (items ${firstItem} to ${firstItem + items - 1})`,
+    )
+    .join(', ');
+  throw new VaeError(
+    'ERR_VAE_FORMAT',
+    `${found.length} chunks of the archive are damaged: ${list}${found.length > 20 ? ', …' : ''}. ` +
+      'The others decode; use salvage (--salvage) to unpack those.',
+    { cause: found[0]?.reason },
+  );
+}
+
+/** @throws VaeError ERR_VAE_FORMAT unless an archive is all there, or that is known. */
+export function refuseIncomplete(
+  { complete, next }: ArchiveLayout,
+  found: number,
+  { salvage }: { readonly salvage: boolean },
+): void {
+  if (salvage) return;
+  if (next !== undefined) {
+    throw new VaeError(
+      'ERR_VAE_FORMAT',
+      `Two archives stand one behind the other in this file, the second from byte ${next} on. Take them apart ` +
+        `(head -c ${next} and tail -c +${next + 1}), or use salvage (--salvage) to unpack both.`,
+    );
+  }
+  if (complete) return;
+  throw new VaeError(
+    'ERR_VAE_FORMAT',
+    `The archive has no end: it was cut off or never finished. ${found} whole chunks were found; ` +
+      'use salvage (--salvage) to unpack those.',
+  );
+}

@@ -1,0 +1,121 @@
+/** What compress() takes and gives. */
+
+import { z } from 'zod';
+import { MAX_CHUNK_ITEMS } from '../archive/format.js';
+import { availableThreads } from '../binding/threads.js';
+import type { DatasetInput } from '../data/to-dataset.js';
+import type { LeftOut } from './inputs/selection.js';
+import type { Codec } from './lossless/codec.js';
+import type { CodecInput } from './models/find.js';
+
+export const compressSchema = z.strictObject({
+  model: z.unknown().optional(),
+  output: z.string().min(1).optional(),
+  chunkItems: z.int().min(1).max(MAX_CHUNK_ITEMS).optional(),
+  verify: z.boolean().default(true),
+  embedModel: z.boolean().default(false),
+  append: z.boolean().default(false),
+  force: z.boolean().default(false),
+  include: z.array(z.string().min(1)).default([]),
+  exclude: z.array(z.string().min(1)).default([]),
+  others: z.enum(['store', 'skip', 'fail']).default('store'),
+  skipBad: z.boolean().default(false),
+  dereference: z.boolean().default(true),
+  pixelsOnly: z.boolean().default(false),
+  dropPartial: z.boolean().default(false),
+  threads: z
+    .int()
+    .min(1)
+    .max(64)
+    .default(() => availableThreads()),
+  signal: z.instanceof(AbortSignal).optional(),
+  onProgress: z.custom<(progress: CompressProgress) => void>((value) => typeof value === 'function').optional(),
+});
+
+export interface CompressOptions {
+  /** A codec, the path of its file or folder, or the name of a model of this package. */
+  readonly model: CodecInput;
+  /**
+   * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
+   * devices are written to. Absent: it is returned.
+   */
+  readonly output?: string;
+  /** Items of a chunk: what is decoded to get at one of them. Default 256, and more where they are tiny. */
+  readonly chunkItems?: number;
+  /**
+   * Unpack the archive, without writing, before it gets its name, and compare every name and every byte with what went
+   * in. Default true.
+   */
+  readonly verify?: boolean;
+  /** Put the model into the archive, so that nothing else is needed to read it. Default false. */
+  readonly embedModel?: boolean;
+  /**
+   * Add to the archive at `output` instead of making one. What is there is copied and the longer archive takes its
+   * place at the end, so that at any moment one of them is there, whole. Default false.
+   */
+  readonly append?: boolean;
+  /** Replace a file that is at `output`. Default false: it is refused. */
+  readonly force?: boolean;
+  /** Names or paths within the inputs that take part, as patterns with * ? [ ] { }. Default: all. */
+  readonly include?: readonly string[];
+  /** Likewise those that do not. */
+  readonly exclude?: readonly string[];
+  /** What becomes of files that the model is not for: stored by a general compressor (the default), left out, or refused. */
+  readonly others?: 'store' | 'skip' | 'fail';
+  /** Leave files out that cannot be read, instead of failing. Default false. */
+  readonly skipBad?: boolean;
+  /** Follow links to files and folders. Default true; otherwise they are left out, by name. */
+  readonly dereference?: boolean;
+  /**
+   * Keep the pixels of pictures alone where they are not the whole file: JPEG and other formats, profiles, EXIF data,
+   * further frames. Default false: such files are stored as they are.
+   */
+  readonly pixelsOnly?: boolean;
+  /** Drop what an interrupted job of other input or options left beside the output. Default false: it is kept under another name. */
+  readonly dropPartial?: boolean;
+  /** Chunks coded at once. Default: one per processor. */
+  readonly threads?: number;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: CompressProgress) => void;
+}
+
+export interface CompressProgress {
+  readonly items: number;
+  readonly totalItems: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
+}
+
+export interface CompressResult {
+  /** Items, or sound files. */
+  readonly items: number;
+  /** Bytes of the items themselves; of the whole files where they are sounds or stored as they are. */
+  readonly bytesIn: number;
+  /** Bytes of the whole archive. */
+  readonly bytesOut: number;
+  /** Bits for each of those bytes, without an embedded model; 8 is no compression. */
+  readonly bitsPerDim: number;
+  readonly chunks: number;
+  /** Chunks that an interrupted run had written before. */
+  readonly resumedChunks: number;
+  /** Files that are stored as they are, by a general compressor. */
+  readonly storedFiles: number;
+  /** Why some of them, which look as if the model were for them, are: by name. */
+  readonly storedBecause: readonly LeftOut[];
+  /** What was under the inputs and is not in the archive. */
+  readonly leftOut: readonly LeftOut[];
+  /** Files that include and exclude left out. */
+  readonly excluded: readonly string[];
+  /** Whether the archive was unpacked and compared before it got its name. */
+  readonly verified: boolean;
+  /** What else there is to say. */
+  readonly notes: readonly string[];
+  readonly seconds: number;
+  /** The archive, where no `output` was given. */
+  readonly archive?: Uint8Array;
+}
+
+/** What compress() takes: a dataset or tensor of bytes, or the paths of IDX, .npy, image or WAV files. */
+export type CompressInput = DatasetInput | string | readonly string[];
+
+export type CompressJob = z.output<typeof compressSchema> & { readonly codec: Codec };

@@ -1,0 +1,76 @@
+/** The archive that a job adds to: whole, of the same model and kind, and without the names that are to come. */
+import { refuseIncomplete } from '../../archive/archive.js';
+import type { Header } from '../../archive/format.js';
+import { shownName } from '../../core/byte-names.js';
+import { VaeError } from '../../core/errors.js';
+import { openAny } from '../open.js';
+
+export interface Appended {
+  readonly header: Header;
+  /** Items that it holds. */
+  readonly items: number;
+  readonly names: ReadonlySet<string>;
+}
+
+/**
+ * @param wanted the header that an archive of the job would have.
+ * @throws VaeError ERR_VAE_REPRODUCIBILITY for another model, ERR_VAE_SHAPE for another kind, ERR_VAE_FORMAT for an
+ *   archive that is damaged or has no end.
+ */
+export async function archiveToAppend(
+  output: string,
+  wanted: Header,
+  {
+    codec,
+    verify,
+    signal,
+  }: { readonly codec: unknown; readonly verify: boolean; readonly signal?: AbortSignal | undefined },
+): Promise<Appended> {
+  // The model is compared before it is needed.
+  const { archive, layout } = await openAny(output, {}, {}).catch((error: unknown) => {
+    if (error instanceof VaeError && error.code === 'ERR_VAE_REPRODUCIBILITY') return openAny(output, { model: codec });
+    throw error;
+  });
+  try {
+    const { header } = layout;
+    refuseIncomplete(layout, archive.recordCount, { salvage: false });
+    // A compact archive names no model: any may add to it.
+    if (header.model !== undefined && header.model !== wanted.model) {
+      throw new VaeError('ERR_VAE_REPRODUCIBILITY', `${output} was made with another model; append with that one.`);
+    }
+    if (header.kind !== wanted.kind || String(header.rowShape ?? '') !== String(wanted.rowShape ?? '')) {
+      throw new VaeError(
+        'ERR_VAE_SHAPE',
+        `${output} holds ${header.kind} items; ${wanted.kind} cannot be added to it.`,
+      );
+    }
+    if (verify) {
+      const [damage] = await archive.verify(signal);
+      if (damage !== undefined) {
+        throw new VaeError(
+          'ERR_VAE_FORMAT',
+          `${output} is damaged (${damage.reason}); nothing is added to it. Make a new archive, or unpack what is whole with salvage (--salvage).`,
+        );
+      }
+    }
+    const { records } = await archive.outline();
+    return {
+      header,
+      items: layout.chunks.reduce((sum, { items }) => sum + items, 0),
+      names: new Set(records.flat().map(({ name }) => name)),
+    };
+  } finally {
+    await archive.close();
+  }
+}
+
+/** @throws VaeError ERR_VAE_DATA naming the first name that is there already. */
+export function refuseNames(output: string, { names }: Appended, coming: readonly string[]): void {
+  const twice = coming.filter((name) => names.has(name));
+  if (twice.length === 0) return;
+  const list = twice.slice(0, 5).map((name) => `"${shownName(name)}"`);
+  throw new VaeError(
+    'ERR_VAE_DATA',
+    `${output} holds ${list.join(', ')}${twice.length > 5 ? ` and ${twice.length - 5} more` : ''} already. Nothing was added; leave them out (--exclude) or make another archive.`,
+  );
+}

@@ -1,0 +1,215 @@
+/** compress() of files and folders: those that the model is for, and everything else beside them. */
+import { performance } from 'node:perf_hooks';
+import type { Header } from '../../archive/format.js';
+import type { PhaseControl, Unit } from '../../archive/pack.js';
+import type { Meaning } from '../../archive/verify.js';
+import { VaeError } from '../../core/errors.js';
+import type { TreeFile } from '../../data/file-tree.js';
+import type { CompressJob, CompressResult } from '../compress-options.js';
+import { copyUnits, FILES_RECORD_BYTES, fileUnits, findCopies, type Stored } from '../inputs/plain-files.js';
+import type { Selection } from '../inputs/selection.js';
+import { imageShape } from '../lossless/image-files.js';
+import { imageUnits, pictureCandidates, pictureMeaning } from '../lossless/image-units.js';
+import { isSound, soundUnits } from '../sound/files.js';
+import { widthOf } from '../sound/segment.js';
+import { archiveToAppend, refuseNames } from './append.js';
+import { chunkSize } from './chunk-size.js';
+import { writeArchive } from './write-archive.js';
+
+/** What a kind of model does with files. */
+interface Plan {
+  readonly header: Header;
+  readonly meaning: Meaning;
+  /** Files that the model may be for; the others are passed on. */
+  readonly candidates: readonly TreeFile[];
+  /** Names that may come out. */
+  readonly names: readonly string[];
+  units(files: readonly TreeFile[], stored: Map<TreeFile, Stored>): Promise<Unit[]>;
+  /** Whether each candidate counts as an item, or each item of its chunks. */
+  readonly itemsAreFiles: boolean;
+}
+
+export async function filesJob(selection: Selection, job: CompressJob): Promise<CompressResult> {
+  const started = performance.now();
+  const { codec, output, append, signal } = job;
+  const plan = planOf(selection, job);
+  let header = plan.header;
+  if (append && output !== undefined) {
+    const there = await archiveToAppend(output, header, job);
+    refuseNames(output, there, plan.names);
+    header = { ...there.header, model: codec.identity };
+  }
+  const stored = new Map<TreeFile, Stored>();
+  const phases = new FilePhases(selection, plan, stored, signal);
+  const packed = await writeArchive(
+    {
+      ...{
+        header,
+        codec,
+        model: job.embedModel ? codec : undefined,
+        resumable: true,
+        totalItems: selection.files.length,
+      },
+      ...{ meaning: plan.meaning, threads: job.threads, verify: job.verify, dropPartial: job.dropPartial },
+      ...{ signal, onProgress: job.onProgress, phase: (control) => phases.next(control) },
+    },
+    job,
+  );
+  const { bytesIn, bytesOut, modelBytes, chunks, resumedChunks, notes, archive } = packed;
+  const items = plan.candidates.filter((file) => phases.isCoded(file)).length;
+  const total = append && packed.items > 0 && !plan.itemsAreFiles ? packed.items * codec.itemSize : bytesIn;
+  return {
+    ...{ items, bytesIn, bytesOut, chunks, resumedChunks, notes, verified: job.verify },
+    bitsPerDim: ((bytesOut - modelBytes) * 8) / total,
+    storedFiles: phases.plain,
+    storedBecause: Array.from(selection.reasons, ([name, reason]) => ({ name, reason })),
+    ...{ leftOut: selection.leftOut, excluded: selection.excluded },
+    seconds: (performance.now() - started) / 1000,
+    ...(archive && { archive }),
+  };
+}
+
+/** First what the model is for, then what was passed on, then files that are the same as others. */
+class FilePhases {
+  readonly #selection: Selection;
+  readonly #plan: Plan;
+  readonly #stored: Map<TreeFile, Stored>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #coded = new Set<TreeFile>();
+  readonly #plainFiles = new Set<TreeFile>();
+  #copies: (readonly [TreeFile, TreeFile])[] = [];
+  #begun = false;
+
+  constructor(selection: Selection, plan: Plan, stored: Map<TreeFile, Stored>, signal: AbortSignal | undefined) {
+    this.#selection = selection;
+    this.#plan = plan;
+    this.#stored = stored;
+    this.#signal = signal;
+  }
+
+  isCoded(file: TreeFile): boolean {
+    return this.#coded.has(file);
+  }
+
+  /** Files that are stored as they are. */
+  get plain(): number {
+    return [...this.#plainFiles].filter((file) => this.#stored.has(file)).length;
+  }
+
+  async next(control: PhaseControl): Promise<readonly Unit[] | undefined> {
+    const { candidates } = this.#plan;
+    if (!this.#begun) {
+      this.#begun = true;
+      const copies = this.#plan.itemsAreFiles
+        ? await findCopies(candidates, this.#signal)
+        : new Map<TreeFile, TreeFile>();
+      this.#copies.push(...copies);
+      return this.#plan.units(
+        candidates.filter((file) => !copies.has(file)),
+        this.#stored,
+      );
+    }
+    const again = await this.#selection.takeBroken((file) => {
+      control.forget(file.name);
+      this.#stored.delete(file);
+    });
+    for (const file of candidates) if (this.#stored.has(file)) this.#coded.add(file);
+    if (again.length > 0) return this.#again(again);
+    if (this.#coded.size === 0) {
+      const reason = this.#selection.firstReason();
+      if (reason !== undefined) throw reason;
+    }
+    const others = this.#selection.takeOthers();
+    if (others.length > 0) {
+      for (const file of others) this.#plainFiles.add(file);
+      const copies = await findCopies(others, this.#signal);
+      this.#copies.push(...copies);
+      const plan = { recordBytes: FILES_RECORD_BYTES };
+      return fileUnits(
+        others.filter((file) => !copies.has(file)),
+        this.#selection,
+        plan,
+        this.#stored,
+      );
+    }
+    if (this.#copies.length > 0) {
+      const copies = this.#copies;
+      this.#copies = [];
+      const isItem = (file: TreeFile): boolean => candidates.includes(file);
+      return copyUnits(copies, this.#selection, isItem, this.#stored);
+    }
+    return undefined;
+  }
+
+  /** Files that changed while their parts were written: all of each once more. */
+  async #again(files: readonly TreeFile[]): Promise<readonly Unit[]> {
+    const names = new Set(this.#plan.candidates.map(({ name }) => name));
+    const items = files.filter(({ name }) => names.has(name));
+    const plain = files.filter(({ name }) => !names.has(name));
+    for (const file of plain) this.#plainFiles.add(file);
+    return [
+      ...(await this.#plan.units(items, this.#stored)),
+      ...fileUnits(plain, this.#selection, { recordBytes: FILES_RECORD_BYTES }, this.#stored),
+    ];
+  }
+}
+
+/**
+ * @throws VaeError ERR_VAE_SHAPE where the model is not for such files, ERR_VAE_DATA where there are none.
+ */
+function planOf(selection: Selection, job: CompressJob): Plan {
+  const { codec } = job;
+  const { files } = selection;
+  const sounds = files.filter(({ name }) => isSound(name));
+  if (sounds.length > 0 && isSoundModel(codec)) {
+    for (const file of files) if (!isSound(file.name)) selection.passOn(file, undefined);
+    return {
+      header: { model: codec.identity, kind: 'sounds' },
+      meaning: async (bytes) => bytes,
+      candidates: sounds,
+      names: files.map(({ name }) => name),
+      units: (some, stored) => soundUnits(some, selection, codec, stored),
+      itemsAreFiles: true,
+    };
+  }
+  const pictures = pictureCandidates(files, selection);
+  if (pictures.length === 0) {
+    // Says which model sounds need.
+    if (sounds.length > 0) widthOf(codec, 'compress()');
+    throw nothing(selection);
+  }
+  const { itemShape } = codec;
+  imageShape(itemShape);
+  const byFile = new Map(pictures.map((candidate) => [candidate.file, candidate]));
+  return {
+    header: { model: codec.identity, itemShape: [...itemShape], dtype: 'uint8', kind: 'images' },
+    meaning: pictureMeaning(itemShape),
+    candidates: pictures.map(({ file }) => file),
+    names: [...new Set([...files, ...pictures].map(({ name }) => name))],
+    units: async (some, stored) =>
+      imageUnits(
+        some.map((file) => byFile.get(file)!),
+        selection,
+        { codec, chunkItems: chunkSize(job), pixelsOnly: job.pixelsOnly },
+        stored,
+      ),
+    itemsAreFiles: false,
+  };
+}
+
+function isSoundModel({ itemShape }: CompressJob['codec']): boolean {
+  return itemShape.filter((dim) => dim !== 1).length === 1;
+}
+
+function nothing({ files, excluded }: Selection): VaeError {
+  const [first] = files;
+  if (first === undefined) {
+    const why = excluded.length > 0 ? `; ${excluded.length} are left out by include and exclude` : '';
+    return new VaeError('ERR_VAE_DATA', `compress(): there are no files in the inputs${why}.`);
+  }
+  return new VaeError(
+    'ERR_VAE_DATA',
+    `compress(): ${first.shown} is neither an IDX file, a .npy file, an image nor a WAV file` +
+      `${files.length > 1 ? `, nor is any of the ${files.length - 1} others` : ''}.`,
+  );
+}

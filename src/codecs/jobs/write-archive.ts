@@ -1,0 +1,66 @@
+/** An archive to memory, a file or a stream: what all jobs share. */
+import { encodeCompactFiles, encodeCompactItems, MOST_COMPACT_BYTES } from '../../archive/compact.js';
+import type { Header } from '../../archive/format.js';
+import { expandSource } from '../../archive/open-source.js';
+import { fileOutput, memoryOutput, openStream, outputKind } from '../../archive/output-file.js';
+import { type PackJob, type PackResult, type Prepared, pack } from '../../archive/pack.js';
+import { readLayout } from '../../archive/reader.js';
+import { lockFile } from '../../binding/file-lock.js';
+import { VaeError } from '../../core/errors.js';
+import { ioError } from '../../core/files.js';
+import { COMPACT_KINDS, kindOf, readAnyHeader } from '../kinds.js';
+
+export interface WriteOptions {
+  readonly output?: string | undefined;
+  readonly append: boolean;
+  readonly force: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What a job says of the archive; the rest is the same for all. */
+export type ArchiveJob = Omit<PackJob, 'read' | 'open' | 'compact'> & {
+  /** The model, to unpack with while verifying. */
+  readonly codec: { readonly identity: string };
+};
+
+export async function writeArchive(
+  job: ArchiveJob,
+  { output, append, force, signal }: WriteOptions,
+): Promise<PackResult> {
+  const kind = kindOf(job.header);
+  const whole: PackJob = {
+    ...job,
+    read: readAnyHeader,
+    compact: (record) => compactOf(job.header, record),
+    async open(written) {
+      const expanded = await expandSource(written, COMPACT_KINDS);
+      const { memorySource } = await import('../../archive/bytes.js');
+      const source = expanded === undefined ? written : memorySource(expanded);
+      const layout = await readLayout(source, readAnyHeader);
+      // A layout that needs no model is given none.
+      return kind.open(source, layout, layout.header.model === undefined ? {} : { model: job.codec });
+    },
+  };
+  try {
+    if (output === undefined) return await pack(whole, memoryOutput());
+    const target = await outputKind(output);
+    if (target === 'stream') {
+      if (append) throw new VaeError('ERR_VAE_OPTION', `Nothing can be added to ${output}: it is no file.`);
+      return await pack(whole, await openStream(output));
+    }
+    const expand = (source: Parameters<typeof expandSource>[0]) =>
+      expandSource(source, COMPACT_KINDS, job.codec.identity);
+    return await pack(whole, await fileOutput(output, { lock: lockFile, force, append, expand }));
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw ioError(error, `writing ${output}`);
+  }
+}
+
+/** The compact form of a record, where it is small enough for one. */
+async function compactOf(header: Header, record: Prepared): Promise<Uint8Array | undefined> {
+  const content = record.content();
+  if (content === undefined || content.data.length > MOST_COMPACT_BYTES) return undefined;
+  const whole = { count: record.items, ...content };
+  return record.kind === 'files' ? encodeCompactFiles(header, whole) : encodeCompactItems(header, whole, COMPACT_KINDS);
+}
