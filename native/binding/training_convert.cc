@@ -315,6 +315,7 @@ Napi::Object FromTrainResult(Napi::Env env, const TrainResult& result, const std
     auto where = Napi::Object::New(env);
     where.Set("microBatch", static_cast<double>(result.non_finite->micro_batch));
     where.Set("where", result.non_finite->where);
+    if (result.non_finite->applied) where.Set("applied", true);
     object.Set("nonFinite", where);
   }
   auto seconds = Napi::Object::New(env);

@@ -47,6 +47,8 @@ struct TrainRequest : BatchRequest {
 struct NonFinite {
   uint64_t micro_batch = 0;
   std::string where;
+  // The step was taken before it showed: the parameters are not finite any more.
+  bool applied = false;
 };
 
 struct Seconds {
@@ -71,7 +73,8 @@ struct EvalRequest : BatchRequest {
 struct StepResult {
   double gradient_norm = 0;
   double update_norm = 0;
-  std::string non_finite;  // empty when the step was taken
+  std::string non_finite;  // empty when the step was taken and its result is finite
+  bool applied = false;    // see NonFinite
 };
 
 enum class Slot { kMoment1, kMoment2, kEma, kAccumulator };
@@ -153,7 +156,8 @@ class TrainingSession {
   void AddToAccumulator();
   StepResult StepFromAccumulator(double learning_rate, bool measure);
   void CommitStates() noexcept;
-  std::string NameNonFinite(const float* gradients) const;
+  std::string NameNonFinite(const float* values, const char* what) const;
+  std::string NameNonFiniteState() const;
   float* SlotData(Slot slot) const noexcept;
 
   TrainingConfig config_;

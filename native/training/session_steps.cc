@@ -35,8 +35,8 @@ TrainResult TrainingSession::Train(const TrainRequest& request, Ort::RunOptions&
   result.gradient_norms.reserve(batches);
   const auto output = [this](size_t index, int64_t) { return BindTrainOutput(index); };
   const auto stopping = [&] { return stop.load(std::memory_order_acquire) || (abort != nullptr && abort->aborted()); };
-  const auto fail = [&](std::string where) {
-    result.non_finite = NonFinite{request.first_micro_batch + result.completed, std::move(where)};
+  const auto fail = [&](std::string where, bool applied = false) {
+    result.non_finite = NonFinite{request.first_micro_batch + result.completed, std::move(where), applied};
   };
 
   const AbortState::Running running(abort, options);
@@ -62,7 +62,11 @@ TrainResult TrainingSession::Train(const TrainRequest& request, Ort::RunOptions&
     const Timer timer(result.seconds.optimizer);
     double norm = optimizer_.GradientNorm(gradients_.data(), 1);
     if (!std::isfinite(norm)) {
-      fail(NameNonFinite(gradients_.data()));
+      fail(NameNonFinite(gradients_.data(), "gradient"));
+      break;
+    }
+    if (std::string state = NameNonFiniteState(); !state.empty()) {
+      fail(std::move(state));
       break;
     }
     CommitStates();
@@ -74,12 +78,16 @@ TrainResult TrainingSession::Train(const TrainRequest& request, Ort::RunOptions&
       gradient_norm = static_cast<float>(norm);
       update_norm = static_cast<float>(optimizer_.Apply(parameters_.data(), gradients_.data(), 1, norm,
                                                         request.learning_rates[batch], request.measure_updates));
+      if (request.measure_updates && !std::isfinite(update_norm)) {
+        fail(NameNonFinite(parameters_.data(), "update"), true);
+        break;
+      }
     } else {
       AddToAccumulator();
       if (request.step && pending_ >= request.accumulate) {
         const StepResult step = StepFromAccumulator(request.learning_rates[batch], request.measure_updates);
         if (!step.non_finite.empty()) {
-          fail(step.non_finite);
+          fail(step.non_finite, step.applied);
           break;
         }
         pending_ = 0;
@@ -119,11 +127,15 @@ StepResult TrainingSession::StepFromAccumulator(double learning_rate, bool measu
   const double scale = config_.sum_gradients ? 1.0 : 1.0 / pending_;
   result.gradient_norm = optimizer_.GradientNorm(accumulator_.data(), scale);
   if (!std::isfinite(result.gradient_norm)) {
-    result.non_finite = NameNonFinite(accumulator_.data());
+    result.non_finite = NameNonFinite(accumulator_.data(), "gradient");
     return result;
   }
   result.update_norm = optimizer_.Apply(parameters_.data(), accumulator_.data(), scale, result.gradient_norm,
                                         learning_rate, measure);
+  if (measure && !std::isfinite(result.update_norm)) {
+    result.non_finite = NameNonFinite(parameters_.data(), "update");
+    result.applied = true;
+  }
   return result;
 }
 
@@ -156,16 +168,28 @@ void TrainingSession::CommitStates() noexcept {
   }
 }
 
-std::string TrainingSession::NameNonFinite(const float* gradients) const {
+namespace {
+
+bool AllFinite(const float* values, size_t count) {
+  return std::all_of(values, values + count, [](float value) { return std::isfinite(value); });
+}
+
+}  // namespace
+
+std::string TrainingSession::NameNonFinite(const float* values, const char* what) const {
   for (size_t p = 0; p < config_.parameters.size(); ++p) {
     const ParameterLayout::Entry& entry = layout_.entries()[p];
-    if (!entry.trainable) continue;
-    const float* values = gradients + entry.offset;
-    if (!std::all_of(values, values + entry.count, [](float value) { return std::isfinite(value); })) {
-      return "gradient of " + config_.parameters[p].name;
-    }
+    if (!entry.trainable || AllFinite(values + entry.offset, entry.count)) continue;
+    return std::string(what) + " of " + config_.parameters[p].name;
   }
-  return "gradient";
+  return what;
+}
+
+std::string TrainingSession::NameNonFiniteState() const {
+  for (size_t i = 0; i < next_states_.size(); ++i) {
+    if (!AllFinite(next_states_[i].data(), next_states_[i].size())) return "next value of " + config_.states[i].name;
+  }
+  return {};
 }
 
 std::vector<std::vector<float>> TrainingSession::Evaluate(const EvalRequest& request, Ort::RunOptions& options,

@@ -13,16 +13,22 @@ import {
 } from './safetensors.js';
 
 const termsSchema = z.object({ loss: z.number(), reconstruction: z.number(), kl: z.number() });
+/** Of an epoch: what is no number, as where every batch was skipped, stands as null in JSON. */
+const term = z
+  .number()
+  .nullable()
+  .transform((value) => value ?? Number.NaN);
+const epochTermsSchema = z.object({ loss: term, reconstruction: term, kl: term });
 
-/** What the fit loop remembers. A number that is not finite stands as null in JSON and is refused. */
+/** What the fit loop remembers. Any other number that is not finite stands as null in JSON and is refused. */
 const loopSchema = z.object({
   epochs: z.array(
     z.object({
       kind: z.literal('epoch'),
       epoch: z.int(),
       epochs: z.int(),
-      train: termsSchema,
-      validation: termsSchema.optional(),
+      train: epochTermsSchema,
+      validation: epochTermsSchema.optional(),
       latents: z
         .object({
           units: z.int(),

@@ -267,10 +267,11 @@ export interface TrainResult {
   readonly gradientNorms: Float32Array;
   readonly updateNorms?: Float32Array;
   /**
-   * Set when a loss or gradient was not finite: that micro-batch changed nothing. `where` is a name of
-   * `scalars` or "gradient of …".
+   * Set when a loss, a gradient or the next value of a state was not finite: that micro-batch changed nothing. `where`
+   * is a name of `scalars`, "gradient of …" or "next value of …"; "update of …" where the step itself was not finite,
+   * which shows only once it is `applied`: the parameters are then useless.
    */
-  readonly nonFinite?: { readonly microBatch: number; readonly where: string };
+  readonly nonFinite?: { readonly microBatch: number; readonly where: string; readonly applied?: true };
   /** Seconds spent assembling batches, in the graph, and in the optimizer. */
   readonly seconds: { readonly assemble: number; readonly graph: number; readonly optimizer: number };
 }

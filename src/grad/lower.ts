@@ -29,16 +29,17 @@ const softplus: Lowering = (g, node, consumers) => {
 const LOWERINGS: Readonly<Record<string, Lowering>> = { Softplus: softplus };
 
 const PASSING_ON = new Set(['Add', 'Sub', 'Neg', 'Reshape', 'Flatten', 'Identity', 'Unsqueeze', 'Squeeze']);
-const SUMMING = new Set(['ReduceSum', 'ReduceMean']);
+/** Exp makes an error of so much a relative one of as much. */
+const ENDING = new Set(['ReduceSum', 'ReduceMean', 'Exp']);
 
-/** Whether all that becomes of a value is to be added to others, and in the end summed. */
+/** Whether all that becomes of a value is to be added to others, and in the end summed or an exponent. */
 function isOnlySummed(name: string, consumers: Consumers): boolean {
   const readers = consumers.get(name) ?? [];
   return (
     readers.length > 0 &&
     readers.every((node) => {
       if (node.domain !== '') return false;
-      return SUMMING.has(node.op) || (PASSING_ON.has(node.op) && isOnlySummed(node.outputs[0]!, consumers));
+      return ENDING.has(node.op) || (PASSING_ON.has(node.op) && isOnlySummed(node.outputs[0]!, consumers));
     })
   );
 }

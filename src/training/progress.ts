@@ -45,7 +45,10 @@ export interface EpochProgress {
   readonly kind: 'epoch';
   readonly epoch: number;
   readonly epochs: number;
-  /** Means over the epoch's examples as they were seen, while the parameters moved. */
+  /**
+   * Means over the epoch's examples as they were seen, while the parameters moved; without those of batches that were
+   * skipped (`onNonFinite`), and NaN where all were.
+   */
   readonly train: Terms;
   readonly validation?: Terms | undefined;
   readonly latents?: LatentUse | undefined;

@@ -35,6 +35,8 @@ export class TrainingRun {
   #lastGood: Checkpoint | undefined;
   #best: Checkpoint | undefined;
   #rollbacks = 0;
+  /** Whether the session's parameters have ceased to be finite. */
+  #broken = false;
   #toldOfLog = false;
 
   constructor(session: NativeTrainingSession, task: TrainingTask, request: RunRequest, start: RunStart) {
@@ -76,15 +78,18 @@ export class TrainingRun {
       throw error;
     } finally {
       this.#logEnd(train.length, history, failure);
-      const last = this.#snapshot();
-      const kept = this.#keepsBest ? (this.#best ?? last) : last;
-      this.#request.keep({
-        optimizer: options.optimizer,
-        clipGradientNorm: options.clipGradientNorm,
-        accumulation: options.accumulation,
-        checkpoint: kept,
-      });
-      await this.#checkpointer?.finish(this.#state);
+      // Parameters that are not finite are kept nowhere: the model stays as it was, or as it was best.
+      const last = this.#broken ? undefined : this.#snapshot();
+      const kept = this.#keepsBest ? (this.#best ?? last) : (last ?? this.#lastGood ?? this.#best);
+      if (kept !== undefined) {
+        this.#request.keep({
+          optimizer: options.optimizer,
+          clipGradientNorm: options.clipGradientNorm,
+          accumulation: options.accumulation,
+          checkpoint: kept,
+        });
+      }
+      if (last !== undefined) await this.#checkpointer?.finish(this.#state);
     }
   }
 
@@ -106,6 +111,9 @@ export class TrainingRun {
       epochDone: async () => {
         if (this.#request.options.onNonFinite === 'rollback') this.#lastGood = this.#snapshot();
         if (everyEpoch) await this.#checkpointer?.save(this.#state);
+      },
+      broke: () => {
+        this.#broken = true;
       },
       rollBack: () => this.#rollBack(),
       stopped: () => this.#control.stopped,
@@ -167,6 +175,7 @@ export class TrainingRun {
   #rollBack(): boolean {
     if (this.#lastGood === undefined || this.#rollbacks >= MOST_ROLLBACKS) return false;
     this.#rollbacks += 1;
+    this.#broken = false;
     const rateScale = this.#state.rateScale / 2;
     this.#session.resetGradient();
     Object.assign(this.#state, restoreSnapshot(this.#session, this.#lastGood, this.#start.fingerprint), { rateScale });

@@ -13,20 +13,35 @@ function bySign(context: GradientContext, x: Value, above: Value, below: Value):
 const plus = (context: GradientContext, value: Value, number: number) =>
   context.add(value, context.scalar(number, value.dtype));
 
-/** 1 - v */
-const complement = (context: GradientContext, value: Value) => context.sub(context.scalar(1, value.dtype), value);
+/** exp(min(x, 0)·rate): what an exponential side has for a slope, and 1 above zero. */
+const decay = (context: GradientContext, x: Value, rate = 1) =>
+  context.op('Exp', [context.scale(context.op('Min', [x, context.scalar(0, x.dtype)]), rate)]);
 
-/** γ·x above zero and γα(eˣ-1) below, where the slope is y + γα. */
+/** γ·x above zero and γα(eˣ-1) below, where the slope is γαeˣ: y + γα would be rounded to 0 far below. */
 function exponentialBelow(context: GradientContext, alpha: number, gamma: number): Gradients {
-  const y = context.output();
+  const x = context.input(0);
   const gradient = context.compactGradient();
-  if (alpha * gamma === 1 && gamma === 1) {
-    // Elu as it mostly comes: the slope is min(y, 0) + 1 on both sides.
-    const slope = plus(context, context.op('Min', [y, context.scalar(0, y.dtype)]), 1);
-    return [context.mul(gradient, slope)];
-  }
-  const below = context.mul(gradient, plus(context, y, alpha * gamma));
-  return [bySign(context, y, context.scale(gradient, gamma), below)];
+  const below = context.mul(gradient, decay(context, x));
+  if (alpha * gamma === 1 && gamma === 1) return [below];
+  return [bySign(context, x, context.scale(gradient, gamma), context.scale(below, alpha * gamma))];
+}
+
+/** e = exp(-rate·|x|), from which both tails of a sigmoid can be made without loss. */
+const tails = (context: GradientContext, x: Value, rate = 1) =>
+  context.op('Exp', [context.scale(context.op('Abs', [x]), -rate)]);
+
+/**
+ * σ(x)(1-σ(x)) = e/(1+e)², e = exp(-|x|). Of the output, as y(1-y), it is lost far from 0: above, where 1-y is rounding, and
+ * below -15, where ONNX Runtime's float32 Sigmoid has no digits left.
+ */
+function sigmoidSlope(context: GradientContext, x: Value): Value {
+  const e = tails(context, x);
+  return context.op('Div', [e, context.square(plus(context, e, 1))]);
+}
+
+/** σ(x), which ONNX Runtime's float32 Sigmoid has not below -15: of e = exp(-|x|), 1/(1+e) above 0 and e/(1+e) below. */
+function preciseSigmoid(context: GradientContext, x: Value): Value {
+  return context.op('Div', [decay(context, x), plus(context, tails(context, x), 1)]);
 }
 
 /** y > 0 exactly where y, which is never negative, is not zero: a conversion to bool instead of a comparison. */
@@ -68,22 +83,31 @@ function gelu(context: GradientContext): Gradients {
   return [context.mul(gradient, context.add(cumulative, context.mul(x, density)))];
 }
 
-/** Slope of x/2·(1 + tanh u) with u = √(2/π)·(x + 0.044715x³). */
+/** Slope of x/2·(1 + tanh u) = x·σ(2u) with u = √(2/π)·(x + 0.044715x³). */
 function tanhGeluSlope(context: GradientContext, x: Value): Value {
   const c = Math.sqrt(2 / Math.PI);
   const squared = context.square(x);
-  const u = context.mul(x, plus(context, context.scale(squared, 0.044715 * c), c));
-  const t = context.op('Tanh', [u]);
-  const du = plus(context, context.scale(squared, 3 * 0.044715 * c), c);
-  const rest = context.mul(context.mul(x, du), complement(context, context.square(t)));
-  return context.scale(context.add(plus(context, t, 1), rest), 0.5);
+  const twice = context.mul(x, plus(context, context.scale(squared, 2 * 0.044715 * c), 2 * c));
+  const du = plus(context, context.scale(squared, 6 * 0.044715 * c), 2 * c);
+  const rest = context.mul(context.mul(x, du), sigmoidSlope(context, twice));
+  return context.add(preciseSigmoid(context, twice), rest);
 }
 
-/** d/dx x·tanh(s), s = softplus(x): t + x·σ(x)·(1 - t²), t = tanh(s) (Misra 2019). */
+/**
+ * d/dx x·tanh(s), s = softplus(x): t + x·σ(x)·(1 - t²), t = tanh(s) (Misra 2019). With w = exp(min(x, 0)) and
+ * v = exp(-max(x, 0)), t = (w² + 2wv)/(w² + 2wv + 2v²): no tail is rounded away.
+ */
 function mish(context: GradientContext): Gradients {
   const x = context.input(0);
-  const t = context.op('Tanh', [context.op('Softplus', [x])]);
-  const inner = context.mul(context.mul(x, context.op('Sigmoid', [x])), complement(context, context.square(t)));
+  const w = decay(context, x);
+  const v = context.op('Exp', [context.neg(context.op('Max', [x, context.scalar(0, x.dtype)]))]);
+  const upper = context.mul(w, context.add(w, context.scale(v, 2)));
+  const rest = context.scale(context.square(v), 2);
+  const whole = context.add(upper, rest);
+  const t = context.op('Div', [upper, whole]);
+  // 1 - t² = (1 - t)(1 + t)
+  const slope = context.mul(context.op('Div', [rest, whole]), plus(context, t, 1));
+  const inner = context.mul(context.mul(x, preciseSigmoid(context, x)), slope);
   return [context.mul(context.compactGradient(), context.add(t, inner))];
 }
 
@@ -141,30 +165,31 @@ export const ACTIVATION: GradientTable = {
   Selu: rule((context) =>
     exponentialBelow(context, context.float('alpha', 1.6732631921768188), context.float('gamma', 1.0507010221481323)),
   ),
-  // x above zero, α(e^(x/α)-1) below: slope y/α + 1.
+  // x above zero, α(e^(x/α)-1) below: slope e^(x/α).
   Celu: rule((context) => {
-    const y = context.output();
-    const below = context.op('Min', [y, context.scalar(0, y.dtype)]);
-    const slope = plus(context, context.scale(below, 1 / context.float('alpha', 1)), 1);
+    const slope = decay(context, context.input(0), 1 / context.float('alpha', 1));
     return [context.mul(context.compactGradient(), slope)];
   }),
   Gelu: rule(gelu),
-  // y(1-y)
-  Sigmoid: rule((context) => {
-    const y = context.output();
-    return [context.mul(context.compactGradient(), context.sub(y, context.square(y)))];
-  }),
+  Sigmoid: rule((context) => [context.mul(context.compactGradient(), sigmoidSlope(context, context.input(0)))]),
   HardSigmoid: rule(hardSigmoid),
   HardSwish: rule(hardSwish),
-  Softplus: rule((context) => [context.mul(context.compactGradient(), context.op('Sigmoid', [context.input(0)]))]),
+  // σ(x) = exp(x - softplus(x)), which keeps its digits below as a Sigmoid of ONNX Runtime does not.
+  Softplus: rule((context) => {
+    const slope = context.op('Exp', [context.sub(context.input(0), context.output())]);
+    return [context.mul(context.compactGradient(), slope)];
+  }),
   // 1/(1+|x|)²
   Softsign: rule((context) => [
     context.div(context.compactGradient(), context.square(plus(context, context.op('Abs', [context.input(0)]), 1))),
   ]),
   Mish: rule(mish),
-  Tanh: rule((context) => [
-    context.mul(context.compactGradient(), complement(context, context.square(context.output()))),
-  ]),
+  // 1 - tanh² = 4e/(1+e)², e = exp(-2|x|)
+  Tanh: rule((context) => {
+    const e = tails(context, context.input(0), 2);
+    const slope = context.op('Div', [e, context.square(plus(context, e, 1))]);
+    return [context.mul(context.compactGradient(), context.scale(slope, 4))];
+  }),
   Shrink: rule(shrink),
   Softmax: rule(softmax),
   LogSoftmax: rule(logSoftmax),

@@ -15,6 +15,11 @@ function inverseSlope(make: (context: GradientContext, x: Value, y: Value) => Va
 
 const one = (context: GradientContext, like: Value) => context.scalar(1, like.dtype);
 
+/** 1 - x² as (1 - x)(1 + x), which keeps its digits where x is near 1. */
+function oneMinusSquare(context: GradientContext, x: Value): Value {
+  return context.mul(context.sub(one(context, x), x), context.add(x, one(context, x)));
+}
+
 /**
  * -1, 0 or 1. ONNX Runtime's Sign takes three times as long as a product cut off at ±1, which is the
  * same for every number that is not denormal.
@@ -41,16 +46,14 @@ export const UNARY: GradientTable = {
   Sin: slope((context, x) => context.op('Cos', [x])),
   Cos: slope((context, x) => context.neg(context.op('Sin', [x]))),
   Tan: slope((context, _, y) => context.add(context.square(y), one(context, y))),
-  Asin: inverseSlope((context, x) => context.op('Sqrt', [context.sub(one(context, x), context.square(x))])),
-  Acos: inverseSlope((context, x) =>
-    context.neg(context.op('Sqrt', [context.sub(one(context, x), context.square(x))])),
-  ),
+  Asin: inverseSlope((context, x) => context.op('Sqrt', [oneMinusSquare(context, x)])),
+  Acos: inverseSlope((context, x) => context.neg(context.op('Sqrt', [oneMinusSquare(context, x)]))),
   Atan: inverseSlope((context, x) => context.add(context.square(x), one(context, x))),
   Sinh: slope((context, x) => context.op('Cosh', [x])),
   Cosh: slope((context, x) => context.op('Sinh', [x])),
   Asinh: inverseSlope((context, x) => context.op('Sqrt', [context.add(context.square(x), one(context, x))])),
-  Acosh: inverseSlope((context, x) => context.op('Sqrt', [context.sub(context.square(x), one(context, x))])),
-  Atanh: inverseSlope((context, x) => context.sub(one(context, x), context.square(x))),
+  Acosh: inverseSlope((context, x) => context.op('Sqrt', [context.neg(oneMinusSquare(context, x))])),
+  Atanh: inverseSlope(oneMinusSquare),
   Cast: rule((context) => [context.cast(context.compactGradient(), context.input(0).dtype)]),
   CastLike: rule((context) => [context.cast(context.compactGradient(), context.input(0).dtype), undefined]),
 };

@@ -157,6 +157,7 @@ async function measure(
       improved: async () => {},
       epochDone: async () => {},
       rollBack: () => false,
+      broke: () => undefined,
       stopped: () => clock.isOver,
     };
     const emit = (event: FitProgress): void => clock.tick(event);

@@ -1,11 +1,15 @@
 /** Reads back what a run wrote as JSON lines. */
 import { readFile } from 'node:fs/promises';
+import { TERMS } from '../../architectures/graphs.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import type { LoggedEvent } from './metrics-log.js';
 
 /** An event with the moment it was written, ISO 8601. */
 export type MetricsLine = LoggedEvent & { readonly time: string };
+
+/** What is no number, as the loss of an epoch whose batches were all skipped, stands as null in JSON. */
+const TERM_NAMES: ReadonlySet<string> = new Set(TERMS);
 
 /**
  * The events of a run, in order. What a killed run had logged beyond the checkpoint it was resumed from is left
@@ -36,7 +40,9 @@ export async function readMetrics(path: string): Promise<MetricsLine[]> {
 
 function parseLine(line: string): MetricsLine | undefined {
   try {
-    const value = JSON.parse(line) as MetricsLine | null;
+    const value = JSON.parse(line, (key, each) =>
+      each === null && TERM_NAMES.has(key) ? Number.NaN : each,
+    ) as MetricsLine | null;
     return typeof value?.kind === 'string' && typeof value.time === 'string' ? value : undefined;
   } catch {
     return undefined;

@@ -56,6 +56,8 @@ export interface LoopHooks {
   improved(): Promise<void>;
   /** After every epoch. */
   epochDone(): Promise<void>;
+  /** The parameters have ceased to be finite: such a state is not kept. */
+  broke(): void;
   /** Goes back to the last good state; false where there is none, or it was tried too often. */
   rollBack(): boolean;
   /** Whether a callback asked to end the run. */
@@ -111,6 +113,7 @@ class Run {
   #trainSeconds = 0;
   #batchesPerRequest = 4;
   #skipped = 0;
+  #allSkipped = 0;
 
   constructor(
     session: NativeTrainingSession,
@@ -147,6 +150,7 @@ class Run {
       await this.#epoch();
       stoppedEarly = (this.#hasStalled() || this.#loop.hooks.stopped()) && state.epoch < options.epochs;
     }
+    if (this.#allSkipped > 0 && this.#examples === 0) throw this.#nothingTrained();
     const seconds = (performance.now() - this.#started) / 1000;
     return {
       epochs: [...state.epochs],
@@ -192,7 +196,9 @@ class Run {
     };
     state.epochs.push(progress);
     const loss = epochLoss(progress);
-    if (state.best === undefined || loss < state.best.loss - (options.earlyStopping?.minDelta ?? 0)) {
+    // An epoch that took no step, or whose loss is no number, is never the best.
+    const counts = partial.seen > 0 && Number.isFinite(loss);
+    if (counts && (state.best === undefined || loss < state.best.loss - (options.earlyStopping?.minDelta ?? 0))) {
       state.best = { epoch: state.epoch, loss };
       await hooks.improved();
     }
@@ -257,12 +263,15 @@ class Run {
   #recover(nonFinite: NonNullable<TrainResult['nonFinite']>, batchRows: number): void {
     const { state, options, hooks, emit } = this.#loop;
     const diverged = this.#diverged(nonFinite);
+    if (nonFinite.applied) hooks.broke();
     const warn = (remedy: string): void => {
       const message = `${nonFinite.where} is not finite in epoch ${state.epoch + 1}, batch ${state.microBatch}: ${remedy}.`;
       emit({ kind: 'warning', epoch: state.epoch + 1, step: state.microBatch, message });
     };
-    if (options.onNonFinite === 'skip') {
+    // A step that was taken cannot be left out.
+    if (options.onNonFinite === 'skip' && !nonFinite.applied) {
       this.#skipped += 1;
+      this.#allSkipped += 1;
       if (this.#skipped > MOST_SKIPPED_IN_A_ROW) throw diverged;
       warn('the batch was skipped');
       this.#session.resetGradient();
@@ -379,12 +388,23 @@ class Run {
     };
   }
 
-  #diverged({ microBatch, where }: { microBatch: number; where: string }): VaeError {
+  #diverged({ microBatch, where, applied }: NonNullable<TrainResult['nonFinite']>): VaeError {
     const { state } = this.#loop;
+    const left = applied
+      ? 'The model is left as fit() found it, or as its last best epoch'
+      : 'The parameters are those before that step';
     return new VaeError(
       'ERR_VAE_RUNTIME',
-      `Training diverged in epoch ${state.epoch + 1}, batch ${microBatch}: ${where} is not finite. ` +
-        'The parameters are those before that step. Try a lower learning rate, clipGradientNorm, or a smaller klWeight at first.',
+      `Training diverged in epoch ${state.epoch + 1}, batch ${microBatch}: ${where} is not finite. ${left}. ` +
+        'Try a lower learning rate, clipGradientNorm, or a smaller klWeight at first.',
+    );
+  }
+
+  #nothingTrained(): VaeError {
+    return new VaeError(
+      'ERR_VAE_RUNTIME',
+      `fit(): nothing was trained: all ${this.#allSkipped} batches were skipped, since their loss or gradient was not finite. ` +
+        "Leave out onNonFinite: 'skip' to see where that begins; the model's parameters or the data may hold values that are too large.",
     );
   }
 }

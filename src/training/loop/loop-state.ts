@@ -39,8 +39,12 @@ export function noTerms(): Record<Term, number> {
   return { loss: 0, reconstruction: 0, kl: 0 };
 }
 
+/** Means over so many examples; of none there are none: NaN. */
 export function meanTerms(sums: Readonly<Record<Term, number>>, count: number): Terms {
-  return Object.fromEntries(TERMS.map((term) => [term, sums[term] / Math.max(count, 1)])) as Record<Term, number>;
+  return Object.fromEntries(TERMS.map((term) => [term, count > 0 ? sums[term] / count : Number.NaN])) as Record<
+    Term,
+    number
+  >;
 }
 
 export function freshState(): LoopState {
