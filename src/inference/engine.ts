@@ -3,6 +3,7 @@ import type { NativeAbortFlag, SessionOptions } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
 import { writeModel } from '../graph/index.js';
+import { checkedScores } from './bounds/check-scores.js';
 import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './bounds/draw-latents.js';
 import { drawRuns, kindOf, scoreByImportance } from './bounds/importance.js';
 import { type InspectedLatents, inspectByEncoder, inspectByObjective } from './bounds/inspect-latents.js';
@@ -204,12 +205,15 @@ export class Engine {
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
     const reader = this.#readData(batch, call, where);
     if (networks.hasObjective) {
-      return this.#run('objective', signal, (session, flag) => scoreByObjective(session, networks, reader, seed, flag));
+      return this.#run('objective', signal, async (session, flag) =>
+        checkedScores(await scoreByObjective(session, networks, reader, seed, flag), networks, reader, where),
+      );
     }
     return this.#run('encoder', signal, (encoder, flag) =>
-      this.#pool.use('decoder', (decoder) =>
-        scoreByNetworks(networks, encoder, decoder, reader, { seed, flag, tiling, where }),
-      ),
+      this.#pool.use('decoder', async (decoder) => {
+        const scores = await scoreByNetworks(networks, encoder, decoder, reader, { seed, flag, tiling, where });
+        return checkedScores(scores, networks, reader, where);
+      }),
     );
   }
 
@@ -251,12 +255,13 @@ export class Engine {
     const reader = this.#readData(batch, call, where);
     const [first, last = first!] = [...new Set(drawRuns(samples).map(kindOf))];
     return this.#run(first!, call.signal, (one, flag) =>
-      this.#pool.use(last, (other) => {
+      this.#pool.use(last, async (other) => {
         const sessions = new Map([
           [first!, one],
           [last, other],
         ]);
-        return scoreByImportance(sessions, this.networks, reader, seed, samples, flag);
+        const scores = await scoreByImportance(sessions, this.networks, reader, seed, samples, flag);
+        return checkedScores(scores, this.networks, reader, where);
       }),
     );
   }

@@ -85,7 +85,10 @@ export async function scoreByNetworks(
       const spread = logVariance[index]!;
       const row = from + Math.floor(index / width);
       kl[row] = kl[row]! + 0.5 * (mean[index]! ** 2 + Math.exp(spread) - 1 - spread);
-      noise[index] = mean[index]! + Math.exp(0.5 * spread) * noise[index]!;
+      const drawn = Math.fround(mean[index]! + Math.exp(0.5 * spread) * noise[index]!);
+      // What cannot be decoded has no score; the other rows have theirs.
+      if (!Number.isFinite(drawn)) reconstruction[row] = Number.NaN;
+      noise[index] = Number.isFinite(drawn) ? drawn : 0;
     }
     const latents = readRows({ data: noise, shape: dims }, plain.latentShape, where);
     const decoded = await decodeRows({ ...work, session: decoder, reader: latents });
@@ -94,7 +97,7 @@ export async function scoreByNetworks(
       for (let index = (row - from) * size; index < (row - from + 1) * size; index += 1) {
         sum += (data[index]! - decoded.data[index]!) ** 2;
       }
-      reconstruction[row] = 0.5 * (sum + size * LOG_2PI);
+      reconstruction[row] = reconstruction[row]! + 0.5 * (sum + size * LOG_2PI);
     }
   }
   return { reconstruction, kl };
