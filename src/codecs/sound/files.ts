@@ -150,9 +150,9 @@ export async function soundIn(path: string | Buffer): Promise<SoundPart | undefi
     throw error;
   }
   try {
-    const { channels, bits, float, length } = wav.info;
+    const { channels, bits, float, length, law, bigEndian } = wav.info;
     const bytesPerSample = bits / 8;
-    if (float || !isSampleSize(bytesPerSample) || channels > MOST_CHANNELS) return undefined;
+    if (float || law || bigEndian || !isSampleSize(bytesPerSample) || channels > MOST_CHANNELS) return undefined;
     return { channels, bytesPerSample, start: wav.dataStart, frames: length };
   } finally {
     await wav.close();

@@ -10,9 +10,10 @@ import { customRows } from '../rows/custom.js';
 import { memoryRows } from '../rows/memory.js';
 import { orSkip, type Skip } from '../skip.js';
 import { rowsOfSound, SoundFramer } from './frames.js';
+import { stereoWeights } from './mix.js';
 import { openSound, SOUNDS, type SoundFile } from './open.js';
 import { type AudioRecipe, audioRecipeSchema, audioRowShape } from './recipe.js';
-import { resampled } from './resample.js';
+import { resampled, type SoundSource } from './resample.js';
 
 const whole = z.int().positive();
 const optionsSchema = z.strictObject({
@@ -37,7 +38,7 @@ export interface AudioOptions {
   readonly form?: 'waveform' | 'mel';
   /** Samples a second. Default: the files' own, the lowest of them, at most 22,050. */
   readonly sampleRate?: number;
-  /** 1 mixes all into one, 2 keeps or doubles. Default: 1. */
+  /** 1 mixes all into one, 2 keeps or doubles; more than two are mixed by where they belong (ITU-R BS.775). Default: 1. */
   readonly channels?: 1 | 2;
   /** Samples of a row: a multiple of 64, or of `fftHop`. Default 1024; with `mel`, 64 transforms. */
   readonly frame?: number;
@@ -114,7 +115,55 @@ export async function readAudio(path: string | readonly string[], options: ReadA
       ? memoryRows(await read(Array.from({ length: total }, (_, row) => row)), { rowShape, names, recipe })
       : { ...customRows({ length: total, rowShape, names, read }, where), recipe };
   signal?.throwIfAborted();
-  return new Dataset(withFolders(rows, sources, counts, where));
+  const notes = await notesAbout(files, recipe);
+  return new Dataset(withFolders({ ...rows, notes }, sources, counts, where));
+}
+
+/** Files that are listened to for channels that cancel, and samples of each. */
+const LISTENED_FILES = 16;
+const LISTENED_SAMPLES = 1 << 16;
+
+/** What mixing did that one may not want. */
+async function notesAbout(files: readonly SoundFile[], { channels }: AudioRecipe): Promise<string[]> {
+  const notes: string[] = [];
+  const many = files.filter(({ info }) => info.channels > 2);
+  if (many.length > 0) {
+    const [{ file, info }] = many as [SoundFile];
+    const known = stereoWeights(info.channels, info.mask ?? 0) !== undefined;
+    const how = known ? 'as ITU-R BS.775 has it' : 'all alike, as it is not known where they belong';
+    notes.push(
+      `${info.channels} channels are mixed to ${channels}, ${how}: ${some(many.map((each) => each.file.name))}`,
+    );
+    if (known && info.mask === undefined)
+      notes.push(`the order of channels is taken as usual, as the header does not say it: ${file.name}`);
+  }
+  if (channels > 1) return notes;
+  const stereo = files.filter(({ info }) => info.channels === 2).slice(0, LISTENED_FILES);
+  const cancelling = await inParallel(stereo, (file) => file.use(cancels));
+  const lost = stereo.filter((_, index) => cancelling[index]);
+  if (lost.length > 0) {
+    notes.push(
+      `left and right cancel each other in the mean (--channels 2 keeps both): ${some(lost.map(({ file }) => file.name))}`,
+    );
+  }
+  return notes;
+}
+
+/** Whether the mean of two channels has less than a hundredth of their power. */
+async function cancels(source: SoundSource): Promise<boolean> {
+  const count = Math.min(LISTENED_SAMPLES, source.length);
+  const samples = await source.read(Math.floor((source.length - count) / 2), count);
+  let [mean, all] = [0, 0];
+  for (let at = 0; at < count; at += 1) {
+    const [left, right] = [samples[at]!, samples[count + at]!];
+    mean += ((left + right) / 2) ** 2;
+    all += (left * left + right * right) / 2;
+  }
+  return all > 0 && mean < all / 100;
+}
+
+function some(names: readonly string[]): string {
+  return names.slice(0, 3).join(', ') + (names.length > 3 ? ` and ${names.length - 3} more` : '');
 }
 
 function chooseRecipe(

@@ -1,10 +1,13 @@
 /** Sound at another rate and with other channels, piece by piece. */
+import { stereoWeights } from './mix.js';
 
 /** What sound is read from: samples from any place, silence beyond the ends. */
 export interface SoundSource {
   readonly sampleRate: number;
   readonly channels: number;
   readonly length: number;
+  /** Where the channels belong, as a WAV file's channel mask; 0 or absent: unknown. */
+  readonly mask?: number;
   /** [channels, count] */
   read(start: number, count: number): Promise<Float32Array>;
 }
@@ -18,7 +21,8 @@ const STEPS = 512;
 
 /**
  * Brings sound to a rate by convolution with a windowed sinc (Smith, Digital Audio Resampling Home Page, CCRMA
- * 2002), cut off below half the lower rate, and to one or two channels: means of all, or copies.
+ * 2002), cut off below half the lower rate, and to one or two channels: one of two is their mean, two of one are copies,
+ * and more than two are mixed by where they belong (mix.ts), to one as the mean of the two that gives.
  */
 export function resampled(source: SoundSource, sampleRate: number, channels: number): SoundSource {
   const mixed = source.channels === channels ? source : remixed(source, channels);
@@ -52,25 +56,40 @@ export function resampled(source: SoundSource, sampleRate: number, channels: num
 }
 
 function remixed(source: SoundSource, channels: number): SoundSource {
+  const { channels: given, mask = 0 } = source;
+  const weights = weightsOf(given, channels, mask);
   return {
     ...source,
     channels,
     async read(start, count) {
-      const given = await source.read(start, count);
+      const samples = await source.read(start, count);
       const out = new Float32Array(channels * count);
-      if (source.channels === 1 || channels > 1) {
-        for (let channel = 0; channel < channels; channel += 1) {
-          const from = Math.min(channel, source.channels - 1) * count;
-          out.set(given.subarray(from, from + count), channel * count);
+      for (const [to, row] of weights.entries()) {
+        for (const [from, weight] of row.entries()) {
+          if (weight === 0) continue;
+          for (let index = 0; index < count; index += 1)
+            out[to * count + index]! += samples[from * count + index]! * weight;
         }
-        return out;
-      }
-      for (let channel = 0; channel < source.channels; channel += 1) {
-        for (let index = 0; index < count; index += 1) out[index]! += given[channel * count + index]! / source.channels;
       }
       return out;
     },
   };
+}
+
+/** Of each channel wanted, the weight of each that is there. */
+function weightsOf(given: number, channels: number, mask: number): number[][] {
+  const each = <T>(value: (from: number) => T): T[] => Array.from({ length: given }, (_, from) => value(from));
+  if (given === 1) return Array.from({ length: channels }, () => [1]);
+  const pairs =
+    given > 2 ? stereoWeights(given, mask) : each((from) => [from === 0 ? 1 : 0, from === 0 ? 0 : 1] as const);
+  if (!pairs) {
+    // Microphones of an array, say: all alike to one, alternately to two.
+    if (channels === 1) return [each(() => 1 / given)];
+    const half = (side: number): number => Math.ceil((given - side) / 2);
+    return [0, 1].map((side) => each((from) => (from % 2 === side ? 1 / half(side) : 0)));
+  }
+  if (channels === 1) return [pairs.map(([left, right]) => (left + right) / 2)];
+  return [pairs.map(([left]) => left), pairs.map(([, right]) => right)];
 }
 
 let table: Float32Array | undefined;

@@ -1,25 +1,15 @@
 /**
- * WAV files: RIFF chunks (Microsoft and IBM, Multimedia Programming Interface and Data Specifications 1.0,
- * 1991) with linear PCM of 8, 16, 24 or 32 bits or floats of 32 or 64, also as WAVE_FORMAT_EXTENSIBLE.
- * Sound is read from the place where it is wanted, so that a file of any length needs little memory.
+ * WAV files with linear PCM of up to 32 bits, floats of 32 or 64, A-law or µ-law. Sound is read from the place where it is
+ * wanted, so that a file of any length needs little memory.
  */
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
+import { firstNonFinite } from '../../core/finite.js';
+import { readWavHeader, type WavFormat, type WavInfo } from './wav-header.js';
 
-export interface WavFormat {
-  /** Samples a second, of each channel. */
-  readonly sampleRate: number;
-  readonly channels: number;
-  readonly bits: 8 | 16 | 24 | 32 | 64;
-  readonly float: boolean;
-}
-
-export interface WavInfo extends WavFormat {
-  /** Samples of each channel. */
-  readonly length: number;
-}
+export type { WavFormat, WavInfo } from './wav-header.js';
 
 export interface OpenWavOptions {
   /** Takes what is there of a file that ends before its header says. Default false: such a file is refused. */
@@ -28,9 +18,6 @@ export interface OpenWavOptions {
 
 const PCM = 1;
 const FLOAT = 3;
-const EXTENSIBLE = 0xfffe;
-/** A header of a recorder that never came to write the length. */
-const UNKNOWN_LENGTHS: readonly number[] = [0, 0xffffffff];
 
 /** An open WAV file. Close it. */
 export class WavFile {
@@ -60,7 +47,7 @@ export class WavFile {
       throw ioError(error, `reading ${name}`);
     }
     try {
-      const { info, start } = await readHeader(file, name, options.acceptTruncated ?? false);
+      const { info, start } = await readWavHeader(file, name, options.acceptTruncated ?? false);
       return new WavFile(file, info, start, name);
     } catch (error) {
       await file.close();
@@ -73,7 +60,7 @@ export class WavFile {
    * Silence beyond the ends.
    */
   async read(start: number, count: number): Promise<Float32Array> {
-    const { channels, bits, float, length } = this.info;
+    const { channels, bits, float, length, law, bigEndian } = this.info;
     const width = (channels * bits) / 8;
     const from = Math.min(length, Math.max(0, start));
     const to = Math.min(length, Math.max(from, start + count));
@@ -98,9 +85,9 @@ export class WavFile {
     }
     const out = new Float32Array(channels * count);
     const offset = from - start;
-    const sample = SAMPLES[`${float ? 'f' : 'i'}${bits}`]!;
+    const sample = law ? LAWS[law] : (bigEndian ? BIG_SAMPLES : SAMPLES)[`${float ? 'f' : 'i'}${bits}`]!;
     const step = bits / 8;
-    if (bits === 16 && LITTLE_ENDIAN) {
+    if (bits === 16 && LITTLE_ENDIAN && !bigEndian) {
       // By far the most frequent, and ten times as quick this way.
       const levels = new Int16Array(bytes.buffer, bytes.byteOffset, bytes.length / 2);
       for (let channel = 0; channel < channels; channel += 1) {
@@ -115,7 +102,30 @@ export class WavFile {
         out[channel * count + offset + index] = sample(bytes, (index * channels + channel) * step);
       }
     }
+    if (float) this.#checkFinite(out, count, offset, from);
     return out;
+  }
+
+  /** @throws VaeError ERR_VAE_DATA naming the first sample that is no number. */
+  #checkFinite(values: Float32Array, count: number, offset: number, from: number): void {
+    const at = firstNonFinite(values);
+    if (at < 0) return;
+    const sample = (at % count) - offset + from;
+    const { sampleRate, channels } = this.info;
+    const where = channels > 1 ? ` of channel ${Math.floor(at / count)}` : '';
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${this.#name}: sample ${sample}${where} (at ${(sample / sampleRate).toFixed(4)} s) is ${values[at]}. Repair the file, or have such files skipped.`,
+    );
+  }
+
+  /** Reads all samples of a file of floats, which may be no numbers. */
+  async checkValues(signal?: AbortSignal): Promise<void> {
+    if (!this.info.float) return;
+    for (let start = 0; start < this.info.length; start += CHECKED_SAMPLES) {
+      signal?.throwIfAborted();
+      await this.read(start, Math.min(CHECKED_SAMPLES, this.info.length - start));
+    }
   }
 
   close(): Promise<void> {
@@ -124,6 +134,8 @@ export class WavFile {
 }
 
 const LITTLE_ENDIAN = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+const CHECKED_SAMPLES = 1 << 18;
 
 /** 8-bit samples are unsigned, all others signed. */
 const SAMPLES: Readonly<Record<string, (bytes: Buffer, at: number) => number>> = {
@@ -135,70 +147,29 @@ const SAMPLES: Readonly<Record<string, (bytes: Buffer, at: number) => number>> =
   f64: (bytes, at) => bytes.readDoubleLE(at),
 };
 
-async function readHeader(
-  file: FileHandle,
-  name: string,
-  acceptTruncated: boolean,
-): Promise<{ info: WavInfo; start: number }> {
-  const refuse = (why: string): never => {
-    throw new VaeError('ERR_VAE_FORMAT', `${name}: not a WAV file that can be read: ${why}.`);
-  };
-  const { size } = await file.stat();
-  if (size === 0) refuse('the file is empty (0 bytes)');
-  const head = Buffer.alloc(12);
-  await file.read(head, 0, 12, 0);
-  const magic = head.toString('latin1', 0, 4);
-  if (magic === 'RF64' || magic === 'BW64') refuse('it is in the 64-bit form of the format; split it first');
-  if (magic !== 'RIFF' || head.toString('latin1', 8, 12) !== 'WAVE') refuse('it does not begin with RIFF … WAVE');
-  let format: WavFormat | undefined;
-  for (let at = 12; at + 8 <= size; ) {
-    const chunk = Buffer.alloc(8);
-    await file.read(chunk, 0, 8, at);
-    const kind = chunk.toString('latin1', 0, 4);
-    const length = chunk.readUInt32LE(4);
-    const start = at + 8;
-    if (kind === 'fmt ') {
-      const body = Buffer.alloc(Math.min(length, 40));
-      const { bytesRead } = await file.read(body, 0, body.length, start);
-      if (bytesRead < 16) refuse('its description (fmt) is too short');
-      format = parseFormat(body, refuse);
-    } else if (kind === 'data') {
-      if (!format) return refuse('sound comes before its description (fmt)');
-      const width = (format.channels * format.bits) / 8;
-      const there = size - start;
-      const said = UNKNOWN_LENGTHS.includes(length) ? there : length;
-      if (said > there && !acceptTruncated) {
-        refuse(
-          `it is truncated: its header tells of ${said} bytes of sound, ${there} are there ` +
-            `(${((there / said) * 100).toFixed(0)} %). Repair it, or ask for what is there (acceptTruncated)`,
-        );
-      }
-      const samples = Math.floor(Math.min(said, there) / width);
-      if (samples === 0) refuse('it holds no sound');
-      return { info: { ...format, length: samples }, start };
-    }
-    at = start + length + (length % 2);
-  }
-  return refuse(format ? 'it has no sound (data)' : 'it has no description (fmt)');
-}
+const BIG_SAMPLES: typeof SAMPLES = {
+  i8: (bytes, at) => (bytes[at]! - 128) / 128,
+  i16: (bytes, at) => bytes.readInt16BE(at) / 2 ** 15,
+  i24: (bytes, at) => bytes.readIntBE(at, 3) / 2 ** 23,
+  i32: (bytes, at) => bytes.readInt32BE(at) / 2 ** 31,
+  f32: (bytes, at) => bytes.readFloatBE(at),
+  f64: (bytes, at) => bytes.readDoubleBE(at),
+};
 
-function parseFormat(body: Buffer, refuse: (why: string) => never): WavFormat {
-  let tag = body.readUInt16LE(0);
-  const channels = body.readUInt16LE(2);
-  const sampleRate = body.readUInt32LE(4);
-  const bits = body.readUInt16LE(14);
-  if (tag === EXTENSIBLE && body.length >= 26) tag = body.readUInt16LE(24);
-  if (tag !== PCM && tag !== FLOAT) {
-    refuse(
-      `its sound is compressed (format ${tag}); convert it to PCM, for instance with ffmpeg -i in.wav -c:a pcm_s16le out.wav`,
-    );
-  }
-  const float = tag === FLOAT;
-  if (!(float ? [32, 64] : [8, 16, 24, 32]).includes(bits)) refuse(`samples of ${bits} bits are not known`);
-  if (channels < 1 || channels > 64) refuse(`it says it has ${channels} channels`);
-  if (sampleRate < 1 || sampleRate > 1_000_000) refuse(`it says it has ${sampleRate} samples a second`);
-  return { sampleRate, channels, bits: bits as WavFormat['bits'], float };
-}
+/** ITU-T G.711: A-law in 13 bits, µ-law in 14. */
+const LAWS: Readonly<Record<'a' | 'mu', (bytes: Buffer, at: number) => number>> = {
+  a: (bytes, at) => {
+    const code = bytes[at]! ^ 0x55;
+    const [segment, step] = [(code >> 4) & 7, code & 15];
+    const level = segment === 0 ? step * 16 + 8 : (step * 16 + 264) << (segment - 1);
+    return (code & 0x80 ? level : -level) / 2 ** 15;
+  },
+  mu: (bytes, at) => {
+    const code = ~bytes[at]! & 0xff;
+    const level = ((((code & 15) << 3) + 132) << ((code >> 4) & 7)) - 132;
+    return (code & 0x80 ? -level : level) / 2 ** 15;
+  },
+};
 
 /** Writes a WAV file piece by piece; it appears under its name when it is complete. */
 export class WavWriter {
