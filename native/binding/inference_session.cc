@@ -29,6 +29,15 @@ napi_value ToTensor(napi_env env, const ElementType& type, const InferenceOutput
   return object;
 }
 
+ValueDomain ToDomain(napi_env env, napi_value value) {
+  const auto number = [&](const char* key) {
+    double given = 0;
+    Check(env, napi_get_value_double(env, Get(env, value, key), &given));
+    return static_cast<float>(given);
+  };
+  return {.low = number("low"), .high = number("high"), .steps = number("steps")};
+}
+
 }  // namespace
 
 // --- Loading ---------------------------------------------------------------------------------
@@ -40,6 +49,8 @@ class InferenceSessionWrap::LoadJob : public Job {
     const Napi::Env env = model.Env();
     napi_value dense_network;
     if (GetOptional(env, options, "denseNetwork", &dense_network)) dense_network_ = ToDenseNetworkSpec(env, dense_network);
+    napi_value domain;
+    if (GetOptional(env, options, "inputDomain", &domain)) domain_ = ToDomain(env, domain);
     auto holder = Napi::Array::New(env);
     holder.Set(0u, model);
     holder.Set(1u, options);
@@ -52,7 +63,7 @@ class InferenceSessionWrap::LoadJob : public Job {
     if (dense_network_.inputs > 0 && DenseNetwork::Supports(dense_network_.layers)) {
       dense_network = std::make_unique<DenseNetwork>(dense_network_.inputs, dense_network_.layers, config_.intra_op_threads);
     }
-    session_ = std::make_shared<InferenceSession>(model_, config_, std::move(dense_network));
+    session_ = std::make_shared<InferenceSession>(model_, config_, std::move(dense_network), domain_);
   }
   void Release(napi_env env) noexcept override { kept_.Drop(env); }
   napi_value Result(napi_env env) override {
@@ -65,6 +76,7 @@ class InferenceSessionWrap::LoadJob : public Job {
   SessionConfig config_;
   ModelSource model_;
   DenseNetworkSpec dense_network_;
+  ValueDomain domain_;
   Kept kept_;
   int64_t bytes_ = 0;
   std::shared_ptr<InferenceSession> session_;

@@ -42,13 +42,36 @@ NODE_VAE_CLONES void Tanh(float* values, size_t count) {
   for (size_t i = 0; i < count; ++i) values[i] = 1.0f - 2.0f / (Exp(2.0f * values[i]) + 1.0f);
 }
 
-NODE_VAE_CLONES bool AllFinite(const float* values, size_t count) {
-  constexpr uint32_t kExponent = 0x7f800000;
+namespace {
+
+// NaN compares false with everything.
+NODE_VAE_CLONES bool AllBetween(const float* values, size_t count, float low, float high) {
+  uint32_t bad = 0;
+  for (size_t i = 0; i < count; ++i) bad |= static_cast<uint32_t>(!(values[i] >= low)) | static_cast<uint32_t>(!(values[i] <= high));
+  return bad == 0;
+}
+
+// How far from a multiple a value may be, in steps: what float32 makes of one. As src/data/domain.ts has it.
+constexpr float kRounding = 1e-3f;
+
+NODE_VAE_CLONES bool AllMultiples(const float* values, size_t count, float steps) {
+  // Adding and subtracting 1.5 · 2^23 rounds to whole numbers.
+  constexpr float kMagic = 12582912.0f;
   uint32_t bad = 0;
   for (size_t i = 0; i < count; ++i) {
-    bad |= (std::bit_cast<uint32_t>(values[i]) & kExponent) == kExponent;
+    const float scaled = values[i] * steps;
+    const float whole = (scaled + kMagic) - kMagic;
+    const float off = scaled - whole;
+    bad |= static_cast<uint32_t>(off > kRounding) | static_cast<uint32_t>(off < -kRounding);
   }
   return bad == 0;
+}
+
+}  // namespace
+
+bool AllWithin(const float* values, size_t count, const ValueDomain& domain) {
+  if (!AllBetween(values, count, domain.low, domain.high)) return false;
+  return domain.steps == 0 || AllMultiples(values, count, domain.steps);
 }
 
 }  // namespace node_vae

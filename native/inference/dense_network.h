@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/aligned_buffer.h"
+#include "inference/activations.h"
 
 namespace node_vae {
 
@@ -109,13 +110,14 @@ class DenseNetwork {
 class DenseRun {
  public:
   // `outputs` by the index of the model's outputs; null where one is not wanted. Memory is borrowed.
-  DenseRun(DenseNetwork& network, const float* input, size_t rows, std::vector<float*> outputs, bool check_finite);
+  DenseRun(DenseNetwork& network, const float* input, size_t rows, std::vector<float*> outputs, bool check_finite,
+           const ValueDomain& domain);
   ~DenseRun();
   DenseRun(const DenseRun&) = delete;
   DenseRun& operator=(const DenseRun&) = delete;
 
   // Returns when all is done, or when `stop` says so; with more threads if there are any but `busy_threads`. False
-  // where the input holds NaN or infinity. Once, on one thread.
+  // where the input holds NaN, infinity or what is outside its domain. Once, on one thread.
   bool Finish(int busy_threads, const std::atomic<bool>* stop);
   // Any thread meanwhile: does one unit, some microseconds of work; false when there was none to take.
   bool Help() noexcept;
@@ -154,6 +156,7 @@ class DenseRun {
   const size_t rows_;
   const std::vector<float*> outputs_;
   const bool check_finite_;
+  const ValueDomain domain_;
   AlignedBuffer<float> scratch_;
   std::unique_ptr<Step[]> steps_;
   size_t step_count_ = 0;

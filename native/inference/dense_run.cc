@@ -65,12 +65,13 @@ int DenseThreads() noexcept {
 }
 
 DenseRun::DenseRun(DenseNetwork& network, const float* input, size_t rows, std::vector<float*> outputs,
-                   bool check_finite)
+                   bool check_finite, const ValueDomain& domain)
     : network_(network),
       input_(input),
       rows_(rows),
       outputs_(std::move(outputs)),
       check_finite_(check_finite),
+      domain_(domain),
       scratch_(network.TakeScratch(rows * network.scratch_width_)),
       backward_(network.backward_.load(std::memory_order_relaxed)) {
   Plan();
@@ -202,10 +203,10 @@ void DenseRun::Do(const Step& step, uint32_t unit) noexcept {
   Compute(step, row, rows, strip, std::min(step.unit_strips, all - strip));
 }
 
-// False where there is NaN or infinity, and that is asked for.
+// False where there is NaN, infinity or a value outside the domain, and that is asked for.
 bool DenseRun::ReadInput(size_t row, size_t rows) noexcept {
   const size_t width = network_.inputs_;
-  if (check_finite_ && !AllFinite(input_ + row * width, rows * width)) return false;
+  if (check_finite_ && !AllWithin(input_ + row * width, rows * width, domain_)) return false;
   const DenseNetwork::Rounded& rounded = network_.rounded_[0];
   if (rounded.scale == 0) return true;
   const Int8Kernels& kernels = *ChooseInt8Kernels();

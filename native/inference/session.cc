@@ -32,8 +32,8 @@ constexpr bool kBatches = false;
 constexpr bool kBatches = true;
 #endif
 
-[[noreturn]] void RefuseNotFinite(const ValueInfo& info) {
-  throw Error(code::kData, "The input '" + info.name + "' holds NaN or infinity; every value must be finite.");
+[[noreturn]] void RefuseValues(const ValueInfo& info) {
+  throw Error(code::kData, "The input '" + info.name + "' holds NaN, infinity or a value that the model is not defined on.");
 }
 
 }  // namespace
@@ -69,8 +69,8 @@ void InferenceSession::CheckFinite(const InferenceRequest& request) const {
   for (const InferenceInput& input : request.inputs) {
     const ValueInfo& info = session_.inputs()[static_cast<size_t>(input.index)];
     if (info.type->type != ONNX_TENSOR_ELEMENT_DATA_TYPE_FLOAT) continue;
-    if (!AllFinite(static_cast<const float*>(input.data), input.bytes / sizeof(float))) {
-      RefuseNotFinite(info);
+    if (!AllWithin(static_cast<const float*>(input.data), input.bytes / sizeof(float), input.index == 0 ? domain_ : ValueDomain{})) {
+      RefuseValues(info);
     }
   }
 }
@@ -92,13 +92,13 @@ void InferenceSession::PlanDense(InferenceRequest& request) {
     into = static_cast<float*>(output.into);
   }
   request.dense = std::make_unique<DenseRun>(*dense_network_, static_cast<const float*>(input.data), rows,
-                                             std::move(outputs), request.check_finite);
+                                             std::move(outputs), request.check_finite, domain_);
 }
 
 void InferenceSession::RunDense(InferenceRequest& request, AbortState* abort) {
   const bool finite = request.dense->Finish(request.busy_threads, abort == nullptr ? nullptr : &abort->flag());
   if (abort != nullptr && abort->aborted()) throw Error(code::kAborted, "The run was aborted.");
-  if (!finite) RefuseNotFinite(session_.inputs()[static_cast<size_t>(request.inputs[0].index)]);
+  if (!finite) RefuseValues(session_.inputs()[static_cast<size_t>(request.inputs[0].index)]);
   for (InferenceOutput& output : request.outputs) output.actual_dims = output.dims;
 }
 

@@ -40,7 +40,7 @@ struct InferenceOutput {
 };
 
 struct InferenceRequest {
-  // Refuse NaN and infinity in float32 inputs.
+  // Refuse NaN and infinity in float32 inputs, and what is outside the first one's domain.
   bool check_finite = false;
   std::vector<InferenceInput> inputs;
   std::vector<InferenceOutput> outputs;
@@ -56,9 +56,10 @@ struct InferenceRequest {
 // A loaded model. Run() may be called by several threads at once.
 class InferenceSession {
  public:
-  // `dense_network`, if any, computes what the model does.
-  InferenceSession(const ModelSource& model, const SessionConfig& config, std::unique_ptr<DenseNetwork> dense_network)
-      : session_(model, config), dense_network_(std::move(dense_network)) {}
+  // `dense_network`, if any, computes what the model does. `domain`: of the first input, in runs that check values.
+  InferenceSession(const ModelSource& model, const SessionConfig& config, std::unique_ptr<DenseNetwork> dense_network,
+                   const ValueDomain& domain)
+      : session_(model, config), dense_network_(std::move(dense_network)), domain_(domain) {}
 
   Session& session() noexcept { return session_; }
 
@@ -77,6 +78,7 @@ class InferenceSession {
 
   Session session_;
   std::unique_ptr<DenseNetwork> dense_network_;
+  const ValueDomain domain_;
 };
 
 }  // namespace node_vae

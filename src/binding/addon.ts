@@ -98,6 +98,11 @@ export interface SessionOptions {
   readonly optimizedModelPath?: string;
   /** What the model computes: its runs then do without ONNX Runtime, and are faster. */
   readonly denseNetwork?: DenseNetworkSpec | undefined;
+  /**
+   * What runs with `checkFinite` demand of the first input besides: values from `low` to `high`, and with `steps` above 0
+   * multiples of one part in so many.
+   */
+  readonly inputDomain?: { readonly low: number; readonly high: number; readonly steps: number } | undefined;
 }
 
 export interface NativeInferenceSession {
@@ -110,7 +115,8 @@ export interface NativeInferenceSession {
    * comes back; with `dims`, or from the second run of the same shapes on, without a copy);
    * otherwise fresh arrays do.
    *
-   * With `checkFinite`, float32 inputs that hold NaN or infinity are refused: ERR_VAE_DATA.
+   * With `checkFinite`, float32 inputs that hold NaN or infinity are refused, and a first input with values outside the
+   * session's `inputDomain`: ERR_VAE_DATA.
    *
    * Rejects with ERR_VAE_SHAPE (an input or a given array does not fit), ERR_VAE_OPTION (unknown
    * output), ERR_VAE_RUNTIME (ONNX Runtime failed), ERR_VAE_DISPOSED, or an AbortError.

@@ -173,6 +173,8 @@ export function describeRecipe(recipe: DataRecipe | undefined): string | undefin
         `${recipe.label === undefined ? '' : `, labels from "${recipe.label}"`} (--label-column, --drop, --categories, --embed, --missing)`
       );
     }
+    case 'array':
+      return `arrays, at mean 0 and deviation 1 ${recipe.mean.length === 1 ? 'as a whole' : `in each of ${recipe.mean.length} ${recipe.shape.length === 1 ? 'values' : 'channels'}`} (--standardise)`;
     case 'audio': {
       const { sampleRate, channels, frame, hop, mel } = recipe;
       const form = mel ? `${mel.bands} mel bands` : 'waveform';

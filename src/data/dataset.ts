@@ -225,6 +225,19 @@ export class Dataset {
     return new Dataset({ ...this.#rows, recipe });
   }
 
+  /** @internal The same rows, each read of which `look` sees first. */
+  watched(look: (rows: RowArray) => void): Dataset {
+    const rows = this.#rows;
+    return new Dataset({
+      ...rows,
+      read: async (wanted, signal, pass) => {
+        const read = await rows.read(wanted, signal, pass);
+        look(read);
+        return read;
+      },
+    });
+  }
+
   #range(start: number, end: number): Dataset {
     return new Dataset(rangeOfRows(this.#rows, start, end));
   }

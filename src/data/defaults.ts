@@ -1,11 +1,9 @@
 /** A model that suits data, where nobody says more. */
 import type { ArchitectureInput } from '../architectures/index.js';
 import type { InputOptions } from '../architectures/input.js';
-import { VaeError } from '../core/errors.js';
 import type { LikelihoodInput } from '../nn/likelihoods/index.js';
 import type { Dataset } from './dataset.js';
-import { inputOf } from './recipe.js';
-import { layoutHint } from './row-shape.js';
+import { inputOf, inputOfRows } from './recipe.js';
 import { layoutOf } from './table/recipe.js';
 
 /** Options of `Vae.create()`. */
@@ -32,11 +30,11 @@ const CHANNELS = [32, 64, 128, 128];
  */
 export async function modelOptionsFor(data: Dataset, signal?: AbortSignal): Promise<ModelOptions> {
   const { recipe } = data;
-  if (recipe === undefined) {
+  if (recipe === undefined || recipe.kind === 'array') {
     return {
       input: inputOfRows(data.rowShape),
       architecture: data.rowShape.length === 4 ? 'conv3d' : 'mlp',
-      likelihood: await likelihoodOfValues(data, signal),
+      likelihood: recipe ? GAUSSIAN : await likelihoodOfValues(data, signal),
     };
   }
   const input = inputOf(recipe);
@@ -89,24 +87,6 @@ export async function modelOptionsFor(data: Dataset, signal?: AbortSignal): Prom
 function channelsFor(side: number): number[] {
   const layers = Math.max(2, Math.min(CHANNELS.length, Math.floor(Math.log2(side / 7))));
   return CHANNELS.slice(0, layers);
-}
-
-/** [C, H, W] and [H, W] are pictures, [D] is a vector, [C, T, H, W] a clip. */
-function inputOfRows(rowShape: readonly number[]): InputOptions {
-  const [a, b, c, d] = rowShape as [number, number, number, number];
-  if (rowShape.length === 1) return { kind: 'vector', length: a };
-  if (rowShape.length === 2) return { kind: 'image', height: a, width: b, channels: 1 };
-  // Pictures are never so narrow, and never of so many channels.
-  if (rowShape.length === 3 && a > 4 && b > 4 && [1, 3, 4].includes(c)) {
-    throw new VaeError('ERR_VAE_SHAPE', `Rows of shape [${rowShape.join(', ')}]:${layoutHint(rowShape)}`);
-  }
-  if (rowShape.length === 3) return { kind: 'image', height: b, width: c, channels: a };
-  if (rowShape.length === 4) return { kind: 'video', channels: a, frames: b, height: c, width: d };
-  throw new VaeError(
-    'ERR_VAE_SHAPE',
-    `Rows of shape [${rowShape.join(', ')}] are neither vectors [size], pictures [channels, height, width] nor clips ` +
-      '[channels, frames, height, width].',
-  );
 }
 
 /** Values from 0 to 1 (8-bit ones stand for fractions) are Bernoulli, others Gaussian. */

@@ -4,6 +4,8 @@ import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 import { nearest, parseOptions } from '../core/options.js';
+import type { Layout } from '../core/tensor.js';
+import { standardised } from './array/recipe.js';
 import { SOUNDS } from './audio/open.js';
 import { type AudioOptions, readAudio } from './audio/read.js';
 import type { Dataset } from './dataset.js';
@@ -37,6 +39,10 @@ const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [
 
 /** Options of every kind; those of other kinds than the data's are not looked at. */
 export interface ReadDatasetOptions extends ReadIdxOptions {
+  /** `nhwc`: arrays (.npy and the like) have their channels last and are put into order. Default `nchw`. */
+  readonly layout?: Layout;
+  /** Arrays: see DatasetOptions. Default false. */
+  readonly standardise?: boolean;
   readonly images?: ImageOptions;
   readonly table?: TableOptions;
   readonly audio?: AudioOptions;
@@ -56,6 +62,8 @@ const optionsSchema = z.strictObject({
   table: record,
   audio: record,
   video: record,
+  layout: z.enum(['nchw', 'nhwc']).optional(),
+  standardise: z.boolean().optional(),
   recipe: dataRecipeSchema.optional(),
   onSkip: z.custom<NonNullable<ReadDatasetOptions['onSkip']>>((value) => typeof value === 'function').optional(),
   ...signalShape,
@@ -80,7 +88,10 @@ export async function readDataset(
   const kind = await kindOfData(path);
   const where = typeof path === 'string' ? path : path.join(', ');
   checkRecipe(kind, options.recipe, where);
-  const dataset = await READERS[kind](path, options);
+  const read = await READERS[kind](path, options);
+  const isArray = read.recipe === undefined;
+  const like = options.recipe?.kind === 'array' ? options.recipe : undefined;
+  const dataset = isArray && (like || options.standardise) ? await standardised(read, like, signal) : read;
   if (!labels || (kind === 'idx' && !NPY_NAME.test(labels))) return dataset;
   return dataset.withLabels(await readLabels(labels, signal), classes);
 }
@@ -96,7 +107,8 @@ const READERS: Readonly<Record<DataKind, Read>> = {
       // A file of labels of another kind is read afterwards.
       ...(labels !== undefined && { labels: labels && NPY_NAME.test(labels) ? false : labels }),
     }),
-  npy: async (path, { signal }) => datasetFromTensor(await readNpy(path as string, signal), { where: path as string }),
+  npy: async (path, { signal, layout }) =>
+    datasetFromTensor(await readNpy(path as string, signal), { where: path as string, ...(layout && { layout }) }),
   image: (path, { images, recipe, onSkip, signal }) =>
     readImages(path, {
       ...images,

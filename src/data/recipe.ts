@@ -3,8 +3,10 @@ import { z } from 'zod';
 import type { InputOptions } from '../architectures/input.js';
 import { VaeError } from '../core/errors.js';
 import { describeIssue } from '../core/options.js';
+import { arrayRecipeSchema } from './array/recipe.js';
 import { audioRecipeSchema } from './audio/recipe.js';
 import { CHANNELS, imageRecipeSchema } from './image/recipe.js';
+import { layoutHint } from './row-shape.js';
 import { layoutOf, tableRecipeSchema } from './table/recipe.js';
 import { videoRecipeSchema } from './video/recipe.js';
 
@@ -14,6 +16,7 @@ export const dataRecipeSchema = z.discriminatedUnion('kind', [
   tableRecipeSchema,
   audioRecipeSchema,
   videoRecipeSchema,
+  arrayRecipeSchema,
 ]);
 
 export type DataRecipe = z.output<typeof dataRecipeSchema>;
@@ -57,5 +60,25 @@ export function inputOf(recipe: DataRecipe): InputOptions {
     }
     case 'table':
       return { kind: 'vector', length: layoutOf(recipe).width };
+    case 'array':
+      return inputOfRows(recipe.shape);
   }
+}
+
+/** [C, H, W] and [H, W] are pictures, [D] is a vector, [C, T, H, W] a clip. */
+export function inputOfRows(rowShape: readonly number[]): InputOptions {
+  const [a, b, c, d] = rowShape as [number, number, number, number];
+  if (rowShape.length === 1) return { kind: 'vector', length: a };
+  if (rowShape.length === 2) return { kind: 'image', height: a, width: b, channels: 1 };
+  // Pictures are never so narrow, and never of so many channels.
+  if (rowShape.length === 3 && a > 4 && b > 4 && [1, 3, 4].includes(c)) {
+    throw new VaeError('ERR_VAE_SHAPE', `Rows of shape [${rowShape.join(', ')}]:${layoutHint(rowShape)}`);
+  }
+  if (rowShape.length === 3) return { kind: 'image', height: b, width: c, channels: a };
+  if (rowShape.length === 4) return { kind: 'video', channels: a, frames: b, height: c, width: d };
+  throw new VaeError(
+    'ERR_VAE_SHAPE',
+    `Rows of shape [${rowShape.join(', ')}] are neither vectors [size], pictures [channels, height, width] nor clips ` +
+      '[channels, frames, height, width].',
+  );
 }

@@ -11,6 +11,7 @@ import {
   type Layout,
   type TensorLike,
 } from '../core/tensor.js';
+import { standardised } from './array/recipe.js';
 import { Dataset } from './dataset.js';
 import { denseRows } from './dense-rows.js';
 import { type Labels, type LabelsInput, toLabels } from './labels.js';
@@ -56,6 +57,11 @@ export interface DatasetOptions {
   readonly names?: readonly string[];
   /** `nhwc`: arrays have their channels last and are put into order. Default: what an array itself says, else `nchw`. */
   readonly layout?: Layout;
+  /**
+   * Brings each value of vectors, or each channel of other rows, to mean 0 and deviation 1; the model that learns them keeps
+   * how, takes data as it is and gives it back so. Default false.
+   */
+  readonly standardise?: boolean;
   readonly signal?: AbortSignal;
   /** The call the data was given to, for messages. */
   readonly where?: string;
@@ -70,6 +76,11 @@ export interface DatasetOptions {
  *   ERR_VAE_SHAPE for rows of another shape, or of a type that holds no numbers.
  */
 export async function toDataset(input: DatasetInput, options: DatasetOptions = {}): Promise<Dataset> {
+  const data = await datasetOf(input, options);
+  return options.standardise ? standardised(data, undefined, options.signal) : data;
+}
+
+async function datasetOf(input: DatasetInput, options: DatasetOptions): Promise<Dataset> {
   const where = options.where ?? 'toDataset()';
   options.signal?.throwIfAborted();
   if (input instanceof Dataset) return fitDataset(input, options, where);

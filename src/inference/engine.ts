@@ -2,6 +2,8 @@
 import type { NativeAbortFlag, SessionOptions } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
+import { type ArrayRecipe, scaleRows } from '../data/array/recipe.js';
+import { Dataset } from '../data/dataset.js';
 import { writeModel } from '../graph/index.js';
 import { checkedScores } from './bounds/check-scores.js';
 import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './bounds/draw-latents.js';
@@ -177,9 +179,11 @@ export class Engine {
   decodeRows(reader: RowReader, call: RunOptions, where: string, target?: Float32Array): Promise<DecodedRows> {
     const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
-    return this.#run('decoder', signal, (session, flag) =>
-      decodeRows({ networks, session, reader, flag, tiling, maxRows, where }, target),
-    );
+    return this.#run('decoder', signal, async (session, flag) => {
+      const decoded = await decodeRows({ networks, session, reader, flag, tiling, maxRows, where }, target);
+      if (networks.dataScaling !== undefined) scaleRows(decoded.data, 0, networks.dataScaling, 'out');
+      return decoded;
+    });
   }
 
   /** As encode(), with the results left where the execution provider has its memory. */
@@ -272,8 +276,16 @@ export class Engine {
   }
 
   #readData(batch: BatchInput, call: CallOptions, where: string): RowReader {
-    const { dataShape, bytes } = this.networks;
-    return this.#labelled(readRows(batch, dataShape, where, { bytes, signal: call.signal }), call, batch, where);
+    return this.#labelled(this.#readRows(batch, call.signal, where), call, batch, where);
+  }
+
+  /** Rows as the networks take them. */
+  #readRows(batch: BatchInput, signal: AbortSignal | undefined, where: string): RowReader {
+    const { dataShape, bytes, domain, dataScaling } = this.networks;
+    const reader = readRows(batch, dataShape, where, { bytes, domain, signal });
+    // A dataset with such a recipe is scaled already.
+    const scaled = batch instanceof Dataset && batch.recipe?.kind === 'array';
+    return dataScaling === undefined || scaled ? reader : scaledRows(reader, dataScaling);
   }
 
   /** The reader, with the labels that go with its rows where the model takes any. */
@@ -309,6 +321,24 @@ export class Engine {
       signal === undefined ? work(session, undefined) : withAbort(signal, (flag) => work(session, flag)),
     );
   }
+}
+
+/** Rows as they are, scaled as the networks take them. */
+function scaledRows(reader: RowReader, scaling: ArrayRecipe): RowReader {
+  return withMembers(reader, {
+    borrow: undefined,
+    check: undefined,
+    async read(from, to) {
+      const rows = await reader.read(from, to);
+      const data = new Float32Array(rows.data as Float32Array);
+      scaleRows(data, 0, scaling, 'in');
+      return { ...rows, data };
+    },
+    convert(stored, at, count, into, to) {
+      reader.convert(stored, at, count, into, to);
+      scaleRows(into.subarray(to, to + count), at, scaling, 'in');
+    },
+  });
 }
 
 function isNetwork(kind: PoolKind): kind is SessionKind {

@@ -1,6 +1,8 @@
 /** What is known about a VAE's two networks before anything runs: names, types and shapes. */
 import type { SessionOptions } from '../binding/addon.js';
 import { VaeError } from '../core/errors.js';
+import type { ArrayRecipe } from '../data/array/recipe.js';
+import type { Domain } from '../data/domain.js';
 import type { Model } from '../graph/index.js';
 import type { NoiseSpec } from '../nn/noise.js';
 import type { GraphSession } from './sessions/session.js';
@@ -69,6 +71,10 @@ export interface Networks {
   readonly decoder: DecoderPort;
   readonly scaling: LatentScaling | undefined;
   readonly bytes: ByteRange;
+  /** Values that the model is defined on; not given: any number. */
+  readonly domain?: Domain | undefined;
+  /** How data as it is becomes what the networks take, and back. */
+  readonly dataScaling?: ArrayRecipe | undefined;
   /** The smallest and largest log-variance; what the encoder gives beyond is clamped. */
   readonly logVarianceRange: readonly [number, number] | undefined;
   /** Whether there is a graph of the evidence lower bound. */
@@ -84,6 +90,12 @@ export interface Networks {
   open(kind: SessionKind, options: SessionOptions): Promise<GraphSession>;
   /** The graph itself. */
   graph(kind: SessionKind): Promise<Model>;
+}
+
+/** The networks for data as it is, where the recipe of arrays says how that is scaled. */
+export function withDataScaling(networks: Networks, recipe: unknown): Networks {
+  if ((recipe as ArrayRecipe | undefined)?.kind !== 'array') return networks;
+  return { ...networks, dataScaling: recipe as ArrayRecipe, bytes: { scale: 1, offset: 0 } };
 }
 
 /** Log-variance of a posterior that is a single point: the least that diffusers' own clamp allows. */

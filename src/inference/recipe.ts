@@ -10,11 +10,12 @@ import {
 } from '../architectures/graphs.js';
 import type { ParameterStore } from '../architectures/parameters.js';
 import { elementCount } from '../core/dtype.js';
+import { domainOf } from '../data/domain.js';
 import { lowerSlowOperators } from '../grad/lower.js';
 import { GraphBuilder, type Model, writeModel } from '../graph/index.js';
 import type { Networks, SessionKind } from './networks.js';
 import { FRACTIONS } from './rows/rows.js';
-import { GraphSession } from './sessions/session.js';
+import { GraphSession, withDomain } from './sessions/session.js';
 
 type MakeGraph = (vae: VaeNetwork, parameters: ParameterStore) => Model;
 
@@ -44,6 +45,7 @@ export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Net
   const factors = latentShape.slice(1).map((dim, axis) => (dataShape[axis + 1] ?? 0) / dim);
   const spatial = factors.length > 0 && factors.length === dataShape.length - 1;
   const even = spatial && factors.every((factor) => factor === factors[0] && Number.isInteger(factor));
+  const domain = domainOf(vae.likelihood);
   let widest: number | undefined;
   return {
     dataShape,
@@ -67,6 +69,7 @@ export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Net
     decoder: { input: NAMES.latent, output: NAMES.output, dtype: 'float32', batch: undefined },
     scaling: undefined,
     bytes: FRACTIONS,
+    domain,
     logVarianceRange: undefined,
     hasObjective: true,
     layers: network.layers,
@@ -74,7 +77,8 @@ export function recipeNetworks(vae: VaeNetwork, parameters: ParameterStore): Net
     priorNoise: network.priorNoise,
     posteriorGraph: network.posteriorGraph,
     graph: async (kind) => graphOf(kind, vae, parameters),
-    open: (kind, options) => GraphSession.open(writeModel(graphOf(kind, vae, parameters)), `Vae's ${kind}`, options),
+    open: (kind, options) =>
+      GraphSession.open(writeModel(graphOf(kind, vae, parameters)), `Vae's ${kind}`, withDomain(kind, domain, options)),
   };
 }
 

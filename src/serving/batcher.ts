@@ -6,6 +6,7 @@ import { Lifetime } from '../core/disposal.js';
 import { elementCount } from '../core/dtype.js';
 import { type InputOf, parseOptions } from '../core/options.js';
 import { floatTensor } from '../core/tensor.js';
+import { scaleRows } from '../data/array/recipe.js';
 import type { Engine } from '../inference/engine.js';
 import { checkedLabelFeeds, type LabelRows, rowLabels } from '../inference/rows/labels.js';
 import { checkedRows, type RowReader, type RowsInput, readRows } from '../inference/rows/rows.js';
@@ -126,12 +127,17 @@ export class Batcher {
       this.#lifetime.check();
       const where = `batcher.${operation}()`;
       const { networks } = this.#engine;
-      const reader = readRows(input, shape, where, operation === 'decode' ? {} : { bytes: networks.bytes });
+      const reader = readRows(input, shape, where, operation === 'decode' ? {} : networks);
       const { rows } = reader;
       const labels = rowLabels(networks, options.labels, input, rows, where);
       // In memory already: they are never read asynchronously. The batch's run looks for NaN.
       const taken = (reader.borrow === undefined ? reader.read(0, rows) : reader.borrow(0, rows)) as NativeTensor;
-      const request = { data: taken.data as Float32Array, rows, labels };
+      let data = taken.data as Float32Array;
+      if (networks.dataScaling !== undefined && operation !== 'decode') {
+        data = new Float32Array(data);
+        scaleRows(data, 0, networks.dataScaling, 'in');
+      }
+      const request = { data, rows, labels };
       return this.#queue(operation, reader.rowShape).submit(request, rows, options.signal);
     } catch (error) {
       return Promise.reject(error);
@@ -163,7 +169,8 @@ export class Batcher {
   ): Promise<readonly Result[]> {
     const data = requests.length === 1 ? requests[0]!.data : room.gather(requests, rows);
     const feeds = checkedLabelFeeds(gatherLabels(requests, rows));
-    const reader = checkedRows(data, rows, rowShape, `${operation}()`, feeds);
+    const domain = operation === 'decode' ? undefined : this.#engine.networks.domain;
+    const reader = checkedRows(data, rows, rowShape, `${operation}()`, feeds, domain);
     const result = await this.#work(operation, reader, feeds, signal);
     if (requests.length === 1) return [result];
     room.giveBack(data);

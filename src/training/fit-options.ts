@@ -99,6 +99,11 @@ export const fitOptionsSchema = z.strictObject({
     })
     .prefault({}),
   /**
+   * Bring arrays to mean 0 and deviation 1: each value of vectors, each channel of other rows. The model keeps how, takes data
+   * as it is and gives it back so; later runs scale their arrays the same. Default false.
+   */
+  standardise: z.boolean().default(false),
+  /**
    * What to do about a loss or gradient that is not finite: `stop` with an error; `skip` the batch;
    * `rollback` to the last good state and go on with half the learning rate. Default `stop`.
    */

@@ -2,7 +2,7 @@
 import type { Checkpoint } from '../artifacts/checkpoint.js';
 import type { ModelParts } from '../artifacts/model-io.js';
 import { VaeError } from '../core/errors.js';
-import { checkFitData } from './check-data.js';
+import { checkFitData, scaleHint, withDomain } from './check-data.js';
 import type { ResolvedFitOptions } from './fit-options.js';
 import { MetricsLog } from './log/metrics-log.js';
 import { freshState } from './loop/loop-state.js';
@@ -17,9 +17,13 @@ import { vaeTask } from './vae-task.js';
 
 /** @throws VaeError for data that does not fit the model; whatever the run itself ends with. */
 export async function trainModel(parts: ModelParts, request: RunRequest): Promise<History> {
-  const { options, train, validation } = request;
-  checkFitData(parts, train, validation);
-  return runTask(vaeTask(parts, train, options), request);
+  const { options } = request;
+  checkFitData(parts, request.train, request.validation);
+  const train = withDomain(parts, request.train, 'fit()');
+  const validation = request.validation && withDomain(parts, request.validation, 'fit(), validation');
+  const task = vaeTask(parts, train, options);
+  const hint = await scaleHint(parts, train, options.signal);
+  return runTask({ ...task, inputs: { ...task.inputs, hint } }, { ...request, train, validation });
 }
 
 /** Trains whatever it is: with checkpoints, logs, schedules and interruption. @throws VaeError as the run ends. */

@@ -61,11 +61,13 @@ export class TrainingRun {
   async complete(): Promise<History> {
     const { options, train, validation } = this.#request;
     const { seed, directory } = this.#start;
+    const { hint } = this.#task.inputs;
     if (options.onNonFinite === 'rollback') this.#lastGood = this.#snapshot();
     // A resumed run compares with the best state of the run before it.
     if (this.#keepsBest && this.#state.best) this.#best = await directory?.best(this.#task.artifacts.manifest);
     this.#logStart(train.length);
     const emit = (event: FitProgress): void => this.#emit(event, train.length);
+    if (hint) emit({ kind: 'warning', epoch: this.#state.epoch, step: this.#step(train.length), message: hint });
     let history: History | undefined;
     let failure: unknown;
     try {

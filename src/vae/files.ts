@@ -1,10 +1,13 @@
 /** Files through a model and back to files: pictures, tables, sound and video. */
+import { BYTE_SCALE } from '../architectures/input.js';
 import { VaeError } from '../core/errors.js';
 import { type RebuildRows, type RebuiltSound, rebuildSound } from '../data/audio/rebuild.js';
 import { audioRowShape } from '../data/audio/recipe.js';
 import { fileAt } from '../data/find-files.js';
 import { cutTo, mirroredTo, psnrOf, readPicture } from '../data/image/rebuild.js';
 import type { ImageRecipe } from '../data/image/recipe.js';
+import { writeNpy } from '../data/npy/write.js';
+import { readDataset } from '../data/read-dataset.js';
 import { fillTable } from '../data/table/fill.js';
 import { layoutOf } from '../data/table/recipe.js';
 import { type RebuiltVideo, rebuildVideo } from '../data/video/rebuild.js';
@@ -16,6 +19,7 @@ import { strideOf } from './whole-pictures.js';
 
 export type RebuiltFile =
   | { readonly kind: 'image'; readonly width: number; readonly height: number; readonly psnr: number }
+  | { readonly kind: 'array'; readonly rows: number; readonly meanSquaredError: number }
   | { readonly kind: 'table'; readonly rows: number; readonly filled: number }
   | ({ readonly kind: 'audio' } & RebuiltSound)
   | ({ readonly kind: 'video' } & RebuiltVideo);
@@ -84,12 +88,39 @@ export async function rebuildFile(
       const filled = await fillTable(input, output, recipe, passRows([width]), { signal });
       return { kind: 'table', ...filled };
     }
+    case 'array':
     case undefined:
-      throw new VaeError(
-        'ERR_VAE_OPTION',
-        'reconstructFile(): this model was trained on arrays and does not know how files become rows; use reconstruct().',
-      );
+      return rebuildArray(vae, input, output, signal);
   }
+}
+
+/** Of models of arrays: .npy in, .npy out. */
+async function rebuildArray(
+  vae: Vae,
+  input: string,
+  output: string,
+  signal: AbortSignal | undefined,
+): Promise<RebuiltFile> {
+  if (!/\.npy$/i.test(output)) {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `This model was trained on arrays, which are written as .npy: expected a path that ends in .npy, received "${output}".`,
+    );
+  }
+  const call = signal ? { signal } : {};
+  // As the file has them: the model scales what it has to, and gives it back as it was.
+  const data = await readDataset(input, call);
+  const rebuilt = await vae.reconstruct(data, call);
+  await writeNpy(output, rebuilt);
+  const original = await data.toMemory(signal);
+  // Bytes stand for fractions of 255, unless the recipe takes them as they are.
+  const scale = data.dtype === 'uint8' && vae.recipe === undefined ? BYTE_SCALE : 1;
+  const values = rebuilt.data as Float32Array;
+  let squares = 0;
+  for (let index = 0; index < values.length; index += 1) {
+    squares += (values[index]! - original.memory![index]! * scale) ** 2;
+  }
+  return { kind: 'array', rows: data.length, meanSquaredError: squares / values.length };
 }
 
 /** @throws VaeError ERR_VAE_OPTION for a window that is no odd number, and for models of clips. */

@@ -23,7 +23,10 @@ export interface FitRequest {
 export async function fitModel(before: ModelParts, request: FitRequest): Promise<History> {
   const { data, validation: held, options, session, emit, keep } = request;
   const rowShape = before.vae.dataShape;
-  const { train, validation } = await openFitData(data, held, rowShape, options.signal);
+  const { train, validation } = await openFitData(data, held, rowShape, {
+    ...options,
+    recipe: before.description.data,
+  });
   const parts = withRecipe(before, train.recipe);
   keep(parts);
   return trainModel(parts, {

@@ -11,6 +11,7 @@ import { Engine } from '../inference/engine.js';
 import { type OnnxPair, openDiffusion, openPair } from '../inference/imported/open-imported.js';
 import { runGraph } from '../inference/imported/run-graph.js';
 import { loadQuantized } from '../inference/int8/quantized-model.js';
+import { withDataScaling } from '../inference/networks.js';
 import { recipeNetworks } from '../inference/recipe.js';
 import {
   createSchema,
@@ -59,11 +60,15 @@ export async function openModel(source: string | OnnxPair, options: LoadOptions)
   const quantized = await loadQuantized(found.directory);
   if (quantized !== undefined) {
     const { description, networks } = quantized;
-    return { origin: { frozen: description }, engine: await Engine.open(networks, setting) };
+    return {
+      origin: { frozen: description },
+      engine: await Engine.open(withDataScaling(networks, description.data), setting),
+    };
   }
   const parts = await loadModel(found.directory, build);
   if (parts.description.data !== undefined) parseRecipe(parts.description.data, `${found.directory}, "data"`);
-  return { origin: { parts }, engine: await Engine.open(recipeNetworks(parts.vae, parts.parameters), setting) };
+  const networks = withDataScaling(recipeNetworks(parts.vae, parts.parameters), parts.description.data);
+  return { origin: { parts }, engine: await Engine.open(networks, setting) };
 }
 
 /** See Vae.fromOnnx(). */

@@ -1,6 +1,7 @@
 /** The same model for other data. */
 import { z } from 'zod';
 import { describeParameters, type VaeNetwork } from '../architectures/graphs.js';
+import { dataShapeOf } from '../architectures/input.js';
 import { makeVaeNetwork } from '../architectures/vae-network.js';
 import type { ModelParts } from '../artifacts/model-io.js';
 import { VaeError } from '../core/errors.js';
@@ -24,7 +25,8 @@ export interface ResizeOptions extends InputOf<typeof resizeSchema> {}
  */
 export function resizedParts(parts: ModelParts, sides: ResizeOptions): ModelParts {
   const input = { ...parts.description.input, ...sides } as ModelParts['description']['input'];
-  const { data: _, ...description } = { ...parts.description, input };
+  const { data, ...others } = { ...parts.description, input };
+  const description = { ...others, ...resizedRecipe(data, input) };
   if (parts.vae.imported) {
     throw new VaeError('ERR_VAE_OPTION', 'resized(): imported networks keep the sides they came with; use `tiling`.');
   }
@@ -39,6 +41,12 @@ export function resizedParts(parts: ModelParts, sides: ResizeOptions): ModelPart
     );
   }
   return { description, vae, parameters: parts.parameters, training: undefined };
+}
+
+/** Arrays are scaled by channel, whatever their sides. */
+function resizedRecipe(data: unknown, input: ModelParts['description']['input']): { data?: DataRecipe } {
+  const recipe = data as DataRecipe | undefined;
+  return recipe?.kind === 'array' ? { data: { ...recipe, shape: dataShapeOf(input) } } : {};
 }
 
 function shapesOf(vae: VaeNetwork): string[] {

@@ -1,6 +1,7 @@
 /** What a Vae is made of: its verbs work on this. */
 import { Lifetime } from '../core/disposal.js';
 import type { Engine } from '../inference/engine.js';
+import { withDataScaling } from '../inference/networks.js';
 import { recipeNetworks } from '../inference/recipe.js';
 import { Draws } from './draws.js';
 import { type Origin, recipeOf, seedOf } from './origin.js';
@@ -20,9 +21,9 @@ export class VaeState {
 
   /** Sessions of the present parameters from here on; work under way ends with those it began with. */
   async renewEngine(): Promise<void> {
-    const { vae, parameters } = recipeOf(this.origin, 'fit()');
+    const { vae, parameters, description } = recipeOf(this.origin, 'fit()');
     const old = this.engine;
-    this.engine = old.with(recipeNetworks(vae, parameters));
+    this.engine = old.with(withDataScaling(recipeNetworks(vae, parameters), description.data));
     await old.close();
   }
 

@@ -15,7 +15,7 @@ interface ReconstructFlags extends SessionFlags, BadFileFlags {
   readonly window?: number;
 }
 
-const ENDINGS = { image: '.png', table: '.csv', audio: '.wav', video: '.y4m' } as const;
+const ENDINGS = { image: '.png', table: '.csv', audio: '.wav', video: '.y4m', array: '.npy' } as const;
 
 export const registerReconstruct: RegisterCommand = (program, run) => {
   const command = program
@@ -105,12 +105,12 @@ async function pairs(vae: Vae, input: string, out: string): Promise<{ from: stri
   return names.map((name, index) => ({
     from: join(input, name),
     // Two files of one name but for the ending would overwrite each other.
-    to: join(out, twice < 0 ? targets[index]! : `${name}${ENDINGS[vae.recipe?.kind ?? 'image']}`),
+    to: join(out, twice < 0 ? targets[index]! : `${name}${ENDINGS[vae.recipe?.kind ?? 'array']}`),
   }));
 }
 
 function renamed(vae: Vae, name: string): string {
-  return basename(name, extname(name)) + ENDINGS[vae.recipe?.kind ?? 'image'];
+  return basename(name, extname(name)) + ENDINGS[vae.recipe?.kind ?? 'array'];
 }
 
 function describe(file: RebuiltFile): string {
@@ -124,6 +124,8 @@ function describe(file: RebuiltFile): string {
         `${file.seconds.toFixed(2)} s, signal-to-noise ratio ${file.snr!.toFixed(2)} dB, ` +
         `spectral distance ${file.spectralDistance!.toFixed(3)}${file.clipped > 0 ? `, ${count(file.clipped)} samples too loud and cut` : ''}`
       );
+    case 'array':
+      return `${count(file.rows)} rows, mean squared error ${file.meanSquaredError.toPrecision(4)}`;
     case 'video':
       return `${count(file.frames)} frames, PSNR ${file.psnr.toFixed(2)} dB`;
   }

@@ -10,7 +10,7 @@ import { labelFeeds, rowLabels } from '../rows/labels.js';
 import { normalRows } from '../rows/noise.js';
 import { rowsPerRun } from '../rows/pieces.js';
 import { type BatchInput, type RowReader, readRows } from '../rows/rows.js';
-import { GraphSession } from '../sessions/session.js';
+import { GraphSession, withDomain } from '../sessions/session.js';
 import { observedModel, quantizedInputs, quantizeModel, type Range } from './quantize-graph.js';
 
 interface QuantizedNetworks {
@@ -134,7 +134,7 @@ function withGraphs(networks: Networks, graphs: ReadonlyMap<SessionKind, Model>)
       const model = graphs.get(kind);
       return model === undefined
         ? networks.open(kind, options)
-        : GraphSession.open(writeModel(model), `Vae's ${kind}`, options);
+        : GraphSession.open(writeModel(model), `Vae's ${kind}`, withDomain(kind, networks.domain, options));
     },
   };
 }

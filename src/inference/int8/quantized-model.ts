@@ -13,10 +13,12 @@ import {
   writeModelDirectory,
 } from '../../artifacts/model-directory.js';
 import { VaeError } from '../../core/errors.js';
+import { domainOf } from '../../data/domain.js';
 import { type Model, readModel, writeModel } from '../../graph/index.js';
+import { makeLikelihood } from '../../nn/likelihoods/index.js';
 import type { Networks, SessionKind } from '../networks.js';
 import { FRACTIONS } from '../rows/rows.js';
-import { GraphSession } from '../sessions/session.js';
+import { GraphSession, withDomain } from '../sessions/session.js';
 
 const FILES = {
   encoder: ENCODER_FILE,
@@ -86,7 +88,7 @@ export async function loadQuantized(
 
 function quantizedNetworks(
   { hasVariance, ...quantized }: QuantizedConfig,
-  { condition }: ModelDescription,
+  { condition, likelihood }: ModelDescription,
   graphs: ReadonlyMap<SessionKind, Model>,
 ): Networks {
   const graph = (kind: SessionKind): Model => {
@@ -98,6 +100,7 @@ function quantizedNetworks(
         'model it was quantised from.',
     );
   };
+  const domain = domainOf(makeLikelihood(likelihood));
   return {
     ...quantized,
     downsampling: quantized.downsampling,
@@ -113,10 +116,12 @@ function quantizedNetworks(
     decoder: { input: NAMES.latent, output: NAMES.output, dtype: 'float32', batch: undefined },
     scaling: undefined,
     bytes: FRACTIONS,
+    domain,
     logVarianceRange: undefined,
     hasObjective: true,
     classes: condition?.classes,
     graph: async (kind) => graph(kind),
-    open: async (kind, options) => GraphSession.open(writeModel(graph(kind)), `Vae's ${kind}`, options),
+    open: async (kind, options) =>
+      GraphSession.open(writeModel(graph(kind)), `Vae's ${kind}`, withDomain(kind, domain, options)),
   };
 }

@@ -4,11 +4,11 @@ import { BYTE_SCALE } from '../../architectures/input.js';
 import type { NativeTensor } from '../../binding/addon.js';
 import { elementCount, type TypedArray } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
-import { firstNonFinite } from '../../core/finite.js';
 import { describeValue } from '../../core/options.js';
 import type { TensorLike } from '../../core/tensor.js';
 import { Dataset } from '../../data/dataset.js';
 import { denseRows } from '../../data/dense-rows.js';
+import { checkDomain, type Domain, REAL } from '../../data/domain.js';
 import { layoutHint } from '../../data/row-shape.js';
 import type { NestedRows } from '../../data/stack.js';
 import { toRowArray } from '../../data/values.js';
@@ -29,6 +29,8 @@ export interface RowReader {
   readonly rows: number;
   /** Shape of one row. */
   readonly rowShape: readonly number[];
+  /** Values that rows may hold. Not given: any number. */
+  readonly domain?: Domain | undefined;
   /** Rows `from` to `to` as float32 [to − from, ...shape]: borrowed where they lie in memory as float32. */
   read(from: number, to: number): NativeTensor | Promise<NativeTensor>;
   /**
@@ -48,7 +50,9 @@ export interface RowReader {
 
 export interface RowOptions {
   /** How 8-bit values are read. Default: as fractions of 255. */
-  readonly bytes?: ByteRange;
+  readonly bytes?: ByteRange | undefined;
+  /** Values that rows may hold. Default: any number. */
+  readonly domain?: Domain | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -65,10 +69,10 @@ export function readRows(
   input: BatchInput,
   shape: readonly number[],
   where: string,
-  { bytes = FRACTIONS, signal }: RowOptions = {},
+  { bytes = FRACTIONS, domain = REAL, signal }: RowOptions = {},
 ): RowReader {
   if (input instanceof Dataset)
-    return new DatasetRows(input, checkRowShape(input.rowShape, shape, where), bytes, where, signal);
+    return new DatasetRows(input, checkRowShape(input.rowShape, shape, where), bytes, domain, where, signal);
   const dense = denseRows(input, { rowShape: shape }, where);
   if (dense === undefined) {
     throw new VaeError(
@@ -87,8 +91,8 @@ export function readRows(
   // float64 is converted in pieces; other types are rare, and read as toDataset() reads them.
   const data = stored instanceof Float64Array ? stored : toRowArray(stored, dtype);
   return data instanceof Float32Array
-    ? new FloatRows(data, rows, rowShape, bytes, where)
-    : new MemoryRows(data, rows, rowShape, bytes, where);
+    ? new FloatRows(data, rows, rowShape, bytes, domain, where)
+    : new MemoryRows(data, rows, rowShape, bytes, domain, where);
 }
 
 /** Rows one after another in memory. A class, since readers are made for every single request. */
@@ -100,13 +104,14 @@ class MemoryRows<Data extends TypedArray = TypedArray> implements RowReader {
     readonly rows: number,
     readonly rowShape: readonly number[],
     protected readonly bytes: ByteRange,
+    readonly domain: Domain,
     protected readonly where: string,
   ) {
     this.width = elementCount(rowShape);
   }
 
   read(from: number, to: number): NativeTensor {
-    return toFloat32(this.part(from, to), from, to, this.rowShape, this.bytes, this.where);
+    return toFloat32(this.part(from, to), from, to, this.rowShape, this.bytes, this.domain, this.where);
   }
 
   stored(row: number): TypedArray {
@@ -130,7 +135,7 @@ class FloatRows extends MemoryRows<Float32Array> {
   }
 
   check(rows: NativeTensor, from: number): void {
-    checkFinite(rows.data as Float32Array, from, this.width, this.where);
+    checkDomain(rows.data as Float32Array, this.domain, { firstRow: from, width: this.width, where: this.where });
   }
 }
 
@@ -141,6 +146,7 @@ class DatasetRows implements RowReader {
     private readonly data: Dataset,
     readonly rowShape: readonly number[],
     private readonly bytes: ByteRange,
+    readonly domain: Domain,
     private readonly where: string,
     private readonly signal: AbortSignal | undefined,
   ) {
@@ -150,7 +156,7 @@ class DatasetRows implements RowReader {
   async read(from: number, to: number): Promise<NativeTensor> {
     const wanted = Uint32Array.from({ length: to - from }, (_, index) => from + index);
     const data = await this.data.read(wanted, this.signal);
-    return toFloat32(data, from, to, this.rowShape, this.bytes, this.where);
+    return toFloat32(data, from, to, this.rowShape, this.bytes, this.domain, this.where);
   }
 
   stored(row: number): Promise<TypedArray> {
@@ -169,8 +175,9 @@ export function checkedRows(
   rowShape: readonly number[],
   where: string,
   feeds: RowReader['feeds'],
+  domain: Domain = REAL,
 ): RowReader {
-  const reader = new FloatRows(data, rows, rowShape, FRACTIONS, where);
+  const reader = new FloatRows(data, rows, rowShape, FRACTIONS, domain, where);
   return feeds === undefined ? reader : withMembers(reader, { feeds });
 }
 
@@ -230,6 +237,7 @@ function toFloat32(
   to: number,
   shape: readonly number[],
   bytes: ByteRange,
+  domain: Domain,
   where: string,
 ): NativeTensor {
   let values: Float32Array;
@@ -239,16 +247,10 @@ function toFloat32(
     values = new Float32Array(data.length);
     copyAsFloats(data, 0, data.length, values, 0, byteTable(bytes), where);
   }
-  if (!(data instanceof Uint8Array)) checkFinite(values, from, elementCount(shape), where);
+  // Bytes are within every range, and on every level where there are 256.
+  const sure = data instanceof Uint8Array && (domain.kind !== 'levels' || domain.levels === 256);
+  if (!sure) checkDomain(values, domain, { firstRow: from, width: elementCount(shape), where });
   return { dtype: 'float32', dims: [to - from, ...shape], data: values };
-}
-
-/** @throws VaeError ERR_VAE_DATA naming the row that holds NaN or infinity. */
-export function checkFinite(values: Float32Array, firstRow: number, width: number, where: string): void {
-  const bad = firstNonFinite(values);
-  if (bad < 0) return;
-  const row = firstRow + Math.floor(bad / width);
-  throw new VaeError('ERR_VAE_DATA', `${where}: row ${row} holds ${values[bad]}; every value must be a finite number.`);
 }
 
 const tables = new Map<string, Float32Array>();

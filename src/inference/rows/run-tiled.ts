@@ -1,9 +1,10 @@
 /** One row through a network tile by tile. */
 import type { NativeAbortFlag } from '../../binding/addon.js';
 import { elementCount, type TypedArray } from '../../core/dtype.js';
+import { checkDomain, REAL } from '../../data/domain.js';
 import type { GraphSession } from '../sessions/session.js';
 import { type PieceOutput, type Port, runPiece } from './pieces.js';
-import { checkFinite, type RowReader } from './rows.js';
+import type { RowReader } from './rows.js';
 import { type AxisTiles, addTile, asPlanes, eachLine, type Tiling, tileAxis, type Window } from './tiling.js';
 
 export interface TiledRun {
@@ -84,7 +85,7 @@ export async function runTiled(run: TiledRun, row: number, outputs: readonly Pie
       );
     });
     const used = input.subarray(0, group.length * inputSize);
-    checkFinite(used, row, used.length, where);
+    checkDomain(used, reader.domain ?? REAL, { firstRow: row, width: used.length, where });
     const rows = { dtype: 'float32' as const, dims: [group.length, ...inputShape], data: used };
     const wanted = tiles.map(({ size, ...tile }) => ({ ...tile, into: tile.into.subarray(0, group.length * size) }));
     await runPiece(session, port, rows, wanted, flag);

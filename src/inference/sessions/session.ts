@@ -10,6 +10,7 @@ import type {
 import { loadAddon } from '../../binding/index.js';
 import { Lifetime } from '../../core/disposal.js';
 import type { TypedArray } from '../../core/dtype.js';
+import { type Domain, nativeDomain } from '../../data/domain.js';
 import { readDenseNetwork } from './dense-network.js';
 
 export type Feeds = Readonly<Record<string, NativeTensor>>;
@@ -18,6 +19,12 @@ export interface WantedOutput {
   readonly name: string;
   readonly into?: TypedArray;
   readonly dims?: readonly number[];
+}
+
+/** Options of a session, with the check of its data where it is the one that data goes into as it comes. */
+export function withDomain(kind: string, domain: Domain | undefined, options: SessionOptions): SessionOptions {
+  const inputDomain = kind === 'encoder' && domain !== undefined ? nativeDomain(domain) : undefined;
+  return inputDomain === undefined ? options : { ...options, inputDomain };
 }
 
 export class GraphSession {

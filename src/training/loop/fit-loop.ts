@@ -33,6 +33,8 @@ export interface LoopInputs {
   readonly constants: Readonly<Record<string, number>>;
   /** Scalar inputs that change with the steps, β apart. */
   readonly scheduled: readonly ScheduledInput[];
+  /** What to say of the data where training diverges, in place of lower rates. */
+  readonly hint?: string | undefined;
   /** The stochastic layers. */
   readonly layers: readonly LatentLayer[];
   /** Further scalar outputs of the training graph that progress tells. */
@@ -396,7 +398,7 @@ class Run {
     return new VaeError(
       'ERR_VAE_RUNTIME',
       `Training diverged in epoch ${state.epoch + 1}, batch ${microBatch}: ${where} is not finite. ${left}. ` +
-        'Try a lower learning rate, clipGradientNorm, or a smaller klWeight at first.',
+        (this.#loop.hint ?? 'Try a lower learning rate, clipGradientNorm, or a smaller klWeight at first.'),
     );
   }
 

@@ -31,7 +31,8 @@ export function estimateFit(
     const { estimateTraining } = await import('../../training/estimate/estimate.js');
     const { openFitData } = await import('../../training/fit-data.js');
     const { measureSeconds, ...resolved } = parseOptions(estimateSchema, options, where);
-    const opened = await openFitData(data, options.validation, this.dataShape, resolved.signal);
+    const recipe = recipeOf(state.origin, where).description.data;
+    const opened = await openFitData(data, options.validation, this.dataShape, { ...resolved, recipe });
     const session = state.engine.sessionOptions;
     return estimateTraining(recipeOf(state.origin, where), { options: resolved, ...opened, session, measureSeconds });
   });

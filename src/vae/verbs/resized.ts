@@ -1,5 +1,6 @@
 /** vae.resized() */
 import { parseOptions } from '../../core/options.js';
+import { withDataScaling } from '../../inference/networks.js';
 import { recipeNetworks } from '../../inference/recipe.js';
 import { recipeOf } from '../origin.js';
 import { type ResizeOptions, resizedParts, resizeSchema } from '../resize.js';
@@ -21,5 +22,6 @@ export function resized(this: Vae, sides: ResizeOptions): Vae {
   const { lifetime, origin, engine } = stateOf(this);
   lifetime.check();
   const parts = resizedParts(recipeOf(origin, 'resized()'), parseOptions(resizeSchema, sides, 'resized()'));
-  return makeVae({ origin: { parts }, engine: engine.with(recipeNetworks(parts.vae, parts.parameters)) });
+  const networks = withDataScaling(recipeNetworks(parts.vae, parts.parameters), parts.description.data);
+  return makeVae({ origin: { parts }, engine: engine.with(networks) });
 }
