@@ -22,6 +22,14 @@ export interface KindFlags {
   readonly mayMiss?: boolean;
   readonly header?: boolean;
   readonly delimiter?: string;
+  readonly decimal?: string;
+  readonly thousands?: string;
+  readonly dates?: string;
+  readonly comment?: string;
+  readonly encoding?: string;
+  readonly layout?: string;
+  readonly array?: string;
+  readonly standardise?: boolean;
   readonly form?: string;
   readonly sampleRate?: number;
   readonly channels?: number;
@@ -79,7 +87,6 @@ export function addKindOptions(command: Command): Command {
     )
     .option('--contrast <x>', 'see --brightness', decimal)
     .option('--saturation <x>', 'see --brightness', decimal)
-    .option('--label-column <name>', 'tables: column of class labels')
     .option('--drop <names>', 'tables: columns to leave out, with commas between', names)
     .option('--categories <names>', 'tables: columns of categories that look like numbers', names)
     .option(
@@ -93,8 +100,7 @@ export function addKindOptions(command: Command): Command {
       names,
     )
     .option('--may-miss', 'tables: let any number be missing in data to come')
-    .option('--no-header', 'tables: the first line does not name the columns')
-    .option('--delimiter <mark>', 'tables: between values (default: told from the first line)')
+    .option('--standardise', 'arrays: bring them to mean 0 and deviation 1; the model keeps how')
     .option('--form <name>', 'sound: waveform (default) or mel, spectrograms')
     .option('--sample-rate <hertz>', "sound: samples a second (default: the files' own, at most 22050)", wholeNumber(1))
     .option('--channels <n>', 'sound: 1 or 2 (default: 1)', wholeNumber(1))
@@ -109,6 +115,26 @@ export function addKindOptions(command: Command): Command {
     .option('--bands <n>', 'sound, mel: bands (default: 64)', wholeNumber(1))
     .option('--frames <n>', 'video: frames of a row (default: 8); 1: single pictures', wholeNumber(1))
     .option('--fps <n>', 'video: resample to so many frames a second (default: each frame is taken once)', decimal);
+}
+
+/** How files are written: flags of every command that reads data. */
+export function addFileOptions(command: Command): Command {
+  return command
+    .option('--label-column <name>', 'tables, also those of --labels: column of class labels')
+    .option('--header', 'tables: the first line names the columns, though it looks like values')
+    .option('--no-header', 'tables: the first line does not name the columns')
+    .option(
+      '--delimiter <mark>',
+      'tables: between values, " " for white space (default: told from the first lines)',
+      tabOf,
+    )
+    .option('--decimal <mark>', 'tables: decimal mark, "." or "," (default: told from all numbers)')
+    .option('--thousands <mark>', 'tables: mark between thousands (default: told from all numbers)')
+    .option('--dates <order>', 'tables: dmy or mdy, in dates that do not say it themselves')
+    .option('--comment <mark>', 'tables: leave out lines that begin with this character')
+    .option('--encoding <name>', 'tables: such as latin1 or utf-16le (default: by its mark, else utf-8)')
+    .option('--layout <order>', 'arrays: nhwc where channels come last (default: nchw)')
+    .option('--array <name>', 'arrays: which of a .npz or .mat file is the data');
 }
 
 export function addBadFileOptions(command: Command): Command {
@@ -130,13 +156,18 @@ export function kindOptions(flags: KindFlags & BadFileFlags): Omit<ReadDatasetOp
   const { range, volume, strict, maxPixels, page } = flags;
   const { sampleRate, channels, frame, fftSize, fftHop, bands, form, frames, fps, acceptTruncated } = flags;
   const { labelColumn: label, drop, categories, embed, missing, mayMiss, delimiter } = flags;
-  const header = flags.header === false ? false : undefined;
+  const { decimal, thousands, dates, comment, encoding, layout, array, standardise } = flags;
+  const { header } = flags;
   return {
     images: given({
       ...{ size, colour, depth, range, volume, fit, crops, longestSide },
       ...{ skipBad, strict, maxPixels, page },
     }),
-    table: given({ label, drop, categories, embed, missing, mayMiss, header, delimiter }),
+    table: given({
+      ...{ label, drop, categories, embed, missing, mayMiss, header, delimiter },
+      ...{ decimal, thousands, dates, comment, encoding },
+    }),
+    ...given({ layout, array, standardise }),
     audio: given({ form, sampleRate, channels, frame, overlap, fftSize, fftHop, bands, acceptTruncated, skipBad }),
     video: given({ size, colour, frames, overlap, fps, skipBad }),
     ...(skipBad && { onSkip: (name: string, error: Error) => note(`Skipped     ${name}: ${error.message}`) }),
@@ -209,6 +240,11 @@ function rangeOf(text: string): [number, number] {
     throw new InvalidArgumentError('Expected a lower and a higher value, such as -1000,3000.');
   }
   return [low!, high!];
+}
+
+/** As shells and people write tabs. */
+function tabOf(text: string): string {
+  return text === '\\t' || text === 'tab' ? '\t' : text;
 }
 
 function names(text: string): string[] {

@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import type { DataRecipe, Dataset, ProviderInput, VaeSessionOptions } from '../index.js';
 import { CliError } from './errors.js';
-import { addBadFileOptions, type BadFileFlags, type KindFlags, kindOptions } from './kind-options.js';
+import { addBadFileOptions, addFileOptions, type BadFileFlags, type KindFlags, kindOptions } from './kind-options.js';
 import { wholeNumber } from './parse.js';
 
 export interface SessionFlags {
@@ -52,7 +52,7 @@ export function requireOut(out: string | undefined): string {
 
 /** What data commands take; see docs/guides/your-own-data.md. */
 export const DATA_ARGUMENT =
-  '.npy or IDX file, folder with the MNIST names, pictures, sound, video (file, folder or glob), or table (.csv, .jsonl)';
+  '.npy, .npz, .mat or IDX file, folder with the MNIST names, pictures, sound, video (file, folder or glob), or table (.csv, .jsonl, .parquet, .arrow, .txt)';
 
 export interface DataFlags extends KindFlags, BadFileFlags {
   readonly part?: 'train' | 'test';
@@ -61,9 +61,12 @@ export interface DataFlags extends KindFlags, BadFileFlags {
 }
 
 export function addDataOptions(command: Command): Command {
-  return addBadFileOptions(command)
+  return addFileOptions(addBadFileOptions(command))
     .option('--part <part>', 'of a folder with the MNIST names: train or test')
-    .option('--labels <file>', 'class numbers of the rows, as .npy or IDX file')
+    .option(
+      '--labels <file>',
+      'labels of the rows: .npy, IDX file, or a table with labels in order or by the paths of files',
+    )
     .option('--limit <n>', 'use the first n rows only', wholeNumber(1));
 }
 

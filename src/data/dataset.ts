@@ -225,6 +225,11 @@ export class Dataset {
     return new Dataset({ ...this.#rows, recipe });
   }
 
+  /** @internal The same rows, with more to say of how they were read. */
+  withNotes(notes: readonly string[]): Dataset {
+    return new Dataset({ ...this.#rows, notes: [...this.notes, ...notes] });
+  }
+
   /** @internal The same rows, each read of which `look` sees first. */
   watched(look: (rows: RowArray) => void): Dataset {
     const rows = this.#rows;

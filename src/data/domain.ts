@@ -55,7 +55,7 @@ export function checkDomain(
   );
 }
 
-export function problemOf({ kind, levels }: Domain): string {
+function problemOf({ kind, levels }: Domain): string {
   return kind === 'levels'
     ? `this model's likelihood is defined on ${levels} levels from 0 to 1, multiples of 1/${levels! - 1}`
     : "this model's likelihood is defined on values from 0 to 1";

@@ -5,7 +5,8 @@ import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 import { nearest, parseOptions } from '../core/options.js';
 import type { Layout } from '../core/tensor.js';
-import { standardised } from './array/recipe.js';
+import { standardised } from './array/standardise.js';
+import { holdsNamedArrays, readNamedArrays } from './arrays/named.js';
 import { SOUNDS } from './audio/open.js';
 import { type AudioOptions, readAudio } from './audio/read.js';
 import type { Dataset } from './dataset.js';
@@ -16,6 +17,7 @@ import { MAGIC_BYTES, PICTURE_FORMATS, PICTURES } from './image/formats.js';
 import type { ImageOptions, ReadImagesOptions } from './image/options.js';
 import { refusePicture } from './image/pixels.js';
 import { readImages } from './image/read.js';
+import { isLabelTable, withLabelTable } from './label-table.js';
 import type { LabelsInput } from './labels.js';
 import { readNpy } from './npy/read.js';
 import { type DataRecipe, dataRecipeSchema } from './recipe.js';
@@ -28,6 +30,11 @@ import { readVideo, type VideoOptions } from './video/read.js';
 export type DataKind = 'idx' | 'npy' | 'image' | 'table' | 'audio' | 'video';
 
 const NPY_NAME = /\.npy(\.gz)?$/i;
+/** Labels that are read after the data, not with an IDX file of images. */
+const readAfterwards = (labels: string): boolean => NPY_NAME.test(labels) || isLabelTable(labels);
+
+/** Endings of tables that other files have too. */
+const WEAK_ENDINGS = ['.txt', '.json', '.dat', '.data'];
 
 /** Kinds told by the endings of their files. */
 const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [
@@ -37,10 +44,18 @@ const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [
   { kind: 'video', ...VIDEOS },
 ];
 
+/** In folders, notes and settings beside the data are no tables. */
+const FOLDER_KINDS = FILE_KINDS.map((kind) => ({
+  ...kind,
+  endings: kind.kind === 'table' ? kind.endings.filter((ending) => !WEAK_ENDINGS.includes(ending)) : kind.endings,
+}));
+
 /** Options of every kind; those of other kinds than the data's are not looked at. */
 export interface ReadDatasetOptions extends ReadIdxOptions {
   /** `nhwc`: arrays (.npy and the like) have their channels last and are put into order. Default `nchw`. */
   readonly layout?: Layout;
+  /** Files of several arrays (.npz, .mat): name of the one that is the data. Default: the only one, or one called as data usually is. */
+  readonly array?: string;
   /** Arrays: see DatasetOptions. Default false. */
   readonly standardise?: boolean;
   readonly images?: ImageOptions;
@@ -63,6 +78,7 @@ const optionsSchema = z.strictObject({
   audio: record,
   video: record,
   layout: z.enum(['nchw', 'nhwc']).optional(),
+  array: z.string().optional(),
   standardise: z.boolean().optional(),
   recipe: dataRecipeSchema.optional(),
   onSkip: z.custom<NonNullable<ReadDatasetOptions['onSkip']>>((value) => typeof value === 'function').optional(),
@@ -71,11 +87,12 @@ const optionsSchema = z.strictObject({
 
 /**
  * Reads data of any kind that this package knows, told by what lies at the path: a `.npy` file of
- * [rows, ...] (pictures are [N, channels, height, width]), an IDX file or a folder with the MNIST names,
+ * [rows, ...], or an array in a .npz or .mat file (pictures are [N, channels, height, width]), an IDX file or a folder with the MNIST names,
  * pictures (files, folders, globs), a table (.csv, .tsv, .jsonl), sound (.wav) or video (.y4m); other
  * formats of both through ffmpeg.
  *
- * @param options `labels` may be a .npy or an IDX file. Defaults of a kind's options: see its own reader.
+ * @param options `labels` may be a .npy or an IDX file, or a table: with a column of labels (`table: { label }` names it) and, for files,
+ *   one of their paths. Defaults of a kind's options: see its own reader.
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_DATA for what is of no known kind, and what
  *   the reader of its kind throws.
  */
@@ -92,7 +109,8 @@ export async function readDataset(
   const isArray = read.recipe === undefined;
   const like = options.recipe?.kind === 'array' ? options.recipe : undefined;
   const dataset = isArray && (like || options.standardise) ? await standardised(read, like, signal) : read;
-  if (!labels || (kind === 'idx' && !NPY_NAME.test(labels))) return dataset;
+  if (!labels || (kind === 'idx' && !readAfterwards(labels))) return dataset;
+  if (isLabelTable(labels)) return withLabelTable(dataset, labels, { column: options.table?.label, classes, signal });
   return dataset.withLabels(await readLabels(labels, signal), classes);
 }
 
@@ -105,10 +123,12 @@ const READERS: Readonly<Record<DataKind, Read>> = {
       ...(classes && { classes }),
       ...(signal && { signal }),
       // A file of labels of another kind is read afterwards.
-      ...(labels !== undefined && { labels: labels && NPY_NAME.test(labels) ? false : labels }),
+      ...(labels !== undefined && { labels: labels && readAfterwards(labels) ? false : labels }),
     }),
-  npy: async (path, { signal, layout }) =>
-    datasetFromTensor(await readNpy(path as string, signal), { where: path as string, ...(layout && { layout }) }),
+  npy: async (path, { signal, layout, array, part }) =>
+    holdsNamedArrays(path as string)
+      ? readNamedArrays(path as string, { array, part, layout, signal })
+      : datasetFromTensor(await readNpy(path as string, signal), { where: path as string, ...(layout && { layout }) }),
   image: (path, { images, recipe, onSkip, signal }) =>
     readImages(path, {
       ...images,
@@ -194,14 +214,14 @@ async function kindOfOne(path: string): Promise<DataKind> {
   }
   if (found === 'folder') {
     if (await looksLikeIdx(path)) return 'idx';
-    const kind = await kindOfFolder(path, FILE_KINDS);
+    const kind = await kindOfFolder(path, FOLDER_KINDS);
     if (kind) return kind.kind;
     throw new VaeError(
       'ERR_VAE_DATA',
       `The folder "${path}" holds no data of a known kind. Known are the MNIST files, ${known}.`,
     );
   }
-  if (NPY_NAME.test(path)) return 'npy';
+  if (NPY_NAME.test(path) || holdsNamedArrays(path)) return 'npy';
   if (await looksLikeIdx(path)) return 'idx';
   const named = FILE_KINDS.find((candidate) => namedLike(path, candidate));
   if (named) return named.kind;

@@ -11,7 +11,7 @@ import {
   type Layout,
   type TensorLike,
 } from '../core/tensor.js';
-import { standardised } from './array/recipe.js';
+import { standardised } from './array/standardise.js';
 import { Dataset } from './dataset.js';
 import { denseRows } from './dense-rows.js';
 import { type Labels, type LabelsInput, toLabels } from './labels.js';

@@ -1,4 +1,4 @@
-import { standardised } from '../data/array/recipe.js';
+import { standardised } from '../data/array/standardise.js';
 import type { Dataset } from '../data/dataset.js';
 import type { DataRecipe } from '../data/recipe.js';
 import { type DatasetInput, toDataset } from '../data/to-dataset.js';

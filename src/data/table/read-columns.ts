@@ -172,6 +172,15 @@ const readJson: ReadColumns = async (path, options) => {
   };
 };
 
+/** A reader of a binary format, loaded when the first such file comes. */
+function readPacked(
+  load: () => Promise<
+    (path: string, make: (name: string, rows: number) => Column, options: ColumnOptions) => Promise<ColumnTable>
+  >,
+): ReadColumns {
+  return async (path, { makeColumn: _, ...options }) => (await load())(path, columnMaker(options), options);
+}
+
 /** Readers by ending. A format is a line here. */
 const READERS: Readonly<Record<string, ReadColumns>> = {
   '.csv': readDelimited,
@@ -183,6 +192,10 @@ const READERS: Readonly<Record<string, ReadColumns>> = {
   '.jsonl': readJson,
   '.ndjson': readJson,
   '.json': readJson,
+  '.parquet': readPacked(async () => (await import('./parquet.js')).readParquet),
+  '.pq': readPacked(async () => (await import('./parquet.js')).readParquet),
+  '.arrow': readPacked(async () => (await import('./arrow.js')).readArrow),
+  '.feather': readPacked(async () => (await import('./arrow.js')).readArrow),
 };
 
 /** Endings of the files of tables. */

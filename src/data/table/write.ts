@@ -5,6 +5,7 @@ import { writeFilesAtomically } from '../../core/files.js';
 import { nearest } from '../../core/options.js';
 import { type NumberMarks, PLAIN } from './columns.js';
 import { writeNumber } from './notation.js';
+import { parquetWriter } from './parquet.js';
 import type { TableRecipe } from './recipe.js';
 import type { TableRow } from './rows.js';
 
@@ -25,6 +26,7 @@ const WRITERS: Readonly<Record<string, (recipe: TableRecipe | undefined) => Tabl
   '.jsonl': () => jsonLinesWriter(),
   '.ndjson': () => jsonLinesWriter(),
   '.json': () => jsonWriter(),
+  '.parquet': () => parquetWriter(),
 };
 
 /** Endings that tables are written to. */
@@ -47,7 +49,7 @@ export function tableWriter(path: string, { recipe }: WriteTableOptions = {}): T
 }
 
 /**
- * Writes rows as a table, in the format that the ending of the path names: .csv, .tsv, .jsonl, .ndjson, .json.
+ * Writes rows as a table, in the format that the ending of the path names: .csv, .tsv, .jsonl, .ndjson, .json, .parquet.
  *
  * @throws VaeError ERR_VAE_OPTION for another ending, ERR_VAE_IO where the file cannot be written.
  */
