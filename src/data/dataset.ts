@@ -21,6 +21,8 @@ export interface Batch {
   readonly start: number;
   readonly labels?: Labels;
   readonly names?: readonly string[];
+  /** Of rows that are scaled by the recipe of arrays: a model that keeps it does not scale them again. */
+  readonly recipe?: DataRecipe;
 }
 
 export interface BatchOptions {
@@ -182,6 +184,7 @@ export class Dataset {
         start,
         ...(range.labels && { labels: range.labels }),
         ...(range.names && { names: range.names }),
+        ...(this.recipe?.kind === 'array' && { recipe: this.recipe }),
       };
     }
   }

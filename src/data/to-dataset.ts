@@ -11,6 +11,7 @@ import {
   type Layout,
   type TensorLike,
 } from '../core/tensor.js';
+import { isScaled } from './array/recipe.js';
 import { standardised } from './array/standardise.js';
 import { Dataset } from './dataset.js';
 import { denseRows } from './dense-rows.js';
@@ -85,7 +86,10 @@ async function datasetOf(input: DatasetInput, options: DatasetOptions): Promise<
   options.signal?.throwIfAborted();
   if (input instanceof Dataset) return fitDataset(input, options, where);
   const dense = denseRows(input, options, where);
-  if (dense !== undefined) return fromDense(dense, withOwn(input, dense, options), where);
+  if (dense !== undefined) {
+    const rows = fromDense(dense, withOwn(input, dense, options), where);
+    return isScaled(input) ? rows.withRecipe(input.recipe) : rows;
+  }
   if (isSource(input)) {
     const { labels = input.labels, names = input.names } = options;
     const rows = customRows({ ...describeSource(input), ...(labels && { labels }), ...(names && { names }) }, where);

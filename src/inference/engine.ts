@@ -2,8 +2,7 @@
 import type { NativeAbortFlag, SessionOptions } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
-import { type ArrayRecipe, scaleRows } from '../data/array/recipe.js';
-import { Dataset } from '../data/dataset.js';
+import { type ArrayRecipe, isScaled, scaleRows } from '../data/array/recipe.js';
 import { writeModel } from '../graph/index.js';
 import { checkedScores } from './bounds/check-scores.js';
 import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './bounds/draw-latents.js';
@@ -283,9 +282,7 @@ export class Engine {
   #readRows(batch: BatchInput, signal: AbortSignal | undefined, where: string): RowReader {
     const { dataShape, bytes, domain, dataScaling } = this.networks;
     const reader = readRows(batch, dataShape, where, { bytes, domain, signal });
-    // A dataset with such a recipe is scaled already.
-    const scaled = batch instanceof Dataset && batch.recipe?.kind === 'array';
-    return dataScaling === undefined || scaled ? reader : scaledRows(reader, dataScaling);
+    return dataScaling === undefined || isScaled(batch) ? reader : scaledRows(reader, dataScaling);
   }
 
   /** The reader, with the labels that go with its rows where the model takes any. */

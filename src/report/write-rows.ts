@@ -6,6 +6,7 @@ import { writeNpy } from '../data/npy/write.js';
 import type { DataRecipe } from '../data/recipe.js';
 import { type DecodeTableOptions, decodeRows } from '../data/table/rows.js';
 import { WRITTEN_TABLES, writeTable } from '../data/table/write.js';
+import { writeArray } from '../data/table/write-array.js';
 import { writeVideo } from '../data/video/rebuild.js';
 import { writeImages } from './images/write.js';
 
@@ -36,6 +37,11 @@ export async function writeRows(
 ): Promise<string[]> {
   if (/\.npy$/i.test(path)) {
     await writeNpy(path, rows);
+    return [path];
+  }
+  const isArray = recipe === undefined || recipe.kind === 'array';
+  if (isArray && WRITTEN_TABLES.some((ending) => path.toLowerCase().endsWith(ending))) {
+    await writeArray(path, rows);
     return [path];
   }
   const { data, dims } = asDense(rows, 'writeRows()');

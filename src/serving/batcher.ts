@@ -6,7 +6,7 @@ import { Lifetime } from '../core/disposal.js';
 import { elementCount } from '../core/dtype.js';
 import { type InputOf, parseOptions } from '../core/options.js';
 import { floatTensor } from '../core/tensor.js';
-import { scaleRows } from '../data/array/recipe.js';
+import { isScaled, scaleRows } from '../data/array/recipe.js';
 import type { Engine } from '../inference/engine.js';
 import { checkedLabelFeeds, type LabelRows, rowLabels } from '../inference/rows/labels.js';
 import { checkedRows, type RowReader, type RowsInput, readRows } from '../inference/rows/rows.js';
@@ -133,7 +133,7 @@ export class Batcher {
       // In memory already: they are never read asynchronously. The batch's run looks for NaN.
       const taken = (reader.borrow === undefined ? reader.read(0, rows) : reader.borrow(0, rows)) as NativeTensor;
       let data = taken.data as Float32Array;
-      if (networks.dataScaling !== undefined && operation !== 'decode') {
+      if (networks.dataScaling !== undefined && operation !== 'decode' && !isScaled(input)) {
         data = new Float32Array(data);
         scaleRows(data, 0, networks.dataScaling, 'in');
       }

@@ -28,26 +28,28 @@ const ROWS = 4096;
 export const registerEncode: RegisterCommand = (program, run) => {
   const command = program
     .command('encode')
-    .summary('write the latents of data as .npy')
+    .summary('write the latents of data, as .npy or a table')
     .description('Encodes data: writes the mean of the posterior of each row, float32 [rows, latent dimensions].')
     .argument('<model>', 'model directory, or the name of a model of this package')
     .argument('<data>', DATA_ARGUMENT)
-    .option('-o, --out <file.npy>', 'where the means go')
-    .option('--log-variance <file.npy>', "where the logarithms of the posterior's variances go")
-    .option('--labels-out <file.npy>', 'where the class numbers of the rows go, int32 [rows], of data with labels');
+    .option('-o, --out <file>', 'where the means go: .npy, or a table (.parquet, .csv, .jsonl)')
+    .option('--log-variance <file>', "where the logarithms of the posterior's variances go")
+    .option('--labels-out <file>', 'where the class numbers of the rows go, int32 [rows], of data with labels');
   addSessionOptions(addLabelOption(addDataOptions(command))).addHelpText(
     'after',
     `
 Examples:
   $ node-vae encode mnist-mlp mnist/ --part test -o latents.npy
   $ node-vae encode my-model faces.npy -o means.npy --log-variance spread.npy
+  $ node-vae encode passengers new.csv -o latents.parquet
 
 Read the result with numpy.load(), or with readNpy() of this package.`,
   );
   return command.action((source: string, path: string, flags: EncodeFlags) =>
     run(async (signal) => {
       const out = requireOut(flags.out);
-      const { encodePicture, Vae, VaeError, writeNpy } = await import('../../index.js');
+      const { checkArrayPath, encodePicture, Vae, VaeError, writeArray } = await import('../../index.js');
+      for (const target of [out, flags.logVariance, flags.labelsOut]) if (target) checkArrayPath(target);
       await using vae = await Vae.load(source, sessionOptions(flags));
       const dataset = await loadData(path, flags, signal, vae.recipe);
       if (flags.labelsOut && !dataset.labels) {
@@ -81,11 +83,13 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
       }
       const seconds = (performance.now() - started) / 1000;
       const shape = [dataset.length, ...latentShape];
-      await writeNpy(out, { data: join(means), shape });
-      if (flags.logVariance) await writeNpy(flags.logVariance, { data: join(spreads), shape });
+      await writeArray(out, { data: join(means), shape }, { name: 'z' });
+      if (flags.logVariance)
+        await writeArray(flags.logVariance, { data: join(spreads), shape }, { name: 'log_variance' });
       const { labels } = dataset;
       if (flags.labelsOut && labels) {
-        await writeNpy(flags.labelsOut, { data: Int32Array.from(labels.values), shape: [dataset.length] });
+        const values = { data: Int32Array.from(labels.values), shape: [dataset.length] };
+        await writeArray(flags.labelsOut, values, { name: 'label' });
       }
       return {
         data: {

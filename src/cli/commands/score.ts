@@ -35,8 +35,8 @@ export const registerScore: RegisterCommand = (program, run) => {
     .argument('<model>', 'model directory, or the name of a model of this package')
     .argument('<data>', DATA_ARGUMENT)
     .option(
-      '-o, --out <file.npy>',
-      'write the scores of each row, float32 [rows, 3]: elbo, reconstruction, kl; a fourth with --importance-samples',
+      '-o, --out <file>',
+      'write the scores of each row, as .npy or a table (.parquet, .csv, .jsonl), float32 [rows, 3]: elbo, reconstruction, kl; a fourth with --importance-samples',
     )
     .option('--seed <n>', 'seed of the draw from the posterior', wholeNumber(0), 0)
     .option(
@@ -56,7 +56,8 @@ Examples:
   );
   return command.action((source: string, path: string, flags: ScoreFlags) =>
     run(async (signal) => {
-      const { Vae, writeNpy } = await import('../../index.js');
+      const { checkArrayPath, Vae, writeArray } = await import('../../index.js');
+      if (flags.out) checkArrayPath(flags.out);
       await using vae = await Vae.load(source, sessionOptions(flags));
       const dataset = await loadData(path, flags, signal, vae.recipe);
       const { importanceSamples, seed } = flags;
@@ -64,7 +65,10 @@ Examples:
       const scores = await vae.score(dataset, { ...call, ...(importanceSamples && { importanceSamples }) });
       const columns = [scores.elbo, scores.reconstruction, scores.kl];
       if (scores.importanceWeighted) columns.push(scores.importanceWeighted);
-      if (flags.out) await writeNpy(flags.out, { data: interleave(columns), shape: [dataset.length, columns.length] });
+      if (flags.out) {
+        const names = ['elbo', 'reconstruction', 'kl', 'importance_weighted'].slice(0, columns.length);
+        await writeArray(flags.out, { data: interleave(columns), shape: [dataset.length, columns.length] }, { names });
+      }
       const latents = flags.dimensions ? await vae.latentStatistics(dataset, call) : undefined;
       const bound = scores.importanceWeighted && summarise(scores.importanceWeighted);
       const elbo = summarise(scores.elbo);

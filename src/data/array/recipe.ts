@@ -35,3 +35,8 @@ export function scaleRows(
         : values[index]! * deviation[channel]! + mean[channel]!;
   }
 }
+
+/** Whether rows come from a dataset that is scaled already. */
+export function isScaled(batch: unknown): batch is { readonly recipe: ArrayRecipe } {
+  return (batch as { readonly recipe?: { readonly kind?: unknown } } | undefined)?.recipe?.kind === 'array';
+}

@@ -9,7 +9,7 @@ import { VaeError } from '../../core/errors.js';
 import { gatherStrided } from '../../core/tensor.js';
 import { readDataFile } from '../files.js';
 import { refusePointer } from '../lfs.js';
-import type { NamedArrays } from './named.js';
+import type { NamedArrays } from './named-arrays.js';
 
 const MATRIX = 14;
 const COMPRESSED = 15;

@@ -1,19 +1,12 @@
 /** Files that hold several arrays by name: which of them is the data, which the labels. */
-import type { Tensor } from 'onnxruntime-common';
 import { VaeError } from '../../core/errors.js';
 import { nearest } from '../../core/options.js';
 import type { Layout } from '../../core/tensor.js';
 import type { Dataset } from '../dataset.js';
 import { datasetFromTensor } from '../to-dataset.js';
 import { openMat } from './mat.js';
+import type { NamedArrays } from './named-arrays.js';
 import { openNpz } from './npz.js';
-
-export interface NamedArrays {
-  readonly names: readonly string[];
-  /** @throws VaeError ERR_VAE_FORMAT for an array that holds no numbers. */
-  read(name: string): Promise<Tensor>;
-  close(): Promise<void>;
-}
 
 export interface ReadArraysOptions {
   /** Name of the array that is the data. Default: the only one, or one that is called as data usually is. */

@@ -6,7 +6,7 @@ import type { Entry, ZipFile } from 'yauzl';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { parseNpy } from '../npy/read.js';
-import type { NamedArrays } from './named.js';
+import type { NamedArrays } from './named-arrays.js';
 
 /** Decompressed data beyond this is refused, so that a small hostile file cannot fill the memory. */
 const MOST_BYTES = 8 * 2 ** 30;

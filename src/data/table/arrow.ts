@@ -2,8 +2,8 @@
 import { VaeError } from '../../core/errors.js';
 import { readDataFile } from '../files.js';
 import { refusePointer } from '../lfs.js';
+import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
-import type { ColumnOptions } from './read-columns.js';
 import { ValueColumns } from './value-columns.js';
 
 /** First bytes of a compressed frame, https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md. */

@@ -1,9 +1,10 @@
 import { writeFilesAtomically } from '../../core/files.js';
 import { cellText, Missing } from './cells.js';
+import type { ColumnOptions } from './column-options.js';
 import { Column, type ColumnTable } from './columns.js';
 import { encodeColumns } from './encode.js';
 import { type OpenOptions, openWithRecipe } from './read.js';
-import { type ColumnOptions, readColumns } from './read-columns.js';
+import { readColumns } from './read-columns.js';
 import type { TableRecipe } from './recipe.js';
 import { decodeRows, type TableRow } from './rows.js';
 import { tableWriter } from './write.js';

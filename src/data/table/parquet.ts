@@ -3,11 +3,11 @@ import { open } from 'node:fs/promises';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { refusePointer } from '../lfs.js';
+import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
-import type { ColumnOptions } from './read-columns.js';
 import type { TableRow } from './rows.js';
+import type { TableWriter } from './table-writer.js';
 import { ValueColumns } from './value-columns.js';
-import type { TableWriter } from './write.js';
 
 /** Rows that are decoded at once. */
 const ROWS = 1 << 16;

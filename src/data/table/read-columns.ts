@@ -4,24 +4,12 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { TextDecoder } from 'node:util';
 import { VaeError } from '../../core/errors.js';
-import { Column, type ColumnMode, type ColumnTable, type NumberMarks, PLAIN } from './columns.js';
-import { type DialectOptions, dialectOf } from './dialect.js';
+import type { ColumnOptions } from './column-options.js';
+import { Column, type ColumnTable, PLAIN } from './columns.js';
+import { dialectOf } from './dialect.js';
 import { readText } from './open-text.js';
 import { BLANKS, CsvScanner } from './scan-csv.js';
 import { JsonScanner } from './scan-json.js';
-
-export interface ColumnOptions extends DialectOptions {
-  readonly encoding?: string | undefined;
-  /** How numbers are written. Default: plain. */
-  readonly marks?: NumberMarks | undefined;
-  /** How a column is kept. Default: as values. */
-  readonly modeOf?: ((name: string) => ColumnMode) | undefined;
-  /** Makes a column, in place of one of its mode. */
-  readonly makeColumn?: ((name: string, rows: number) => Column) | undefined;
-  /** Called with the rows that are complete, again and again. */
-  readonly each?: ((rows: number) => void) | undefined;
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** What reads some formats; see READERS. */
 export type ReadColumns = (path: string, options: ColumnOptions) => Promise<ColumnTable>;

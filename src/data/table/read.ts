@@ -7,10 +7,11 @@ import type { FileKind } from '../find-files.js';
 import { toLabels } from '../labels.js';
 import { memoryRows } from '../rows/memory.js';
 import { Missing } from './cells.js';
+import type { ColumnOptions } from './column-options.js';
 import { type ColumnMode, type ColumnTable, NO_TEXT, type NumberMarks, PLAIN } from './columns.js';
 import { encodeColumns } from './encode.js';
 import { type GivenMarks, marksOf } from './locale.js';
-import { type ColumnOptions, readColumns, TABLE_ENDINGS } from './read-columns.js';
+import { readColumns, TABLE_ENDINGS } from './read-columns.js';
 import { layoutOf, type TableRecipe, tableRecipeSchema } from './recipe.js';
 import { type StudyOptions, studyTable } from './study.js';
 

@@ -8,7 +8,7 @@ import { writeNpy } from '../npy/write.js';
 import { WRITTEN_TABLES } from './write.js';
 
 /** Endings that arrays are written to. */
-export const WRITTEN_ARRAYS: readonly string[] = ['.npy', ...WRITTEN_TABLES];
+const WRITTEN_ARRAYS: readonly string[] = ['.npy', ...WRITTEN_TABLES];
 
 /** Rows of text that are put together at once. */
 const ROWS = 1024;

@@ -8,12 +8,7 @@ import { writeNumber } from './notation.js';
 import { parquetWriter } from './parquet.js';
 import type { TableRecipe } from './recipe.js';
 import type { TableRow } from './rows.js';
-
-/** Gathers rows and gives the bytes of a file of them. */
-export interface TableWriter {
-  add(rows: readonly TableRow[]): void;
-  finish(): Uint8Array[] | Promise<Uint8Array[]>;
-}
+import type { TableWriter } from './table-writer.js';
 
 export interface WriteTableOptions {
   /** Of the training data: text is written as that was, with its marks, units and what separates values. */
