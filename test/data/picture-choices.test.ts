@@ -184,13 +184,14 @@ describe('files', () => {
     const pixels = Uint8Array.from({ length: 28 * 28 }, (_, index) => index % 251);
     const picture = sharp(pixels, { raw: { width: 28, height: 28, channels: 1 } }).toColourspace('b-w');
     await picture.clone().withMetadata({ orientation: 6 }).png().toFile(at('turned/a.png'));
-    await picture.jpeg({ quality: 100 }).toFile(at('turned/b.jpe'));
+    await picture.clone().jpeg({ quality: 100 }).toFile(at('turned/b.jpe'));
+    await picture.png().toFile(at('turned/c.png'));
     await writeFile(at('turned/._a.png'), 'resource fork');
     const data = await readImages(at('turned'), { colour: 'grey' });
-    const { archive } = await compress(at('turned'), { model: 'mnist-codec' });
-    await decompress(archive!, { model: 'mnist-codec', output: at('back') });
+    await compress(at('turned'), { model: 'mnist-codec', output: at('turned.vaez') });
+    await decompress(at('turned.vaez'), { model: 'mnist-codec', output: at('back') });
     const back = await readImages(at('back'), { colour: 'grey' });
-    expect(back.length).toBe(2);
+    expect(back.length).toBe(3);
     expect(back.memory).toEqual(data.memory);
     // Turned by a quarter: the first column from below is the first row.
     expect(Array.from(data.memory!.subarray(0, 3))).toEqual([pixels[27 * 28], pixels[26 * 28], pixels[25 * 28]]);

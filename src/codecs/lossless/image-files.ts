@@ -15,15 +15,13 @@ export function imageShape(itemShape: readonly number[]): [number, number, numbe
 /** Pixels of an image file, channels first. */
 export async function readImage(file: PictureSource, itemShape: readonly number[]): Promise<Uint8Array> {
   const { name } = file;
-  const { width, height, channels: stored, data, pages, colour } = await decodePixels(file);
+  const { width, height, channels: stored, data, colour } = await decodePixels(file, { single: true });
   if (!(data instanceof Uint8Array) || (colour !== 'grey' && colour !== 'rgb')) {
     throw new VaeError(
       'ERR_VAE_DATA',
       `${name} has ${colour} values of type ${data.constructor.name}; codecs are for grey and RGB of 8 bits.`,
     );
   }
-  if (pages > 1)
-    throw new VaeError('ERR_VAE_DATA', `${name} has ${pages} pages or frames; codecs are for single pictures.`);
   const [channels] = imageShape(itemShape);
   checkFits([channels, height, width], itemShape, name);
   return toPlanes(data, stored, channels, name);

@@ -25,6 +25,8 @@ export type PictureSource = FoundFile | PictureBytes;
 export interface DecodeOptions extends PictureLimits {
   /** Page or frame, from 0. Default 0. */
   readonly page?: number | undefined;
+  /** Refuses a picture with several pages where none is named. Default false: the first is taken. */
+  readonly single?: boolean | undefined;
   /** Sides to bring it to; left out: its own. */
   readonly size?:
     | { readonly height: number; readonly width: number; readonly fit: 'cover' | 'contain' | 'fill' }
@@ -104,6 +106,12 @@ export async function decodePixels(
       throw new VaeError(
         'ERR_VAE_DATA',
         `${name}: has ${stored.pages} pages, numbered from 0; there is no page ${page}.`,
+      );
+    }
+    if (options.single && options.page === undefined && stored.pages > 1) {
+      throw new VaeError(
+        'ERR_VAE_DATA',
+        `${name}: has ${stored.pages} pages or frames, and one is wanted. Say which with page (--page N), from 0.`,
       );
     }
     const size = sidesOf(stored, options);

@@ -13,7 +13,7 @@ export async function readPicture(
   options: Pick<DecodeOptions, 'page' | 'strict' | 'maxPixels'> = {},
 ): Promise<Picture> {
   const { colour, depth, range, clip, values } = recipe;
-  return decodePicture(fileAt(path), { ...options, colour, depth, range, clip, values }, signal);
+  return decodePicture(fileAt(path), { ...options, colour, depth, range, clip, values, single: true }, signal);
 }
 
 /**

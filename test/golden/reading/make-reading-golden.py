@@ -1,6 +1,6 @@
 """Makes small pictures and sounds of many kinds, and what Pillow, tifffile and soundfile read from them.
 
-pip install pillow tifffile imagecodecs numpy soundfile; ffmpeg on the path.
+pip install pillow tifffile imagecodecs numpy soundfile pydicom pillow-heif; ffmpeg on the path.
 python3 make-reading-golden.py writes files/ and golden.json beside itself. Tests read those and never run Python.
 """
 import json, os, struct, subprocess
@@ -88,10 +88,35 @@ Image.fromarray(((ramp % 2) * 255).astype('uint8')).convert('1').save(at('bits.p
 open(at('grey12.pgm'), 'wb').write(b'P5\n# twelve bits\n%d %d\n4095\n' % (W, H) + ramp.astype('>u2').tobytes())
 open(at('text.pgm'), 'w').write('P2\n%d %d\n15\n' % (W, H) + '\n'.join(' '.join(str(v % 16) for v in line) for line in ramp))
 
+# What optional packages read.
+import gzip, imagecodecs, pydicom, pillow_heif
+from pydicom.dataset import FileDataset, FileMetaDataset
+pillow_heif.register_heif_opener()
+wide = np.kron(rgb, np.ones((2, 2, 1), 'uint8'))[:16, :22]
+Image.fromarray(wide).save(at('colour.heic'), quality=-1)
+Image.fromarray(rgb).save(at('colour.jp2'), irreversible=False)
+open(at('grey12.j2k'), 'wb').write(imagecodecs.jpeg2k_encode(ramp.astype('uint16'), level=0, reversible=True, codecformat='j2k', bitspersample=12))
+open(at('colour.jxl'), 'wb').write(imagecodecs.jpegxl_encode(rgb, lossless=True))
+volume = np.stack([ramp - 1000, ramp - 2000, ramp]).astype('<i2')
+head = bytearray(348); struct.pack_into('<i', head, 0, 348); struct.pack_into('<8h', head, 40, 3, W, H, 3, 1, 1, 1, 1)
+struct.pack_into('<2h', head, 70, 4, 16); struct.pack_into('<8f', head, 76, *[1.0] * 8); struct.pack_into('<2f', head, 108, 352, 1); head[344:348] = b'n+1\0'
+open(at('volume.nii'), 'wb').write(bytes(head) + bytes(4) + volume.tobytes())
+open(at('packed.nii.gz'), 'wb').write(gzip.compress(bytes(head) + bytes(4) + volume.tobytes(), mtime=0))
+meta = FileMetaDataset(); meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
+meta.MediaStorageSOPClassUID = '1.2.840.10008.5.1.4.1.1.2'; meta.MediaStorageSOPInstanceUID = '1.2.3'
+slide = FileDataset('x', {}, file_meta=meta, preamble=bytes(128))
+slide.Rows, slide.Columns, slide.SamplesPerPixel, slide.PhotometricInterpretation = H, W, 1, 'MONOCHROME2'
+slide.BitsAllocated, slide.BitsStored, slide.HighBit, slide.PixelRepresentation = 16, 12, 11, 0
+slide.RescaleSlope, slide.RescaleIntercept, slide.PixelData = '1', '-1024', ramp.astype('<u2').tobytes()
+slide.save_as(at('ct.dcm'), enforce_file_format=True)
+OPTIONAL = {'grey12.j2k': ramp, 'volume.nii': volume[0], 'packed.nii.gz': volume[0], 'ct.dcm': ramp - 1024.0, 'colour.jxl': rgb}
+
 golden = {'pictures': {}, 'sounds': {}}
 for name in sorted(os.listdir(OUT)):
     if name.endswith('.wav'): continue
-    if name.endswith('.tif'):
+    if name in OPTIONAL:
+        a = OPTIONAL[name]
+    elif name.endswith('.tif'):
         a = tifffile.TiffFile(at(name)).pages[0].asarray()
         if name == 'white_is_zero.tif': a = 255 - a
         if name == 'tiled_planes.tif': a = np.moveaxis(a, 0, -1)
@@ -103,7 +128,7 @@ for name in sorted(os.listdir(OUT)):
         if name == 'turned.png': a = np.rot90(a, -1)
         if name == 'grey12.pgm': a = ramp
     entry = {'shape': list(a.shape), 'values': [float(v) for v in a.reshape(-1)[:300]], 'sum': float(a.astype('float64').sum())}
-    if not name.endswith('.tif'):
+    if not name.endswith('.tif') and name not in OPTIONAL:
         image = Image.open(at(name))
         if image.mode in ('RGB', 'CMYK') and name != 'turned.png':
             entry['grey'] = [int(v) for v in np.asarray(image.convert('L')).reshape(-1)]

@@ -16,7 +16,10 @@ interface Decoder {
   getFrameInfo(): FrameInfo;
   delete(): void;
 }
-type Factory = () => Promise<{ J2KDecoder: new () => Decoder }>;
+type Factory = (module: {
+  readonly print: (text: string) => void;
+  readonly printErr: (text: string) => void;
+}) => Promise<{ J2KDecoder: new () => Decoder }>;
 
 export const jpeg2000Reader: PictureReader = {
   header(bytes, whole) {
@@ -62,7 +65,9 @@ export async function decodeJpeg2000(bytes: Uint8Array): Promise<StoredPixels> {
     'a JPEG 2000 picture',
     'convert it: opj_decompress -i IN -o OUT.png',
   );
-  const decoder = new (await factory()).J2KDecoder();
+  // It talks to standard output otherwise.
+  const silent = (): void => {};
+  const decoder = new (await factory({ print: silent, printErr: silent })).J2KDecoder();
   try {
     decoder.getEncodedBuffer(bytes.length).set(bytes);
     decoder.decode();
