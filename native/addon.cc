@@ -34,6 +34,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   state->latent_codec_class = Napi::Persistent(LatentCodecWrap::Define(env));
   exports.Set("createLatentCodec", Napi::Function::New(env, LatentCodecWrap::Create, "createLatentCodec"));
   exports.Set("lockFile", Napi::Function::New(env, LockFile, "lockFile"));
+  exports.Set("coderConstants", CoderConstants(env));
   exports.Set("AbortFlag", abort_flag);
   exports.Set("random", MakeRandom(env));
   exports.Set("nativeBytes", Napi::Function::New(env, NativeBytes, "nativeBytes"));

@@ -1,7 +1,5 @@
 #include "binding/coder_values.h"
 
-#include <cmath>
-
 #include "core/error.h"
 
 namespace node_vae {
@@ -23,26 +21,6 @@ int16_t GetInt16(napi_env env, napi_value object, const char* key) {
 }
 
 }  // namespace
-
-void KeptValues::Hold(napi_env env, napi_value value) {
-  napi_ref reference;
-  Check(env, napi_create_reference(env, value, 1, &reference));
-  references_.push_back(reference);
-}
-
-void KeptValues::Drop(napi_env env) noexcept {
-  for (napi_ref reference : references_) napi_delete_reference(env, reference);
-  references_.clear();
-}
-
-size_t ToCount(napi_env env, napi_value value, const std::string& what) {
-  double number = 0;
-  if (napi_get_value_double(env, value, &number) != napi_ok || !(number >= 0) || number > 9007199254740991.0 ||
-      number != std::floor(number)) {
-    throw Error(code::kOption, what + ": expected a whole number from 0.");
-  }
-  return static_cast<size_t>(number);
-}
 
 size_t GetCount(napi_env env, napi_value object, const char* key) {
   return ToCount(env, Get(env, object, key), std::string("A codec's ") + key);

@@ -7,24 +7,14 @@
 
 #include "binding/convert.h"
 #include "binding/errors.h"
+#include "binding/kept.h"
 #include "binding/napi.h"
 #include "coder/dense.h"
 
 // What the codecs' bindings read from JavaScript. JavaScript thread only.
 namespace node_vae {
 
-// Keeps JavaScript values alive while a worker reads their memory.
-class KeptValues {
- public:
-  void Hold(napi_env env, napi_value value);
-  void Drop(napi_env env) noexcept;
-
- private:
-  std::vector<napi_ref> references_;
-};
-
 // A whole number from 0 to 2^53 - 1.
-size_t ToCount(napi_env env, napi_value value, const std::string& what);
 size_t GetCount(napi_env env, napi_value object, const char* key);
 
 // A view of an array of this kind and no other.

@@ -1,5 +1,7 @@
 #include "binding/convert.h"
 
+#include <cmath>
+
 #include <limits>
 
 #include "binding/errors.h"
@@ -279,6 +281,15 @@ ModelSource ToModelSource(Napi::Value value, const std::string& what) {
     throw Error(code::kOption, what + ": expected a path or a Uint8Array, received a " + ArrayName(view.type) + ".");
   }
   return ModelBytes{view.data, view.bytes};
+}
+
+size_t ToCount(napi_env env, napi_value value, const std::string& what, double most) {
+  double number = 0;
+  if (napi_get_value_double(env, value, &number) != napi_ok || !(number >= 0) || number > most ||
+      number != std::floor(number)) {
+    throw Error(code::kOption, what + ": expected a whole number from 0.");
+  }
+  return static_cast<size_t>(number);
 }
 
 }  // namespace node_vae

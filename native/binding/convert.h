@@ -56,4 +56,7 @@ Napi::Array FromValueInfos(Napi::Env env, const std::vector<ValueInfo>& infos);
 // A string, or the bytes of a Uint8Array: what `holder` references must outlive the result.
 ModelSource ToModelSource(Napi::Value value, const std::string& what);
 
+// A whole number from 0 to `most`, by default 2^53 - 1.
+size_t ToCount(napi_env env, napi_value value, const std::string& what, double most = 9007199254740991.0);
+
 }  // namespace node_vae

@@ -99,19 +99,13 @@ void InferenceSessionWrap::Open(Napi::Env env, std::shared_ptr<InferenceSession>
 
 // --- Running ---------------------------------------------------------------------------------
 
-class InferenceSessionWrap::RunJob : public Job {
+// What runs have in common: the session, what they borrow, and how they let go of it.
+class InferenceSessionWrap::SessionJob : public Job {
  public:
-  explicit RunJob(InferenceSessionWrap& wrap)
-      : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap) {}
-
-  // Checks and borrows the arguments of run().
-  void Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort, bool check_finite);
-
   void Work(WorkerSlot& slot) override {
     request_.busy_threads = busy_threads;
     native_->Run(request_, slot.run_options(), abort_.get());
   }
-  napi_value Result(napi_env env) override;
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);
     request_.dense.reset();  // borrows from the session
@@ -119,14 +113,16 @@ class InferenceSessionWrap::RunJob : public Job {
     wrap_.handle_.End(wrap_, env);
   }
 
- private:
-  void PrepareOutput(napi_env env, napi_value wanted);
+ protected:
+  explicit SessionJob(InferenceSessionWrap& wrap)
+      : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap) {}
+
+  void Begin(napi_env env, napi_value abort, bool check_finite) {
+    abort_ = AbortFlag::From(env, abort);
+    request_.check_finite = check_finite;
+  }
   const ElementType& TypeOf(const InferenceOutput& output) const {
     return *session_.outputs()[static_cast<size_t>(output.index)].type;
-  }
-  uint32_t Hold(napi_env env, napi_value array) {
-    Check(env, napi_set_element(env, holder_, held_, array));
-    return held_++;
   }
 
   std::shared_ptr<InferenceSession> native_;
@@ -134,17 +130,34 @@ class InferenceSessionWrap::RunJob : public Job {
   InferenceSessionWrap& wrap_;
   std::shared_ptr<AbortState> abort_;
   InferenceRequest request_;
+  Kept kept_;
+};
+
+class InferenceSessionWrap::RunJob : public SessionJob {
+ public:
+  explicit RunJob(InferenceSessionWrap& wrap) : SessionJob(wrap) {}
+
+  // Checks and borrows the arguments of run().
+  void Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort, bool check_finite);
+
+  napi_value Result(napi_env env) override;
+
+ private:
+  void PrepareOutput(napi_env env, napi_value wanted);
+  uint32_t Hold(napi_env env, napi_value array) {
+    Check(env, napi_set_element(env, holder_, held_, array));
+    return held_++;
+  }
+
   std::vector<uint32_t> array_at_;  // by output: where its caller's array is held; 0 when there is none
   // Every array in use, from 1 on: one reference keeps them all. A handle: valid in Prepare() only.
   napi_value holder_ = nullptr;
   uint32_t held_ = 1;
-  Kept kept_;
 };
 
 void InferenceSessionWrap::RunJob::Prepare(napi_env env, napi_value feeds, napi_value outputs, napi_value abort,
                                            bool check_finite) {
-  abort_ = AbortFlag::From(env, abort);
-  request_.check_finite = check_finite;
+  Begin(env, abort, check_finite);
   if (!IsObject(env, feeds)) throw Error(code::kOption, "run(feeds): expected an object of tensors by input name.");
   Check(env, napi_create_array(env, &holder_));
 
@@ -223,10 +236,10 @@ Napi::Value InferenceSessionWrap::Run(const Napi::CallbackInfo& info) {
 
 // --- Running with shapes known ------------------------------------------------------------------
 
-class InferenceSessionWrap::PreparedJob : public Job {
+class InferenceSessionWrap::PreparedJob : public SessionJob {
  public:
   PreparedJob(InferenceSessionWrap& wrap, std::shared_ptr<Plan> plan)
-      : native_(wrap.handle_.native()), session_(native_->session()), wrap_(wrap), plan_(std::move(plan)) {}
+      : SessionJob(wrap), plan_(std::move(plan)) {}
 
   bool Help() noexcept override { return request_.dense != nullptr && request_.dense->Help(); }
   bool helpable() const noexcept override { return request_.dense != nullptr && request_.dense->helpable(); }
@@ -234,17 +247,7 @@ class InferenceSessionWrap::PreparedJob : public Job {
   // False when the arrays do not fit; nothing is held then.
   bool Prepare(napi_env env, napi_value holder, uint32_t caller_owned, napi_value abort, bool check_finite);
 
-  void Work(WorkerSlot& slot) override {
-    request_.busy_threads = busy_threads;
-    native_->Run(request_, slot.run_options(), abort_.get());
-  }
   napi_value Result(napi_env env) override;
-  void Release(napi_env env) noexcept override {
-    kept_.Drop(env);
-    request_.dense.reset();  // borrows from the session
-    native_.reset();
-    wrap_.handle_.End(wrap_, env);
-  }
   WaitTuner* tuner() noexcept override { return wrap_.spin_ ? &plan_->tuner : nullptr; }
 
  private:
@@ -252,13 +255,7 @@ class InferenceSessionWrap::PreparedJob : public Job {
   // of this type.
   static bool Borrow(napi_env env, napi_value holder, size_t at, const ValueInfo& info, size_t count, void** data);
 
-  std::shared_ptr<InferenceSession> native_;
-  Session& session_;
-  InferenceSessionWrap& wrap_;
   std::shared_ptr<Plan> plan_;
-  InferenceRequest request_;
-  std::shared_ptr<AbortState> abort_;
-  Kept kept_;
 };
 
 bool InferenceSessionWrap::PreparedJob::Borrow(napi_env env, napi_value holder, size_t at, const ValueInfo& info,
@@ -276,8 +273,7 @@ bool InferenceSessionWrap::PreparedJob::Borrow(napi_env env, napi_value holder, 
 
 bool InferenceSessionWrap::PreparedJob::Prepare(napi_env env, napi_value holder, uint32_t caller_owned,
                                                 napi_value abort, bool check_finite) {
-  abort_ = AbortFlag::From(env, abort);
-  request_.check_finite = check_finite;
+  Begin(env, abort, check_finite);
   size_t at = 0;
   request_.inputs.resize(plan_->inputs.size());
   for (size_t i = 0; i < plan_->inputs.size(); ++i) {
@@ -316,10 +312,9 @@ napi_value InferenceSessionWrap::PreparedJob::Result(napi_env env) {
   plan_->retired = true;
   for (uint32_t i = 0; i < outputs; ++i) {
     const InferenceOutput& output = request_.outputs[i];
-    const ElementType& type = *session_.outputs()[static_cast<size_t>(output.index)].type;
     napi_value array = nullptr;
     if (!output.replaceable) Check(env, napi_get_element(env, holder, inputs + i, &array));
-    Check(env, napi_set_element(env, results, i, ToTensor(env, type, output, array)));
+    Check(env, napi_set_element(env, results, i, ToTensor(env, TypeOf(output), output, array)));
   }
   return results;
 }

@@ -22,6 +22,7 @@ class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
 
  private:
   class LoadJob;
+  class SessionJob;
   class RunJob;
   class PreparedJob;
   class DeviceJob;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <utility>
+#include <vector>
 
 #include "binding/errors.h"
 #include "binding/napi.h"
@@ -27,6 +28,23 @@ class Kept {
 
  private:
   napi_ref reference_ = nullptr;
+};
+
+// Several of them, that are let go of together.
+class KeptValues {
+ public:
+  void Hold(napi_env env, napi_value object) {
+    Kept kept;
+    kept.Hold(env, object);
+    values_.push_back(std::move(kept));
+  }
+  void Drop(napi_env env) noexcept {
+    for (Kept& kept : values_) kept.Drop(env);
+    values_.clear();
+  }
+
+ private:
+  std::vector<Kept> values_;
 };
 
 }  // namespace node_vae

@@ -165,4 +165,19 @@ Napi::Value LatentCodecWrap::Close(const Napi::CallbackInfo& info) {
   return Guard(env, [&] { return Napi::Value(env, handle_.Close(env)); });
 }
 
+Napi::Object CoderConstants(Napi::Env env) {
+  Napi::Object constants = Napi::Object::New(env);
+  const auto set = [&](const char* name, double value) { constants.Set(name, Napi::Number::New(env, value)); };
+  set("mostHyper", coder::LatentCodec::kMostHyper);
+  set("meanBits", coder::LatentCodec::kMeanBits);
+  set("scaleSteps", coder::SymbolTable::kScaleSteps);
+  set("leastLogScale", coder::SymbolTable::kLeastLogScale);
+  set("mostLogScale", coder::SymbolTable::kMostLogScale);
+  set("mixtureWeightBits", coder::SymbolTable::kMixtureWeightBits);
+  set("mixtureMeanBits", coder::SymbolTable::kMixtureMeanBits);
+  set("mixtureScaleBits", coder::SymbolTable::kMixtureScaleBits);
+  set("mostMixtureScale", coder::SymbolTable::kMostMixtureScale);
+  return constants;
+}
+
 }  // namespace node_vae

@@ -29,4 +29,7 @@ class LatentCodecWrap : public Napi::ObjectWrap<LatentCodecWrap> {
   SessionHandle<coder::LatentCodec> handle_;
 };
 
+// Numbers that whoever makes models for the coder has to share with it.
+Napi::Object CoderConstants(Napi::Env env);
+
 }  // namespace node_vae

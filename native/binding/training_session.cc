@@ -196,12 +196,8 @@ Napi::Value TrainingSessionWrap::OptimizerStep(const Napi::CallbackInfo& info) {
 
 namespace {
 
-uint32_t ToCount(const Napi::Value& value, double most, const char* what) {
-  const double number = value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : -1;
-  if (!(number >= 0) || number > most || number != std::floor(number)) {
-    throw Error(code::kOption, std::string(what) + ": expected a whole number of 0 or more.");
-  }
-  return static_cast<uint32_t>(number);
+uint32_t ToCount32(const Napi::Value& value, const char* what) {
+  return static_cast<uint32_t>(ToCount(value.Env(), value, what, 4294967295.0));
 }
 
 TypedView<float> ViewFlat(napi_env env, const Napi::Value& value, size_t count, const std::string& what) {
@@ -228,7 +224,7 @@ Napi::Value TrainingSessionWrap::GetStep(const Napi::CallbackInfo& info) {
 }
 
 void TrainingSessionWrap::SetStep(const Napi::CallbackInfo& info, const Napi::Value& value) {
-  Guard(info.Env(), [&] { Idle("step").set_step(ToCount(value, 4294967295.0, "step")); });
+  Guard(info.Env(), [&] { Idle("step").set_step(ToCount32(value, "step")); });
 }
 
 Napi::Value TrainingSessionWrap::GetPending(const Napi::CallbackInfo& info) {
@@ -239,7 +235,7 @@ Napi::Value TrainingSessionWrap::GetPending(const Napi::CallbackInfo& info) {
 
 void TrainingSessionWrap::SetPending(const Napi::CallbackInfo& info, const Napi::Value& value) {
   Guard(info.Env(), [&] {
-    Idle("pendingMicroBatches").set_pending(ToCount(value, 4294967295.0, "pendingMicroBatches"));
+    Idle("pendingMicroBatches").set_pending(ToCount32(value, "pendingMicroBatches"));
   });
 }
 

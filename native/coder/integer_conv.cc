@@ -3,17 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "coder/demand.h"
 #include "core/error.h"
 
 namespace node_vae::coder {
-
-namespace {
-
-void Demand(bool holds, const std::string& what) {
-  if (!holds) throw Error(code::kFormat, "The codec model is damaged: " + what + ".");
-}
-
-}  // namespace
 
 IntegerConvNet::IntegerConvNet(const std::string& name, std::span<const IntegerConvSpec> specs, size_t channels,
                                int32_t input_limit)

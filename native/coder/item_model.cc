@@ -4,6 +4,7 @@
 #include <string>
 #include <utility>
 
+#include "coder/demand.h"
 #include "core/error.h"
 
 namespace node_vae::coder {
@@ -16,10 +17,6 @@ constexpr size_t kMaxNeighbours = 4096;
 constexpr int32_t kMaxReach = 256;
 constexpr size_t kMaxLatents = 65536;
 constexpr size_t kMaxLevels = 32;
-
-void Demand(bool holds, const std::string& what) {
-  if (!holds) throw Error(code::kFormat, "The codec model is damaged: " + what + ".");
-}
 
 }  // namespace
 

@@ -4,15 +4,12 @@
 #include <cmath>
 #include <string>
 
+#include "coder/demand.h"
 #include "core/error.h"
 
 namespace node_vae::coder {
 
 namespace {
-
-void Demand(bool holds, const std::string& what) {
-  if (!holds) throw Error(code::kFormat, "The codec model is damaged: " + what + ".");
-}
 
 // What a residual and its mean stand for, the same when coding and when decoding.
 float Latent(int32_t residual, int16_t mean, int mean_bits) noexcept {

@@ -50,7 +50,7 @@ SymbolTable SymbolTable::Mixture(std::span<const Component> components) {
   int64_t weights = 0;
   for (const Component& component : components) {
     if (component.weight < 0 || component.weight > 1 << kMixtureWeightBits || std::abs(component.mean) > 1 << 20 ||
-        std::abs(component.log2_inverse_scale) > 12 * 256) {
+        std::abs(component.log2_inverse_scale) > kMostMixtureScale) {
       throw Error(code::kFormat, "The codec model is damaged: a prior's component is out of range.");
     }
     weights += component.weight;

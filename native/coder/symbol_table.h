@@ -24,19 +24,25 @@ class SymbolTable {
   // The largest that can be coded.
   static constexpr int32_t kMostValue = 32767;
 
-  // A discretised logistic around 0 of scale 2^((index - 32) / 8): what a symbol's residual follows
-  // under a mean and scale.
-  static constexpr int kScales = 97;
+  // A discretised logistic around 0 of scale 2^(kLeastLogScale + index / kScaleSteps): what a symbol's residual
+  // follows under a mean and scale.
+  static constexpr int kScaleSteps = 8;
+  static constexpr int kLeastLogScale = -4;
+  static constexpr int kMostLogScale = 8;
+  static constexpr int kScales = (kMostLogScale - kLeastLogScale) * kScaleSteps + 1;
   static SymbolTable Logistic(int scale_index);
 
-  // A mixture of discretised logistics. Weights sum to 2^14, means are * 2^6, log2 of the inverse
-  // scales * 2^8.
+  // A mixture of discretised logistics. Weights sum to 2^kMixtureWeightBits, means are * 2^kMixtureMeanBits, log2
+  // of the inverse scales * 2^kMixtureScaleBits and no more than kMostMixtureScale.
   struct Component {
     int32_t weight;
     int32_t mean;
     int32_t log2_inverse_scale;
   };
   static constexpr int kMixtureWeightBits = 14;
+  static constexpr int kMixtureMeanBits = 6;
+  static constexpr int kMixtureScaleBits = 8;
+  static constexpr int32_t kMostMixtureScale = 12 << kMixtureScaleBits;
   // Throws Error(kFormat) when the numbers are out of range.
   static SymbolTable Mixture(std::span<const Component> components);
 

@@ -4,6 +4,8 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/instruction_set.h"
+
 #if defined(__aarch64__) && !defined(_MSC_VER)
 #include <arm_neon.h>
 #elif defined(__x86_64__) || defined(_M_X64)
@@ -144,18 +146,17 @@ struct V {
 namespace node_vae {
 
 const SimdKernels& ChooseSimdKernels() {
-  static const SimdKernels& chosen = []() -> const SimdKernels& {
+  switch (ChooseInstructionSet()) {
 #if defined(NODE_VAE_KERNELS_X86)
-    const char* limit = std::getenv("NODE_VAE_KERNELS_ISA");
-    const auto is = [limit](const char* name) { return limit != nullptr && std::strcmp(limit, name) == 0; };
-    if (is("generic")) return kGenericKernels;
-    __builtin_cpu_init();
-    if (!is("avx2") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl")) return kAvx512Kernels;
-    if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return kAvx2Kernels;
+    case InstructionSet::kAvx512Vnni:
+    case InstructionSet::kAvx512:
+      return kAvx512Kernels;
+    case InstructionSet::kAvx2:
+      return kAvx2Kernels;
 #endif
-    return kGenericKernels;
-  }();
-  return chosen;
+    default:
+      return kGenericKernels;
+  }
 }
 
 }  // namespace node_vae

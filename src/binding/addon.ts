@@ -373,6 +373,8 @@ export interface Addon {
    * lives: `held`; `taken` by another opening of the file; `unsupported` where the file system has no locks.
    */
   lockFile(descriptor: number): 'held' | 'taken' | 'unsupported';
+  /** Numbers of native/coder that models made here depend on: a test holds them against ours. */
+  readonly coderConstants: Readonly<Record<string, number>>;
   AbortFlag: new () => NativeAbortFlag;
   readonly random: NativeRandom;
   /** Bytes of native memory held by live sessions' own buffers, for tests of leaks. */

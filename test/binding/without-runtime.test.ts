@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { ROOT } from './compiled.js';
+import { compileBinding, ROOT } from './compiled.js';
 
 const run = promisify(execFile);
 let work: string;
@@ -47,11 +47,8 @@ describe('without ONNX Runtime', () => {
     }
     for (const name of ARCHIVES) await decodes(root, name, process.env);
     // What needs it says so.
-    const info = run(process.execPath, [
-      '-e',
-      `import('${join(root, 'dist', 'binding', 'index.js')}').then(({ loadRuntime }) => loadRuntime())`,
-    ]);
-    await expect(info).rejects.toThrowError(/onnxruntime-node is not installed/);
+    const sample = [join(root, 'dist', 'cli', 'main.js'), 'sample', 'mnist-mlp', '-n', '1', '-o', join(work, 'x.npy')];
+    await expect(run(process.execPath, sample)).rejects.toThrowError(/onnxruntime-node is not installed/);
   });
 });
 
@@ -61,12 +58,15 @@ describe('where no thread can be started', () => {
     'coding says so, and close() does not wait for what never began',
     { timeout: 60_000 },
     async () => {
+      const at = join(work, 'threads');
+      await compileBinding(at, {}, 'codecs/index.ts');
+      const module = (path: string) => JSON.stringify(join(at, 'dist', path));
       const script = `
       const { execFileSync } = await import('node:child_process');
       const { readFileSync } = await import('node:fs');
-      const { createItemCodec } = await import(${JSON.stringify(join(ROOT, 'dist', 'binding', 'coder.js'))});
-      const { decodeCodecModel } = await import(${JSON.stringify(join(ROOT, 'dist', 'codecs', 'lossless', 'codec-model.js'))});
-      const { readModelFile } = await import(${JSON.stringify(join(ROOT, 'dist', 'codecs', 'models', 'model-file.js'))});
+      const { createItemCodec } = await import(${module('binding/coder.js')});
+      const { decodeCodecModel } = await import(${module('codecs/lossless/codec-model.js')});
+      const { readModelFile } = await import(${module('codecs/models/model-file.js')});
       const { bytes: file } = await readModelFile(${JSON.stringify(join(ROOT, 'models', 'sound-codec'))}, 'codec.safetensors');
       // Loading has threads of its own; none codes yet.
       const [codec, other] = [await createItemCodec(decodeCodecModel(file, '').spec), await createItemCodec(decodeCodecModel(file, '').spec)];

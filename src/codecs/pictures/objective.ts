@@ -22,7 +22,7 @@ export type Relaxation = 'noise' | 'straight-through' | 'mixed';
 /** The scale of index 0 is 2^(-4), and eight steps double it: as the coder's tables have it. */
 export const SCALE_STEPS = 8;
 export const LEAST_LOG_SCALE = -4;
-const MOST_LOG_SCALE = 8;
+export const MOST_LOG_SCALE = 8;
 
 /** What a scale costs for each octave outside of the coder's range: it comes back when it matters. */
 const BITS_OF_EXCESS = 0.01;

@@ -5,14 +5,14 @@ import { filled, HIDDEN_TOP, integerLayer } from '../integers/integer-layer.js';
 import type { LossyConfig } from './config.js';
 import { LEAST_LOG_SCALE, priorName, SCALE_STEPS } from './objective.js';
 
-/** native/coder/latent_codec.h: |z| ≤ 255, means in 1/32. */
-const MOST_HYPER = 255;
-const MEAN_UNITS = 32;
-/** native/coder/symbol_table.h: weights sum to 2^14, means in 1/64, log2 of inverse scales in 1/256. */
-const WEIGHT_UNITS = 1 << 14;
-const PRIOR_MEAN_UNITS = 64;
-const PRIOR_SCALE_UNITS = 256;
-const MOST_PRIOR_SCALE = 12 * 256;
+/** What the coder takes: |z| ≤ 255, means in 1/32. A test holds these against the coder's own. */
+export const MOST_HYPER = 255;
+export const MEAN_UNITS = 32;
+/** Priors: weights sum to 2^14, means in 1/64, log2 of inverse scales in 1/256. Likewise. */
+export const WEIGHT_UNITS = 1 << 14;
+export const PRIOR_MEAN_UNITS = 64;
+export const PRIOR_SCALE_UNITS = 256;
+export const MOST_PRIOR_SCALE = 12 * 256;
 /** Room above what calibration saw; whatever is larger is clamped, and only costs bits. */
 const HEADROOM = 1.5;
 /** A layer that stays near 0 gains nothing from finer steps. */
