@@ -1,7 +1,7 @@
 /** Pooling. */
 import type { Value } from '../../graph/builder.js';
 import type { GradientContext } from '../context.js';
-import { type GradientTable, rule } from '../registry.js';
+import { type Expanded, expansion, type GradientTable, rule } from '../registry.js';
 import { isStatic, lengthTensor, staticSize } from '../shapes.js';
 
 type Gradients = readonly (Value | undefined)[];
@@ -22,9 +22,14 @@ function windowOf(context: GradientContext): Window {
 }
 
 /** Whether the windows lie side by side and cover the input exactly, along every axis. */
-function tilesExactly(context: GradientContext, { kernel, strides, dilations }: Window): boolean {
+function tilesExactly(context: GradientContext, window: Window): boolean {
+  const { kernel, strides, dilations } = window;
   const lengths = context.input(0).shape!.slice(2);
   const steps = context.output().shape!.slice(2);
+  // Padding in front shifts the windows, even where there are as many as without.
+  if (kernel.every((size, axis) => size === strides[axis]) && beginPads(context, window).some((pad) => pad !== 0)) {
+    return false;
+  }
   return kernel.every(
     (size, axis) =>
       size === strides[axis] &&
@@ -151,13 +156,12 @@ function windowWeights(context: GradientContext): Value {
   const kernelOfOnes = context.op('Expand', [context.scalar(1, x.dtype), builder.int64s([1, 1, ...kernel])]);
   const counted = context.op('Conv', [padded, kernelOfOnes], { kernel_shape: kernel, strides, dilations });
   const steps = axes.map((axis) => lengthTensor(builder, context.output(), axis));
-  const counts = context.op('Slice', [
-    counted,
-    builder.int64s(axes.map(() => 0)),
-    steps.length === 1 ? steps[0]! : context.op('Concat', steps, { axis: 0 }),
-    builder.int64s(axes),
-  ]);
-  return context.op('Div', [pooled, counts]);
+  const ends = steps.length === 1 ? steps[0]! : context.op('Concat', steps, { axis: 0 });
+  // Of the pool too: with ceil_mode, what ONNX Runtime works out beforehand may have one window more than what it makes.
+  const [pools, counts] = [pooled, counted].map((value) =>
+    context.op('Slice', [value, builder.int64s(axes.map(() => 0)), ends, builder.int64s(axes)]),
+  );
+  return context.op('Div', [pools, counts]);
 }
 
 /** Padding in front, automatic padding worked out. */
@@ -200,9 +204,39 @@ function maxUnpool(context: GradientContext): Gradients {
   return [context.reshapeLike(picked, context.input(0)), undefined, undefined];
 }
 
+/**
+ * With ceil_mode, a last window that would begin in the padding is left out: what is left are the windows without
+ * ceil_mode. Until opset 21 ONNX Runtime counts it all the same when it works out shapes, and refuses the graph where
+ * something else has the right one; so the node goes on without ceil_mode.
+ */
+function withoutCeilMode(context: GradientContext): Expanded | undefined {
+  const { node, builder } = context;
+  const lengths = context.input(0).shape?.slice(2);
+  const steps = context.output().shape?.slice(2);
+  if (context.int('ceil_mode', 0) === 0 || !isStatic(lengths) || !isStatic(steps)) return undefined;
+  const { kernel, strides, dilations } = windowOf(context);
+  const automatic = context.string('auto_pad', 'NOTSET');
+  if (automatic !== 'NOTSET' && automatic !== '') return undefined;
+  const pads = context.ints('pads') ?? [];
+  const axes = kernel.map((size, axis) => {
+    const padded = lengths[axis]! + (pads[axis] ?? 0) + (pads[axis + kernel.length] ?? 0);
+    const rest = padded - (size - 1) * dilations[axis]! - 1;
+    return { plain: Math.floor(rest / strides[axis]!) + 1, raised: Math.ceil(rest / strides[axis]!) + 1 };
+  });
+  const leavesOut = axes.some(({ raised }, axis) => raised !== steps[axis]);
+  if (!leavesOut || axes.some(({ plain }, axis) => plain !== steps[axis])) return undefined;
+  const outputs = builder.append({
+    ...node,
+    name: builder.unique(node.name || node.op),
+    outputs: node.outputs.map((name) => (name === '' ? '' : builder.unique(name))),
+    attributes: { ...node.attributes, ceil_mode: { kind: 'int', value: 0 } },
+  });
+  return { outputs: outputs.map((value) => (value.name === '' ? undefined : value)) };
+}
+
 export const POOLING: GradientTable = {
-  MaxPool: rule(maxPool),
-  AveragePool: rule(averagePool),
+  MaxPool: expansion(withoutCeilMode, maxPool),
+  AveragePool: expansion(withoutCeilMode, averagePool),
   GlobalAveragePool: rule(globalAverage),
   GlobalMaxPool: rule(globalMax),
   MaxUnpool: rule(maxUnpool),
