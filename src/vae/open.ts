@@ -1,6 +1,8 @@
 /** The ways to come by a model: from options, from files of this package, from files of others. */
+import type { z } from 'zod';
 import { describeParameters } from '../architectures/graphs.js';
 import { latentDimOf, makeVaeNetwork } from '../architectures/vae-network.js';
+import { explained } from '../artifacts/foreign/recognise.js';
 import { importOnnx } from '../artifacts/import-onnx.js';
 import { initialiseParameters } from '../artifacts/initialize.js';
 import { locateModel } from '../artifacts/locate.js';
@@ -43,8 +45,16 @@ export async function createModel(options: VaeOptions): Promise<OpenedModel> {
 
 /** See Vae.load(). */
 export async function openModel(source: string | OnnxPair, options: LoadOptions): Promise<OpenedModel> {
-  const { build, ...setting } = parseOptions(loadSchema, options, 'Vae.load()');
+  const setting = parseOptions(loadSchema, options, 'Vae.load()');
   const from = parseOptions(sourceSchema, source, 'Vae.load(), source');
+  const files = typeof from === 'string' ? [from] : [from.encoder, from.decoder];
+  return explained('Vae.load()', files, () => openSource(from, setting));
+}
+
+async function openSource(
+  from: z.output<typeof sourceSchema>,
+  { build, ...setting }: z.output<typeof loadSchema>,
+): Promise<OpenedModel> {
   if (typeof from !== 'string') {
     const { encoder, decoder } = from;
     return { origin: { imported: { type: 'imported', encoder, decoder } }, engine: await openPair(from, setting) };
@@ -74,7 +84,14 @@ export async function openModel(source: string | OnnxPair, options: LoadOptions)
 /** See Vae.fromOnnx(). */
 export async function importModel(options: FromOnnxOptions): Promise<OpenedModel> {
   const { threads, provider, tiling, ...source } = parseOptions(fromOnnxSchema, options, 'Vae.fromOnnx()');
-  const parts = await importOnnx(source, runGraph);
+  const parts = await explained('Vae.fromOnnx()', sourcesOf(source), () => importOnnx(source, runGraph));
   const engine = await Engine.open(recipeNetworks(parts.vae, parts.parameters), { threads, provider, tiling });
   return { origin: { parts }, engine };
+}
+
+/** What was named to be read, as far as it was. */
+function sourcesOf({ encoder, decoder, artifacts }: { encoder?: unknown; decoder?: unknown; artifacts?: unknown }) {
+  return [encoder, decoder, artifacts].filter(
+    (source): source is string | Uint8Array => typeof source === 'string' || source instanceof Uint8Array,
+  );
 }
