@@ -56,7 +56,7 @@ const KINDS = {
   artifacts: {
     what: 'what onnxruntime-training made, graphs to train and a checkpoint',
     remedy:
-      'TrainingSession.create("FOLDER") trains it further, whatever it is; Vae.fromOnnx({ artifacts: "FOLDER", ... }) a VAE',
+      'TrainingSession.create({ artifacts: "FOLDER" }) trains it further, whatever it is; Vae.fromOnnx({ artifacts: "FOLDER" }) a VAE',
   },
   pair: {
     what: 'a folder with an encoder and a decoder in ONNX and no config.json',
