@@ -4,6 +4,7 @@
 export const FOLDERS = [
   'cli',
   'index.ts',
+  'service',
   'vae',
   'report',
   'codecs',
@@ -25,7 +26,7 @@ export const FOLDERS = [
 /** Packages that few may import, and where. */
 export const PACKAGES = [
   { name: 'sharp', folders: ['src/data/image/', 'src/report/'] },
-  { name: 'node-gyp-build', folders: ['src/binding/'] },
+  { name: 'fastify', folders: ['src/service/'] },
   { name: 'onnxruntime-node', folders: ['src/binding/'] },
   { name: 'commander', folders: ['src/cli/'] },
   { name: 'cli-progress', folders: ['src/cli/'] },

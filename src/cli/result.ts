@@ -8,4 +8,6 @@ export interface CommandResult {
   readonly partly?: boolean;
   /** Standard output carries the data itself: what there is to say goes to standard error. */
   readonly onStderr?: boolean;
+  /** For commands that run until they are asked to stop: that is no interruption. Default false. */
+  readonly endsBySignal?: boolean;
 }

@@ -19,7 +19,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     const result = await work(interruption.signal);
     printResult(result, json);
     if (result.partly) exitCode = EXIT.partly;
-    if (interruption.signal.aborted) exitCode = EXIT.interrupted;
+    if (interruption.signal.aborted && !result.endsBySignal) exitCode = EXIT.interrupted;
   });
   try {
     await program.parseAsync(argv, { from: 'user' });

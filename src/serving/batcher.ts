@@ -27,6 +27,8 @@ const batcherSchema = z.strictObject({
    * it, helps. More can pay on machines of many processors.
    */
   concurrency: z.int().positive().max(64).default(1),
+  /** Called with the operation and the rows of every batch when it is run. */
+  onBatch: z.custom<(operation: string, rows: number) => void>((value) => typeof value === 'function').optional(),
 });
 
 export interface BatcherOptions extends InputOf<typeof batcherSchema> {}
@@ -167,6 +169,7 @@ export class Batcher {
     room: GatherRoom,
     signal: AbortSignal | undefined,
   ): Promise<readonly Result[]> {
+    this.#options.onBatch?.(operation, rows);
     const data = requests.length === 1 ? requests[0]!.data : room.gather(requests, rows);
     const feeds = checkedLabelFeeds(gatherLabels(requests, rows));
     const domain = operation === 'decode' ? undefined : this.#engine.networks.domain;

@@ -14,6 +14,7 @@ import { registerReproduce } from './reproduce.js';
 import { registerRuns } from './runs.js';
 import { registerSample } from './sample.js';
 import { registerScore } from './score.js';
+import { registerServe } from './serve.js';
 import { registerTrain } from './train.js';
 
 export const COMMANDS: readonly RegisterCommand[] = [
@@ -32,4 +33,5 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDecompress,
   registerArchive,
   registerBenchCodec,
+  registerServe,
 ];
