@@ -92,6 +92,7 @@ describe('answers', () => {
     const response = await post('/reconstruct', await png(5), 'image/png');
     expect(response.headers.get('content-type')).toBe('image/png');
     const found = await sharp(Buffer.from(await response.arrayBuffer()))
+      .toColourspace('b-w')
       .raw()
       .toBuffer();
     const expected = (await vae.reconstruct(row(5))).data as Float32Array;
