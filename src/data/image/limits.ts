@@ -47,11 +47,16 @@ export function checkLimits({ width, height, bytes }: DecodeCost, limits: Pictur
   );
 }
 
+let defaultBytes: number | undefined;
+
 /** Of what a container allows, where there is one. */
 function defaultDecodeBytes(): number {
-  const allowed = process.constrainedMemory?.() ?? 0;
-  const memory = allowed > 0 && allowed < totalmem() ? allowed : totalmem();
-  return Math.min(MOST_DEFAULT_BYTES, Math.floor(memory / SHARE_OF_MEMORY));
+  if (defaultBytes === undefined) {
+    const allowed = process.constrainedMemory?.() ?? 0;
+    const memory = allowed > 0 && allowed < totalmem() ? allowed : totalmem();
+    defaultBytes = Math.min(MOST_DEFAULT_BYTES, Math.floor(memory / SHARE_OF_MEMORY));
+  }
+  return defaultBytes;
 }
 
 let held = 0;

@@ -152,7 +152,9 @@ function unfilter(lines: Uint8Array, height: number, lineBytes: number, step: nu
         const left = x < step ? 0 : lines[start + x - step]!;
         const up = y === 0 ? 0 : lines[above + x]!;
         const corner = x < step || y === 0 ? 0 : lines[above + x - step]!;
-        const [a, b, c] = [Math.abs(up - corner), Math.abs(left - corner), Math.abs(left + up - 2 * corner)];
+        const a = Math.abs(up - corner);
+        const b = Math.abs(left - corner);
+        const c = Math.abs(left + up - 2 * corner);
         const nearest = a <= b && a <= c ? left : b <= c ? up : corner;
         lines[start + x] = lines[start + x]! + nearest;
       }
