@@ -3,6 +3,7 @@ import type { Command } from 'commander';
 import type { DataRecipe, Dataset, ProviderInput, VaeSessionOptions } from '../index.js';
 import { CliError } from './errors.js';
 import { addBadFileOptions, addFileOptions, type BadFileFlags, type KindFlags, kindOptions } from './kind-options.js';
+import { note } from './output.js';
 import { wholeNumber } from './parse.js';
 
 export interface SessionFlags {
@@ -90,6 +91,12 @@ export async function loadData(
     signal,
   });
   return limit === undefined ? dataset : dataset.take(limit);
+}
+
+/** What reading guessed or found odd, on standard error; `train` has its own place for it. */
+export function tellNotes(dataset: Dataset): Dataset {
+  for (const line of dataset.notes) note(`Note        ${line}`);
+  return dataset;
 }
 
 /** "60,000 rows of 1×28×28, uint8, 10 classes" */

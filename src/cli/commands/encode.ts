@@ -14,6 +14,7 @@ import {
   requireOut,
   type SessionFlags,
   sessionOptions,
+  tellNotes,
 } from '../shared-options.js';
 
 interface EncodeFlags extends DataFlags, LabelFlags, SessionFlags {
@@ -51,7 +52,7 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
       const { checkArrayPath, encodePicture, Vae, VaeError, writeArray } = await import('../../index.js');
       for (const target of [out, flags.logVariance, flags.labelsOut]) if (target) checkArrayPath(target);
       await using vae = await Vae.load(source, sessionOptions(flags));
-      const dataset = await loadData(path, flags, signal, vae.recipe);
+      const dataset = tellNotes(await loadData(path, flags, signal, vae.recipe));
       if (flags.labelsOut && !dataset.labels) {
         throw new VaeError('ERR_VAE_OPTION', `--labels-out: ${path} has no labels to write.`);
       }

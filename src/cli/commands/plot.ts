@@ -10,6 +10,7 @@ import {
   requireOut,
   type SessionFlags,
   sessionOptions,
+  tellNotes,
 } from '../shared-options.js';
 
 interface PlotFlags extends DataFlags, SessionFlags {
@@ -55,7 +56,7 @@ latent dimensions), latent-space, latent-use, residuals.`,
       }
       const { plotModel, Vae, writeFigures, writeReport } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
-      const data = await loadData(path, flags, signal, vae.recipe);
+      const data = tellNotes(await loadData(path, flags, signal, vae.recipe));
       const only = flags.only?.split(',').map((name) => name.trim()) as FigureName[] | undefined;
       const figures = await plotModel(vae, data, { ...(only && { only }), signal });
       const files = await writeFigures(out, figures, { format: flags.format });

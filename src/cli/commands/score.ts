@@ -12,6 +12,7 @@ import {
   loadData,
   type SessionFlags,
   sessionOptions,
+  tellNotes,
 } from '../shared-options.js';
 
 /** Rows of the table of dimensions. */
@@ -59,7 +60,7 @@ Examples:
       const { checkArrayPath, Vae, writeArray } = await import('../../index.js');
       if (flags.out) checkArrayPath(flags.out);
       await using vae = await Vae.load(source, sessionOptions(flags));
-      const dataset = await loadData(path, flags, signal, vae.recipe);
+      const dataset = tellNotes(await loadData(path, flags, signal, vae.recipe));
       const { importanceSamples, seed } = flags;
       const call = { ...labelOptions(flags), seed, signal };
       const scores = await vae.score(dataset, { ...call, ...(importanceSamples && { importanceSamples }) });
