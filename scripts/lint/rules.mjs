@@ -5,6 +5,7 @@ export const FOLDERS = [
   'cli',
   'index.ts',
   'service',
+  'testing',
   'vae',
   'report',
   'codecs',
