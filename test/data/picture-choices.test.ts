@@ -63,6 +63,18 @@ describe('values of a row', () => {
     await expect(readImages(golden('int16.tif'), { depth: 8 })).rejects.toThrow(/no whole numbers from 0.*--range/);
   });
 
+  it.each(['fill', 'cover', 'contain'] as const)('keep their size when they are resized: %s', async (fit) => {
+    // A slope from −1000 at the left to 3000 at the right stays one.
+    const values = Float32Array.from({ length: 40 * 30 }, (_, index) => -1000 + ((index % 40) * 4000) / 39);
+    await writeFile(at('slope.tif'), floatTiff(values, 40));
+    const data = await readImages(at('slope.tif'), { size: [15, 20], fit });
+    for (let x = 2; x < 18; x += 1)
+      expect(data.memory![7 * 20 + x]).toBeCloseTo(-1000 + ((2 * x + 0.5) * 4000) / 39, -1);
+    const wide = await readImages(golden('grey16.png'), { size: 5 });
+    const most = (await readImages(golden('grey16.png'))).memory!;
+    expect(Math.abs(mean(wide.memory!) - mean(most))).toBeLessThan(0.05);
+  });
+
   it('outside of the range that a model knows are refused by name', async () => {
     const { recipe } = await readImages(golden('uint16_12.tif'));
     await expect(readImages(golden('uint16_full.tif'), { recipe: recipe as never })).rejects.toThrow(
@@ -243,6 +255,10 @@ describe('limits', () => {
     await expect(readPictureBytes(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'))).rejects.toThrow(/SVG/);
   });
 });
+
+function mean(values: ArrayLike<number>): number {
+  return Array.from(values).reduce((sum, value) => sum + value, 0) / values.length;
+}
 
 async function written(name: string, bytes: Uint8Array): Promise<string> {
   await writeFile(at(name), bytes);

@@ -10,6 +10,7 @@ import { checkLimits, type DecodeCost, type PictureLimits, withRoom } from './li
 import { resizeStored } from './readers/by-sharp.js';
 import type { DecodeStored, StoredHeader, StoredPixels } from './readers/stored.js';
 import type { ImageRecipe } from './recipe.js';
+import { resampleStored } from './resample.js';
 import { turned } from './turn.js';
 
 export type { StoredPixels } from './readers/stored.js';
@@ -123,7 +124,11 @@ export async function decodePixels(
       const decoded = await format.reader.decode(bytes, { page, warn, header: stored, size: whileDecoding });
       signal?.throwIfAborted();
       const fits = !size || (decoded.width === size.width && decoded.height === size.height);
-      const sized = fits ? decoded : await resizeStored(decoded, size);
+      const sized = fits
+        ? decoded
+        : resizesWell(stored)
+          ? await resizeStored(decoded, size)
+          : resampleStored(decoded, size);
       const { pages, bits } = stored;
       return { ...turned(sized, stored.orientation), pages, bits };
     });

@@ -100,7 +100,7 @@ function firstLine(error: unknown): string {
     .replace(/[.\s]*$/, '');
 }
 
-/** Stored pixels at other sides. */
+/** Bytes and 16-bit pixels at other sides. */
 export async function resizeStored(
   pixels: StoredPixels,
   size: NonNullable<DecodeStored['size']>,
@@ -108,21 +108,18 @@ export async function resizeStored(
   const { default: sharp } = await import('sharp');
   const { width, height, channels, colour, data } = pixels;
   const wide = data instanceof Uint16Array;
-  const depth = data instanceof Uint8Array ? 'uchar' : wide ? 'ushort' : 'float';
-  const input = depth === 'float' && !(data instanceof Float32Array) ? Float32Array.from(data) : data;
   const space = spaceOf(colour, wide);
-  const opened = sharp(input as Uint8Array, {
+  const opened = sharp(data as Uint8Array, {
     raw: { width, height, channels: channels as 1 | 2 | 3 | 4 },
     limitInputPixels: false,
   });
   const image = sized(opened.pipelineColourspace(space), size).toColourspace(space);
+  const depth = wide ? 'ushort' : 'uchar';
   const resized = await image.raw({ depth }).toBuffer({ resolveWithObject: true });
   const { info } = resized;
   return {
     ...pixels,
-    width: info.width,
-    height: info.height,
-    channels: info.channels,
+    ...{ width: info.width, height: info.height, channels: info.channels },
     data: samplesOf(resized.data, depth),
   };
 }
