@@ -1,9 +1,9 @@
 /** Where an archive is written to: memory, a file that appears when it is complete, or a stream. */
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, lstat, open, realpath, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { VaeError } from '../core/errors.js';
-import { ioError } from '../core/files.js';
+import { ioError, targetOf } from '../core/files.js';
 import { readFully, writeFully } from '../core/ranges.js';
 import { besideName } from '../core/temporary.js';
 import { type ByteSource, handleSource, memorySource } from './bytes.js';
@@ -124,18 +124,6 @@ export async function outputKind(path: string): Promise<OutputKind> {
   if (found.isDirectory())
     throw new VaeError('ERR_VAE_IO', `${path} is a folder; name the file that is to be written.`);
   return found.isFile() ? 'file' : 'stream';
-}
-
-/** The file that a path leads to, through links: a link stays one, and what it leads to is replaced. */
-async function targetOf(path: string): Promise<string> {
-  const found = await lstat(path).catch(() => undefined);
-  if (!found?.isSymbolicLink()) return path;
-  return realpath(path).catch(async () => {
-    // A link to nothing yet: the file is made where it leads to.
-    const { readlink } = await import('node:fs/promises');
-    const to = await readlink(path);
-    return targetOf(to.startsWith('/') ? to : join(dirname(path), to));
-  });
 }
 
 /** Opens a stream of the system by its path: `-` is standard output. */

@@ -5,11 +5,13 @@ import { ioError } from '../core/files.js';
 import { inOrder } from '../core/in-order.js';
 import { type ByteSource, memorySource } from './bytes.js';
 import type { EncodedRecord } from './chunk.js';
+import { isCompact } from './compact.js';
 import {
   decodeRecord,
   encodeHeader,
   type Header,
   type IndexEntry,
+  MAX_HEADER_BYTES,
   RECORD_BYTES,
   type RecordHeader,
   recordCrc,
@@ -147,7 +149,7 @@ export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackRes
 function isFull(error: unknown): boolean {
   for (let at = error; at instanceof Error; at = at.cause) {
     const code = (at as NodeJS.ErrnoException).code;
-    if (code === 'ENOSPC' || code === 'EDQUOT') return true;
+    if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'EFBIG') return true;
   }
   return false;
 }
@@ -355,8 +357,10 @@ async function begin(job: PackJob, output: ArchiveOutput, notes: string[]): Prom
   if (source !== undefined && job.resumable) {
     const old = await oldRecords(job, source);
     if (old !== undefined) return { ...old, writer: new ArchiveWriter(sink, old.first, [], job.header), before: 0 };
-    const aside = job.dropPartial ? undefined : await output.setAside();
-    notes.push(asideNote(aside, output.place));
+    if (!(await isBegun(job, source))) {
+      const aside = job.dropPartial ? undefined : await output.setAside();
+      notes.push(asideNote(aside, output.place));
+    }
   }
   await output.cutAt(0);
   const writer = new ArchiveWriter(sink);
@@ -366,13 +370,18 @@ async function begin(job: PackJob, output: ArchiveOutput, notes: string[]): Prom
   return { writer, modelBytes: writer.byteLength - before, old: [], before: 0 };
 }
 
-/** The records of an unfinished archive with the same header. */
+/** Whether a job was killed before it had written anything of worth: a part of the header, or the compact form. */
+async function isBegun(job: PackJob, source: ByteSource): Promise<boolean> {
+  const start = await source.read(0, Math.min(source.length, MAX_HEADER_BYTES));
+  return isCompact(start) || encodeHeader(job.header).subarray(0, start.length).equals(start);
+}
+
+/** The records of an archive with the same header, finished or not. */
 async function oldRecords(job: PackJob, source: ByteSource) {
   try {
     const layout = await readLayout(source, job.read);
     const header = encodeHeader(job.header);
-    if (layout.complete || !header.equals(await source.read(0, Math.min(source.length, header.length))))
-      return undefined;
+    if (!header.equals(await source.read(0, Math.min(source.length, header.length)))) return undefined;
     if ((job.model !== undefined) !== (layout.modelOffset !== undefined)) return undefined;
     let first = header.length;
     let modelBytes = 0;

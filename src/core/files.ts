@@ -1,8 +1,9 @@
 /** Files that appear under their name only when they are complete. */
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { lstat, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join } from 'node:path';
 import { VaeError } from './errors.js';
+import { besideName } from './temporary.js';
 
 export interface PendingFile {
   readonly path: string;
@@ -18,19 +19,47 @@ export interface PendingFile {
  */
 export async function writeFilesAtomically(files: readonly PendingFile[]): Promise<void> {
   const written: { temporary: string; path: string }[] = [];
+  let writing = files[0]?.path ?? '';
   try {
     for (const { path, chunks } of files) {
-      await makeFolder(dirname(path));
-      const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}.tmp`);
-      written.push({ temporary, path });
+      writing = path;
+      if (await isSpecial(path)) {
+        // Standard output, a pipe or a device is written to, and stays what it is.
+        await writeAndFlush(path, chunks, 'w');
+        continue;
+      }
+      const target = await targetOf(path);
+      await makeFolder(dirname(target));
+      const temporary = join(dirname(target), besideName(basename(target), `${randomBytes(6).toString('hex')}.tmp`));
+      written.push({ temporary, path: target });
       await writeAndFlush(temporary, chunks);
     }
-    for (const { temporary, path } of written) await rename(temporary, path);
-    for (const folder of new Set(files.map(({ path }) => dirname(path)))) await flushFolder(folder);
+    for (const { temporary, path } of written) {
+      writing = path;
+      await rename(temporary, path);
+    }
+    for (const folder of new Set(written.map(({ path }) => dirname(path)))) await flushFolder(folder);
   } catch (error) {
     await Promise.all(written.map(({ temporary }) => rm(temporary, { force: true }).catch(() => {})));
-    throw ioError(error, `writing ${files.map(({ path }) => path).join(', ')}`);
+    throw ioError(error, `writing ${writing}`);
   }
+}
+
+/** Whether a path is something that bytes are written to and which no file can replace. */
+export async function isSpecial(path: string): Promise<boolean> {
+  const info = await stat(path).catch(() => undefined);
+  return info !== undefined && !info.isFile() && !info.isDirectory();
+}
+
+/** The file that a path leads to, through links: a link stays one, and what it leads to is replaced. */
+export async function targetOf(path: string): Promise<string> {
+  const found = await lstat(path).catch(() => undefined);
+  if (!found?.isSymbolicLink()) return path;
+  return realpath(path).catch(async () => {
+    // A link to nothing yet: the file is made where it leads to.
+    const to = await readlink(path);
+    return isAbsolute(to) ? to : join(dirname(path), to);
+  });
 }
 
 /**
@@ -68,6 +97,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   ENOENT: 'no such file or folder',
   ENOTDIR: 'part of the path is a file, not a folder',
   EISDIR: 'it is a folder, not a file',
+  ENAMETOOLONG: 'the name is too long for this disk',
+  EFBIG: 'a file may not be as large here',
 };
 
 /** Exported for the test of a full disk. */
@@ -75,7 +106,10 @@ export async function writeAndFlush(path: string, chunks: Iterable<Uint8Array>, 
   const file = await open(path, flag);
   try {
     for (const chunk of chunks) await file.writeFile(chunk);
-    await file.sync();
+    // Pipes and devices have nothing to flush.
+    await file.sync().catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EINVAL' && error.code !== 'ENOTSUP' && error.code !== 'EROFS') throw error;
+    });
   } finally {
     await file.close();
   }

@@ -1,3 +1,4 @@
+import { addForceOption, claimOutput, type OutputFlags } from '../claim-output.js';
 import type { RegisterCommand } from '../command.js';
 import { wholeNumber } from '../parse.js';
 import {
@@ -5,22 +6,19 @@ import {
   addSessionOptions,
   type LabelFlags,
   labelOptions,
-  requireOut,
   type SessionFlags,
   sessionOptions,
 } from '../shared-options.js';
 import { OUTPUT_PATH, writeDecoded } from '../write-output.js';
 
-interface DecodeFlags extends LabelFlags, SessionFlags {
+interface DecodeFlags extends LabelFlags, SessionFlags, OutputFlags {
   readonly labels?: string;
-  readonly out?: string;
   readonly columns?: number;
   readonly limit?: number;
 }
 
 export const registerDecode: RegisterCommand = (program, run) => {
-  const command = program
-    .command('decode')
+  const command = addForceOption(program.command('decode'))
     .summary('turn latents back into data')
     .description(
       'Decodes latents: writes the mean of the likelihood for each row of a .npy file [rows, latent dimensions].',
@@ -41,7 +39,7 @@ Examples:
   );
   return command.action((source: string, path: string, flags: DecodeFlags) =>
     run(async (signal) => {
-      const out = requireOut(flags.out);
+      const out = await claimOutput(flags);
       const { decodePicture, readDataset, Vae } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const all = await readDataset(path, { ...(flags.labels && { labels: flags.labels }), signal });

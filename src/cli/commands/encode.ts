@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { addForceOption, claimOutput, claimPath, isStdout, type OutputFlags } from '../claim-output.js';
 import type { RegisterCommand } from '../command.js';
 import { note } from '../output.js';
 import { RowProgress } from '../progress.js';
@@ -11,14 +12,12 @@ import {
   type LabelFlags,
   labelOptions,
   loadData,
-  requireOut,
   type SessionFlags,
   sessionOptions,
   tellNotes,
 } from '../shared-options.js';
 
-interface EncodeFlags extends DataFlags, LabelFlags, SessionFlags {
-  readonly out?: string;
+interface EncodeFlags extends DataFlags, LabelFlags, SessionFlags, OutputFlags {
   readonly logVariance?: string;
   readonly labelsOut?: string;
 }
@@ -27,8 +26,7 @@ interface EncodeFlags extends DataFlags, LabelFlags, SessionFlags {
 const ROWS = 4096;
 
 export const registerEncode: RegisterCommand = (program, run) => {
-  const command = program
-    .command('encode')
+  const command = addForceOption(program.command('encode'))
     .summary('write the latents of data, as .npy or a table')
     .description('Encodes data: writes the mean of the posterior of each row, float32 [rows, latent dimensions].')
     .argument('<model>', 'model directory, or the name of a model of this package')
@@ -48,9 +46,12 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
   );
   return command.action((source: string, path: string, flags: EncodeFlags) =>
     run(async (signal) => {
-      const out = requireOut(flags.out);
+      const out = await claimOutput(flags);
+      for (const other of [flags.logVariance, flags.labelsOut]) if (other) await claimPath(other, flags.force);
       const { checkArrayPath, encodePicture, Vae, VaeError, writeArray } = await import('../../index.js');
-      for (const target of [out, flags.logVariance, flags.labelsOut]) if (target) checkArrayPath(target);
+      for (const target of [out, flags.logVariance, flags.labelsOut]) {
+        if (target && !isStdout(target)) checkArrayPath(target);
+      }
       await using vae = await Vae.load(source, sessionOptions(flags));
       const dataset = tellNotes(await loadData(path, flags, signal, vae.recipe));
       if (flags.labelsOut && !dataset.labels) {
@@ -109,6 +110,7 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
             ? [['Labels', `${flags.labelsOut}: ${labels.classes.join(', ')}`] as const]
             : []),
         ],
+        onStderr: isStdout(out),
       };
     }),
   );

@@ -1,4 +1,5 @@
 import type { FigureName } from '../../index.js';
+import { addForceOption, claimOutput, type OutputFlags } from '../claim-output.js';
 import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import {
@@ -7,14 +8,12 @@ import {
   DATA_ARGUMENT,
   type DataFlags,
   loadData,
-  requireOut,
   type SessionFlags,
   sessionOptions,
   tellNotes,
 } from '../shared-options.js';
 
-interface PlotFlags extends DataFlags, SessionFlags {
-  readonly out?: string;
+interface PlotFlags extends DataFlags, SessionFlags, OutputFlags {
   readonly only?: string;
   readonly format: Format;
   readonly report?: boolean;
@@ -24,8 +23,7 @@ const FORMATS = ['png', 'svg', 'both'] as const;
 type Format = (typeof FORMATS)[number];
 
 export const registerPlot: RegisterCommand = (program, run) => {
-  const command = program
-    .command('plot')
+  const command = addForceOption(program.command('plot'))
     .summary('draw what a model does with data')
     .description(
       'Draws a model and data as pictures, as far as the data allow: reconstructions, samples, traversals, ' +
@@ -50,7 +48,7 @@ latent dimensions), latent-space, latent-use, residuals.`,
   );
   return command.action((source: string, path: string, flags: PlotFlags) =>
     run(async (signal) => {
-      const out = requireOut(flags.out);
+      const out = await claimOutput(flags);
       if (!FORMATS.includes(flags.format)) {
         throw new CliError('ERR_VAE_OPTION', `--format: expected ${FORMATS.join(', ')}, received "${flags.format}".`);
       }

@@ -1,16 +1,16 @@
 import { readdir, stat } from 'node:fs/promises';
 import { basename, extname, join } from 'node:path';
 import type { RebuiltFile, Vae } from '../../index.js';
+import { addForceOption, claimOutput, type OutputFlags } from '../claim-output.js';
 import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { addBadFileOptions, type BadFileFlags } from '../kind-options.js';
 import { count, note } from '../output.js';
 import { wholeNumber } from '../parse.js';
 import { RowProgress } from '../progress.js';
-import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
+import { addSessionOptions, type SessionFlags, sessionOptions } from '../shared-options.js';
 
-interface ReconstructFlags extends SessionFlags, BadFileFlags {
-  readonly out?: string;
+interface ReconstructFlags extends SessionFlags, BadFileFlags, OutputFlags {
   readonly bits?: number;
   readonly window?: number;
 }
@@ -18,8 +18,7 @@ interface ReconstructFlags extends SessionFlags, BadFileFlags {
 const ENDINGS = { image: '.png', table: '.csv', audio: '.wav', video: '.y4m', array: '.npy' } as const;
 
 export const registerReconstruct: RegisterCommand = (program, run) => {
-  const command = program
-    .command('reconstruct')
+  const command = addForceOption(program.command('reconstruct'))
     .summary('pass files through a model and write what it makes of them')
     .description(
       'Encodes and decodes files of the kind the model was trained on: pictures (of any size, for models of crops), ' +
@@ -46,7 +45,7 @@ Examples:
   );
   return command.action((source: string, input: string, flags: ReconstructFlags) =>
     run(async (signal) => {
-      const out = requireOut(flags.out);
+      const out = await claimOutput(flags);
       const { Vae, VaeError } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const files = await pairs(vae, input, out);

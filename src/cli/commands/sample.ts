@@ -1,11 +1,11 @@
+import { addForceOption, claimOutput, type OutputFlags } from '../claim-output.js';
 import type { RegisterCommand } from '../command.js';
 import { classNumbers, decimal, wholeNumber } from '../parse.js';
-import { addSessionOptions, requireOut, type SessionFlags, sessionOptions } from '../shared-options.js';
+import { addSessionOptions, type SessionFlags, sessionOptions } from '../shared-options.js';
 import { OUTPUT_PATH, writeDecoded } from '../write-output.js';
 
-interface SampleFlags extends SessionFlags {
+interface SampleFlags extends SessionFlags, OutputFlags {
   readonly count: number;
-  readonly out?: string;
   readonly seed: number;
   readonly temperature: number;
   readonly label?: number[];
@@ -13,8 +13,7 @@ interface SampleFlags extends SessionFlags {
 }
 
 export const registerSample: RegisterCommand = (program, run) => {
-  const command = program
-    .command('sample')
+  const command = addForceOption(program.command('sample'))
     .summary('make new examples from the prior')
     .description('Draws latents from the prior and decodes them. The same seed gives the same examples.')
     .argument('<model>', 'model directory, or the name of a model of this package')
@@ -35,7 +34,7 @@ Examples:
   );
   return command.action((source: string, flags: SampleFlags) =>
     run(async (signal) => {
-      const out = requireOut(flags.out);
+      const out = await claimOutput(flags);
       const { Vae } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const { seed, temperature, label } = flags;

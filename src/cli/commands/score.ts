@@ -1,4 +1,5 @@
 import type { LatentStatistics } from '../../index.js';
+import { addForceOption, claimPath, type OutputFlags } from '../claim-output.js';
 import type { RegisterCommand } from '../command.js';
 import { wholeNumber } from '../parse.js';
 import {
@@ -18,16 +19,14 @@ import {
 /** Rows of the table of dimensions. */
 const MOST_DIMENSIONS = 64;
 
-interface ScoreFlags extends DataFlags, LabelFlags, SessionFlags {
-  readonly out?: string;
+interface ScoreFlags extends DataFlags, LabelFlags, SessionFlags, OutputFlags {
   readonly importanceSamples?: number;
   readonly dimensions?: boolean;
   readonly seed: number;
 }
 
 export const registerScore: RegisterCommand = (program, run) => {
-  const command = program
-    .command('score')
+  const command = addForceOption(program.command('score'))
     .summary('measure how well a model explains data')
     .description(
       'Scores data: the evidence lower bound (ELBO) and its terms, reconstruction and KL divergence, in nats per row. ' +
@@ -57,8 +56,9 @@ Examples:
   );
   return command.action((source: string, path: string, flags: ScoreFlags) =>
     run(async (signal) => {
+      const out = flags.out === undefined ? undefined : await claimPath(flags.out, flags.force);
       const { checkArrayPath, Vae, writeArray } = await import('../../index.js');
-      if (flags.out) checkArrayPath(flags.out);
+      if (out) checkArrayPath(out);
       await using vae = await Vae.load(source, sessionOptions(flags));
       const dataset = tellNotes(await loadData(path, flags, signal, vae.recipe));
       const { importanceSamples, seed } = flags;
@@ -66,9 +66,9 @@ Examples:
       const scores = await vae.score(dataset, { ...call, ...(importanceSamples && { importanceSamples }) });
       const columns = [scores.elbo, scores.reconstruction, scores.kl];
       if (scores.importanceWeighted) columns.push(scores.importanceWeighted);
-      if (flags.out) {
+      if (out) {
         const names = ['elbo', 'reconstruction', 'kl', 'importance_weighted'].slice(0, columns.length);
-        await writeArray(flags.out, { data: interleave(columns), shape: [dataset.length, columns.length] }, { names });
+        await writeArray(out, { data: interleave(columns), shape: [dataset.length, columns.length] }, { names });
       }
       const latents = flags.dimensions ? await vae.latentStatistics(dataset, call) : undefined;
       const bound = scores.importanceWeighted && summarise(scores.importanceWeighted);

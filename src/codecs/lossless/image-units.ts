@@ -118,7 +118,7 @@ async function readCandidate(
     return undefined;
   }
   try {
-    const extras = pixelsOnly ? undefined : await extrasOf(bytes, file.shown);
+    const extras = pixelsOnly ? undefined : await extrasOf(bytes, file.shown, candidate.name === file.name);
     const pixels = await readImage({ bytes, name: file.shown }, itemShape);
     return { ...candidate, bytes, pixels, extras };
   } catch (error) {
@@ -129,13 +129,14 @@ async function readCandidate(
 }
 
 /** @throws VaeError ERR_VAE_DATA for a file that a PNG with the same pixels does not stand for. */
-async function extrasOf(bytes: Buffer, shown: string): Promise<string | undefined> {
+async function extrasOf(bytes: Buffer, shown: string, isNamedPng: boolean): Promise<string | undefined> {
   const refuse = (why: string) =>
     new VaeError(
       'ERR_VAE_DATA',
       `${shown} cannot be kept wholly as pixels: ${why}. It is stored as it is; to keep its pixels alone, say so (pixelsOnly, --pixels-only).`,
     );
   if (bytes.subarray(1, 4).toString('latin1') === 'PNG') {
+    if (!isNamedPng) throw refuse('it is a PNG file that is called otherwise');
     const { extras, refused } = splitExtras(bytes);
     if (refused !== undefined) throw refuse(refused);
     return extras;

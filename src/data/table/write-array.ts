@@ -1,7 +1,7 @@
 /** Arrays as files, by the ending of the path: .npy as they are, tables with a column for each value of a row. */
 import { extname } from 'node:path';
 import { VaeError } from '../../core/errors.js';
-import { writeFilesAtomically } from '../../core/files.js';
+import { isSpecial, writeFilesAtomically } from '../../core/files.js';
 import { nearest } from '../../core/options.js';
 import { asDense, type TensorLike } from '../../core/tensor.js';
 import { writeNpy } from '../npy/write.js';
@@ -36,6 +36,8 @@ export async function writeArray(
   array: TensorLike,
   { name = 'value', names }: { readonly name?: string; readonly names?: readonly string[] } = {},
 ): Promise<void> {
+  // Standard output, pipes and devices have no ending.
+  if (await isSpecial(path)) return writeNpy(path, array);
   checkArrayPath(path);
   const ending = extname(path).toLowerCase();
   if (ending === '.npy') return writeNpy(path, array);

@@ -19,7 +19,8 @@ export async function writeImages(path: string, images: ArrayWithShape, options:
     await writeFilesAtomically([{ path, chunks: [await imageGrid(images, options)] }]);
     return [path];
   }
-  if (/\.(jpe?g|webp|gif|tiff?|avif|bmp|svg)$/i.test(path)) {
+  // Anything else that looks like an ending is another format, and no folder's name.
+  if (/\.[a-z][a-z0-9]{1,7}$/i.test(path)) {
     throw new VaeError(
       'ERR_VAE_OPTION',
       `Pictures are written as PNG: expected a path ending in .png or a folder, received "${path}".`,
