@@ -48,7 +48,6 @@ describe('wrong usage', () => {
       /unknown option "epoch"; did you mean "epochs"\?/,
     ],
     [['train', MNIST, '-o', 'm', '--limit', '64', '--set', 'epochs=3'], /begins with "model." or "fit."/],
-    [['train', MNIST, '-o', 'm', '--resume'], /holds no model to go on with/],
     [['train', MNIST, '-o', 'm', '--part', 'tset'], /expected train or test, received "tset"/],
     [['train', MNIST, '-o', 'm', '--provider', 'gpu', '--limit', '64'], /provider/],
     [['info', 'a', 'b'], /too many arguments/],

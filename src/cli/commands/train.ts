@@ -17,7 +17,7 @@ export const registerTrain: RegisterCommand = (program, run) => {
     )
     .argument('<data>', DATA_ARGUMENT)
     .option('-o, --out <dir>', 'model directory to write')
-    .option('--resume', 'go on with the model in that directory, up to --epochs in all')
+    .option('--resume', 'go on with the model in that directory, up to --epochs in all; begin where there is none')
     .option('--overwrite', 'replace the model in that directory')
     .option(
       '--architecture <name>',

@@ -1,4 +1,5 @@
 /** `train --dry-run`: what a run would take, without a run. */
+
 import { freemem } from 'node:os';
 import type { Dataset, EstimateOptions, TrainingEstimate } from '../../index.js';
 import { count, note } from '../output.js';
@@ -6,8 +7,10 @@ import { duration } from '../progress.js';
 import type { CommandResult } from '../result.js';
 import type { TrainFlags } from './flags.js';
 import { describeModel, prepare } from './prepare.js';
+import { withResume } from './resume.js';
 
-export async function dryRun(path: string, flags: TrainFlags, signal: AbortSignal): Promise<CommandResult> {
+export async function dryRun(path: string, given: TrainFlags, signal: AbortSignal): Promise<CommandResult> {
+  const flags = await withResume(given);
   // Nothing is written, so it does not matter what the directory holds.
   const { out: _, ...rest } = flags;
   const { training, validation, settings, vae: model } = await prepare(path, flags.resume ? flags : rest, signal);

@@ -9,7 +9,7 @@ import { augmentOptions, describeRecipe } from '../kind-options.js';
 import { count, note } from '../output.js';
 import { applySettings, mergeSettings, readSettings, type TrainSettings } from '../settings.js';
 import { describeData, loadData, sessionOptions } from '../shared-options.js';
-import { FIXED, settingsOfFlags, type TrainFlags } from './flags.js';
+import { settingsOfFlags, type TrainFlags } from './flags.js';
 
 /** What a run begins with; the model is the caller's to close. */
 export interface Prepared {
@@ -71,16 +71,6 @@ function checkDirectory(out: string, flags: TrainFlags): void {
       'ERR_VAE_OPTION',
       '--resume goes on with the model in the directory, --overwrite replaces it; choose one.',
     );
-  }
-  if (flags.resume && !exists) {
-    throw new CliError(
-      'ERR_VAE_OPTION',
-      `--resume: "${out}" holds no model to go on with. Leave --resume out to begin.`,
-    );
-  }
-  const fixed = FIXED.find((name) => flags[name] !== undefined);
-  if (flags.resume && fixed) {
-    throw new CliError('ERR_VAE_OPTION', `--resume goes on with the model as it is; leave out --${fixed}.`);
   }
 }
 

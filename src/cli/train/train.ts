@@ -1,4 +1,5 @@
 /** One run of `train`, from its arguments to the model, its record and its report. */
+
 import { join } from 'node:path';
 import type { Dataset, FitOptions, History, Vae } from '../../index.js';
 import { requireDrawing } from '../../report/drawing/engine.js';
@@ -13,6 +14,7 @@ import { describeData } from '../shared-options.js';
 import { writeTrainingReport } from '../training-report.js';
 import type { TrainArguments } from './flags.js';
 import { describeModel, prepare } from './prepare.js';
+import { withResume } from './resume.js';
 
 const CHECKPOINTS = 'checkpoints';
 const TENSORBOARD = 'tensorboard';
@@ -26,10 +28,11 @@ export interface Repeated {
 
 export async function train(
   path: string,
-  flags: TrainArguments,
+  given: TrainArguments,
   signal: AbortSignal,
   repeated?: Repeated,
 ): Promise<CommandResult> {
+  const flags = await withResume(given);
   // A report that cannot be drawn is said now, not after the run.
   if (flags.report) await requireDrawing();
   const { training, validation, settings, vae: model } = await prepare(path, flags, signal, repeated?.settings);
