@@ -97,7 +97,7 @@ export class FolderSink implements UnpackSink {
     this.#rules.value = { ...this.#rules.value, caseBlind: await isCaseBlind(this.#folder) };
     const { places, renamed } = placesOf(names, this.#rules.value, this.#options.rename);
     this.#places = places;
-    this.#renamed.push(...renamed);
+    for (const one of renamed) this.#renamed.push(one);
     const existing = new Set<string>();
     for (const name of names) if (await this.#isThere(name)) existing.add(name);
     return this.#there(outline, archive, existing, signal);

@@ -68,7 +68,7 @@ export async function unpack(archive: AnyArchive, sink: UnpackSink, options: Unp
     );
   };
   const outline = checkOutline(await archive.outline(), options);
-  lost.push(...outline.unreadable);
+  for (const one of outline.unreadable) lost.push(one);
   const known = outline.records.flat().reduce((sum, { bytes = 0 }) => sum + bytes, 0);
   limit(known);
   bytesOut = 0;

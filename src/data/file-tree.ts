@@ -56,8 +56,8 @@ export async function walkTree(paths: readonly string[], options: TreeOptions = 
       continue;
     }
     const found = await walkFolder(path, options);
-    files.push(...found.files);
-    others.push(...found.others);
+    for (const file of found.files) files.push(file);
+    for (const other of found.others) others.push(other);
   }
   return { files, others };
 }

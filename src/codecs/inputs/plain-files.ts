@@ -46,7 +46,7 @@ export function fileUnits(
   };
   for (const file of files) {
     if (file.size > plan.recordBytes) {
-      units.push(...largeUnits(file, selection, plan, stored));
+      for (const unit of largeUnits(file, selection, plan, stored)) units.push(unit);
       continue;
     }
     if (size + file.size > plan.recordBytes || group.length >= MOST_FILES) flush();

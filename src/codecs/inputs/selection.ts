@@ -198,7 +198,7 @@ async function withoutGlobs(paths: readonly string[], signal: AbortSignal | unde
     const { glob } = await import('tinyglobby');
     const found = await glob(path, { onlyFiles: true, expandDirectories: false, ...(signal && { signal }) });
     if (found.length === 0) throw new VaeError('ERR_VAE_IO', `No file matches "${path}".`);
-    out.push(...found.sort());
+    for (const one of found.sort()) out.push(one);
   }
   return out;
 }

@@ -103,7 +103,7 @@ class FilePhases {
       const copies = this.#plan.itemsAreFiles
         ? await findCopies(candidates, this.#signal)
         : new Map<TreeFile, TreeFile>();
-      this.#copies.push(...copies);
+      for (const copy of copies) this.#copies.push(copy);
       return this.#plan.units(
         candidates.filter((file) => !copies.has(file)),
         this.#stored,
@@ -123,7 +123,7 @@ class FilePhases {
     if (others.length > 0) {
       for (const file of others) this.#plainFiles.add(file);
       const copies = await findCopies(others, this.#signal);
-      this.#copies.push(...copies);
+      for (const copy of copies) this.#copies.push(copy);
       const plan = { recordBytes: FILES_RECORD_BYTES };
       return fileUnits(
         others.filter((file) => !copies.has(file)),

@@ -4,7 +4,7 @@ import { readDataFile } from '../files.js';
 import { refusePointer } from '../lfs.js';
 import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
-import { ValueColumns } from './value-columns.js';
+import { INDEX_NOTE, indexNames, ValueColumns } from './value-columns.js';
 
 /** First bytes of a compressed frame, https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md. */
 const LZ4_FRAME = 0x184d2204;
@@ -29,10 +29,10 @@ export async function readArrow(
     const table = arrow.tableFromIPC(bytes);
     const rows = table.numRows;
     if (rows === 0) throw new VaeError('ERR_VAE_DATA', `${path}: the table has no rows.`);
+    const index = indexNames(table.schema.metadata.get('pandas'));
     const columns = new ValueColumns(make, rows, path);
     for (const field of table.schema.fields) {
-      if (/^__index_level_\d+__$/.test(field.name)) continue;
-      columns.add(field.name);
+      if (index.has(field.name)) continue;
       const vector = table.getChild(field.name)!;
       const isDate = arrow.DataType.isDate(field.type) || arrow.DataType.isTimestamp(field.type);
       if (!isDate && vector.nullCount === 0 && arrow.DataType.isFloat(field.type) && field.type.precision !== 0) {
@@ -43,7 +43,7 @@ export async function readArrow(
       for (const value of vector) values.push(plainOf(value, isDate));
       columns.put(field.name, values, 0);
     }
-    return columns.table([]);
+    return columns.table(index.size > 0 ? [INDEX_NOTE] : []);
   } catch (error) {
     if (error instanceof VaeError) throw error;
     throw new VaeError('ERR_VAE_FORMAT', `${path}: not an Arrow file that can be read: ${(error as Error).message}.`, {
@@ -70,7 +70,7 @@ async function registerCodecs({ compressionRegistry, CompressionType }: Arrow): 
   }
   if (!compressionRegistry.get(CompressionType.ZSTD)) {
     compressionRegistry.set(CompressionType.ZSTD, {
-      decode: (frame) => compressors.ZSTD!(frame, 0) as Uint8Array,
+      decode: (frame) => new Uint8Array(compressors.ZSTD!(frame, 0) as Uint8Array),
     });
   }
 }
@@ -97,7 +97,14 @@ function decodeLz4(frame: Uint8Array, block: Block): Uint8Array {
     parts.push(size & 0x80000000 ? data : (block(data, lz4Length(data, most)) as Uint8Array));
     at += length + ((flags & 0x10) !== 0 ? 4 : 0);
   }
-  return Buffer.concat(parts);
+  // Not Buffer.concat(): numbers of 8 bytes must begin at a multiple of 8.
+  const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+  let offset = 0;
+  for (const part of parts) {
+    all.set(part, offset);
+    offset += part.length;
+  }
+  return all;
 }
 
 /** Bytes that an LZ4 block decodes to: its lengths added up. */

@@ -7,12 +7,10 @@ import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
 import type { TableRow } from './rows.js';
 import type { TableWriter } from './table-writer.js';
-import { ValueColumns } from './value-columns.js';
+import { INDEX_NOTE, indexNames, ValueColumns } from './value-columns.js';
 
 /** Rows that are decoded at once. */
 const ROWS = 1 << 16;
-/** What pandas writes beside the columns that people see. */
-const INDEX = /^__index_level_\d+__$/;
 
 export async function readParquet(
   path: string,
@@ -38,8 +36,9 @@ export async function readParquet(
     const rows = Number(metadata.num_rows);
     if (rows === 0) throw new VaeError('ERR_VAE_DATA', `${path}: the table has no rows.`);
     const all = parquetSchema(metadata).children.map(({ element }) => element.name);
-    const names = all.filter((name) => !INDEX.test(name));
-    const notes = names.length < all.length ? ['The index of pandas is no column and was left out.'] : [];
+    const index = indexNames(metadata.key_value_metadata?.find(({ key }) => key === 'pandas')?.value);
+    const names = all.filter((name) => !index.has(name));
+    const notes = names.length < all.length ? [INDEX_NOTE] : [];
     const columns = new ValueColumns(make, rows, path);
     for (let from = 0; from < rows; from += ROWS) {
       signal?.throwIfAborted();

@@ -7,6 +7,19 @@ const LOOKED_AT = 1000;
 /** Digits that float32 keeps. */
 const FLOAT32_DIGITS = 7;
 
+export const INDEX_NOTE = 'The index of pandas is no column and was left out.';
+
+/** Columns that pandas takes for the index of a table, by what it writes beside the table. */
+export function indexNames(pandas: string | undefined): ReadonlySet<string> {
+  if (pandas === undefined) return new Set();
+  try {
+    const { index_columns: names } = JSON.parse(pandas) as { readonly index_columns?: readonly unknown[] };
+    return new Set(names?.filter((name) => typeof name === 'string'));
+  } catch {
+    return new Set();
+  }
+}
+
 export class ValueColumns {
   readonly names: string[] = [];
   readonly #columns = new Map<string, Column>();
@@ -18,11 +31,6 @@ export class ValueColumns {
     this.#make = make;
     this.#rows = rows;
     this.#where = where;
-  }
-
-  /** Makes a column before its values come, so that columns stand in the order of the file. */
-  add(name: string): void {
-    this.#column(name);
   }
 
   /** Values of consecutive rows of one column. */
