@@ -73,7 +73,7 @@ const readDelimited: ReadColumns = async (path, options) => {
     const text = new TextDecoder().decode(sample);
     const dialect = dialectOf(text, whole, path, options);
     checkNames(dialect.names, dialect.named, path);
-    const expected = rowsIn(text, size, whole);
+    const expected = rowsIn(sample, size, whole);
     const make = columnMaker(options);
     const columns = dialect.names.map((name, index) => make(nameOf(name, index), expected));
     const scanner = new CsvScanner(columns, {
@@ -122,9 +122,10 @@ function isEmptyColumn(name: string, { values, codes, mode }: Column): boolean {
 }
 
 /** About how many rows there are, so that columns need not grow. */
-function rowsIn(text: string, size: number, whole: boolean): number {
-  const lines = text.split('\n').length;
-  return whole ? lines + 1 : Math.ceil(1.1 * lines * Math.max(1, size / Math.max(1, Buffer.byteLength(text))));
+function rowsIn(sample: Uint8Array, size: number, whole: boolean): number {
+  let lines = 1;
+  for (let at = 0; at < sample.length; at += 1) if (sample[at] === 10) lines += 1;
+  return whole ? lines + 1 : Math.ceil(1.1 * lines * Math.max(1, size / Math.max(1, sample.length)));
 }
 
 function checkNames(names: readonly string[], named: boolean, path: string): void {
@@ -146,7 +147,11 @@ function checkNames(names: readonly string[], named: boolean, path: string): voi
 const readJson: ReadColumns = async (path, options) => {
   const { encoding, signal, each } = options;
   const scanner = new JsonScanner(columnMaker(options), path);
-  const begin = () => ({ scanner, start: 0 });
+  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  const begin = (sample: Uint8Array, whole: boolean) => {
+    scanner.expected = rowsIn(sample, size, whole);
+    return { scanner, start: 0 };
+  };
   await scanPieces(readText(path, { encoding, signal }), begin, () => each?.(scanner.rows));
   if (scanner.rows === 0) throw new VaeError('ERR_VAE_DATA', `${path}: the file has no rows.`);
   for (const column of scanner.columns) column.finish(scanner.rows);

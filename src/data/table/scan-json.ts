@@ -32,6 +32,8 @@ const CLOSE_OBJECT = 125;
 /** Thrown where the bytes end inside a row. */
 const CUT_OFF = Symbol('cut off');
 const MOST_DEPTH = 64;
+/** Bytes that the longest number or word fits in. */
+const CLOSE = 512;
 
 export class JsonScanner {
   rows = 0;
@@ -50,7 +52,11 @@ export class JsonScanner {
   #bytes: Uint8Array = new Uint8Array(0);
   #at = 0;
   #stop = 0;
+  #last = false;
   #depth = 0;
+
+  /** Rows that there are about, so that columns need not grow. */
+  expected = 64;
 
   constructor(make: (name: string, rows: number) => Column, where: string) {
     this.#make = make;
@@ -62,6 +68,7 @@ export class JsonScanner {
     bytes[end] = 0;
     this.#bytes = bytes;
     this.#stop = end;
+    this.#last = last;
     this.#at = start;
     let done = start;
     let doneLine = this.#line;
@@ -101,7 +108,7 @@ export class JsonScanner {
       return;
     }
     let next = this.#at + 1;
-    while (next < this.#stop && isBlank(this.#bytes[next]!)) next += 1;
+    while (next < this.#stop && (isBlank(this.#bytes[next]!) || this.#bytes[next] === 10)) next += 1;
     if (next >= this.#stop) {
       if (last) this.#fail('the file ends inside a list');
       throw CUT_OFF;
@@ -266,7 +273,7 @@ export class JsonScanner {
 
   #columnOf(path: Path): Column {
     if (path.column === undefined) {
-      path.column = this.#make(path.name, Math.max(64, this.rows + 1));
+      path.column = this.#make(path.name, Math.max(this.expected, this.rows + 1));
       this.names.push(path.name);
       this.columns.push(path.column);
     }
@@ -342,6 +349,8 @@ export class JsonScanner {
 
   #fail(problem: string, place = this.#at): never {
     const at = place < 0 ? this.#at - 1 : place;
+    // What looks wrong so close to the end may only be cut off.
+    if (!this.#last && this.#stop - at < CLOSE) throw CUT_OFF;
     const shown = Buffer.from(this.#bytes.subarray(at, Math.min(this.#stop, at + 24)))
       .toString()
       .split('\n')[0]!;

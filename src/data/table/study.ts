@@ -115,7 +115,12 @@ function studyColumn(column: Column, context: ColumnContext): TableColumn | 'tex
     .map((text, code) => ({ text, code, count: counts[code]! }))
     .filter(({ text }) => !missing.texts.has(text));
   let plain = 0;
-  for (const value of column.values) if (!Number.isNaN(value) && !missing.numbers.includes(value)) plain += 1;
+  const all = column.values;
+  const without = missing.numbers.length > 0;
+  for (let row = 0; row < all.length; row += 1) {
+    const value = all[row]!;
+    if (!Number.isNaN(value) && !(without && missing.numbers.includes(value))) plain += 1;
+  }
   const others = written.reduce((sum, { count }) => sum + count, 0);
   const notKept = column.codes?.includes(NOT_KEPT) ?? false;
   if (plain + others === 0 && !notKept) {
@@ -240,7 +245,8 @@ function asNumber(
   let count = 0;
   let low = Number.POSITIVE_INFINITY;
   let high = Number.NEGATIVE_INFINITY;
-  for (const value of values) {
+  for (let row = 0; row < values.length; row += 1) {
+    const value = values[row]!;
     if (Number.isNaN(value)) continue;
     count += 1;
     if (value < low) low = value;
@@ -248,10 +254,13 @@ function asNumber(
   }
   // About the first value, so that nothing is lost of numbers that are large and close together.
   let sum = 0;
-  for (const value of values) if (!Number.isNaN(value)) sum += value - low;
+  for (let row = 0; row < values.length; row += 1) if (!Number.isNaN(values[row])) sum += values[row]! - low;
   const shift = sum / count;
   let squares = 0;
-  for (const value of values) if (!Number.isNaN(value)) squares += (value - low - shift) ** 2;
+  for (let row = 0; row < values.length; row += 1) {
+    const off = values[row]! - low - shift;
+    if (!Number.isNaN(off)) squares += off * off;
+  }
   const mean = low + shift;
   let deviation = Math.sqrt(squares / count);
   // Squares of what is below 1e-154 are 0.

@@ -114,7 +114,9 @@ function spectraChart(spectra: readonly Spectra[], layout: Layout, columns: numb
     top: 34 + Math.floor(index / columns) * height,
   });
   const all = spectra.flatMap(({ before, after }) => [...before, ...after].map(([, power]) => power));
-  const [low, high] = [Math.floor(Math.min(...all) / 20) * 20, Math.ceil(Math.max(...all) / 20) * 20];
+  const least = all.reduce((low, power) => Math.min(low, power), Number.POSITIVE_INFINITY);
+  const most = all.reduce((high, power) => Math.max(high, power), Number.NEGATIVE_INFINITY);
+  const [low, high] = [Math.floor(least / 20) * 20, Math.ceil(most / 20) * 20];
   return {
     legend: { ...LINE_LEGEND, data: ['original', 'reconstruction'] },
     title: spectra.map(({ name }, index) => ({
