@@ -24,6 +24,8 @@ export function packageFiles(): PackageFiles {
   try {
     // By the package's own name, which leads to it from a bundle elsewhere too.
     const require = createRequire(here);
+    // Named twice, or the minifier would join it with createRequire(), which tracers of files then do not follow.
+    require.resolve('node-vae/addon.cjs');
     files = require('node-vae/addon.cjs') as PackageFiles;
     return files;
   } catch (cause) {

@@ -3,6 +3,7 @@ import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { nodeFileTrace } from '@vercel/nft';
 import { build } from 'esbuild';
 import { publint } from 'publint';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -56,6 +57,21 @@ describe('a packed install', () => {
   test.each([...PROGRAMS, ...BESIDE])('$name', async ({ main, files, stdout }) => {
     expect(await program(main, files[main]!)).toMatchObject({ stdout });
   });
+
+  test('what a tracer finds runs by itself, as Next.js and Vercel deploy it', async () => {
+    const code = `import { Vae } from 'node-vae';
+      const vae = await Vae.load('mnist-mlp');
+      console.log((await vae.encode(new Float32Array(784))).mean.dims.join());
+      await vae.close();`;
+    await writeFile(join(project, 'traced.mjs'), code);
+    const { fileList } = await nodeFileTrace([join(project, 'traced.mjs')], { base: project });
+    const alone = join(folder, 'traced');
+    for (const file of fileList)
+      await cp(join(project, file), join(alone, file), { recursive: true, verbatimSymlinks: true });
+    expect(await succeed(execute(process.execPath, ['traced.mjs'], { cwd: alone }))).toMatchObject({
+      stdout: '1,20\n',
+    });
+  }, 120_000);
 
   test.each(BUNDLES)('$name', async ({ format, source, main, code, stdout }) => {
     await writeFile(join(project, source), code);
