@@ -1,35 +1,69 @@
 /** Weights that an exporter merged because they were equal, such as the ones of all normalisations. */
-import { constantBytes } from '../graph/constants.js';
-import type { Model } from '../graph/ir.js';
+import { constantBytes, float32Of } from '../graph/constants.js';
+import type { Constant, Graph, Model, Node } from '../graph/ir.js';
 
-/** Copies of a weight under the names of other weights, as PyTorch's TorchScript exporter writes them. */
+/** A weight that stands in for others too, which are trained as one with it. */
 export interface Tie {
   readonly weight: string;
-  readonly copies: readonly string[];
+  /**
+   * The others: PyTorch's TorchScript exporter gives each an Identity under its own name, the newer one lets their layers read
+   * the one weight.
+   */
+  readonly copies: readonly { readonly name: string; readonly reader?: Node }[];
 }
 
-/** Weights that stand in for others too; trained, they stay equal. */
 export function tiesOf({ graph }: Model, trainable: readonly string[]): Tie[] {
-  const weights = new Set(trainable);
   const outputs = new Set(graph.outputs.map(({ name }) => name));
-  const ties = new Map<string, string[]>();
-  for (const { op, domain, inputs, outputs: made } of graph.nodes) {
-    if (op !== 'Identity' || domain !== '' || !weights.has(inputs[0]!) || outputs.has(made[0]!)) continue;
-    ties.set(inputs[0]!, [...(ties.get(inputs[0]!) ?? []), made[0]!]);
-  }
-  return [...ties].map(([weight, copies]) => ({ weight, copies }));
+  return trainable.flatMap((weight) => {
+    const readers = graph.nodes.filter(({ inputs }) => inputs.includes(weight));
+    const named = readers.filter(({ op, outputs: [made] }) => op === 'Identity' && !outputs.has(made!));
+    const copies: Tie['copies'][number][] = named.map(({ outputs: [name] }) => ({ name: name! }));
+    const [first, ...others] = readers.filter((node) => !named.includes(node));
+    if (first !== undefined && others.length > 0 && isUniform(graph.initializers.get(weight)!)) {
+      for (const [index, reader] of others.entries()) {
+        if (!isSameLayer(first, reader, weight, graph)) copies.push({ name: `${weight}.${index + 2}`, reader });
+      }
+    }
+    return copies.length > 0 ? [{ weight, copies }] : [];
+  });
+}
+
+/** All elements alike: what an initialisation gives, and training hardly. */
+function isUniform(constant: Constant): boolean {
+  const values = float32Of(constant);
+  return values.every((value) => value === values[0]);
+}
+
+/** Whether two nodes are one layer used twice: they have another weight in common, which chance does not make equal. */
+function isSameLayer(a: Node, b: Node, weight: string, { initializers }: Graph): boolean {
+  return a.inputs.some((name) => {
+    const shared = name !== weight && b.inputs.includes(name) ? initializers.get(name) : undefined;
+    return shared !== undefined && shared.dtype === 'float32' && !isUniform(shared);
+  });
 }
 
 /** The graph with a weight of its own in the place of every copy. */
 export function untied(model: Model, ties: readonly Tie[]): Model {
   if (ties.length === 0) return model;
   const { graph } = model;
-  const weightOf = new Map(ties.flatMap(({ weight, copies }) => copies.map((copy) => [copy, weight] as const)));
   const initializers = new Map(graph.initializers);
-  for (const [copy, weight] of weightOf) {
+  const identities = new Set<string>();
+  const renamed = new Map<Node, Map<string, string>>();
+  for (const { weight, copies } of ties) {
     const constant = graph.initializers.get(weight)!;
-    initializers.set(copy, { ...constant, data: constantBytes(constant) });
+    for (const { name, reader } of copies) {
+      initializers.set(name, { ...constant, data: constantBytes(constant) });
+      if (reader === undefined) identities.add(name);
+      else renamed.set(reader, new Map([...(renamed.get(reader) ?? []), [weight, name]]));
+    }
   }
-  const nodes = graph.nodes.filter(({ op, outputs }) => op !== 'Identity' || !weightOf.has(outputs[0]!));
-  return { ...model, graph: { ...graph, nodes, initializers } };
+  const nodes = graph.nodes
+    .filter(({ op, outputs }) => op !== 'Identity' || !identities.has(outputs[0]!))
+    .map((node) => {
+      const names = renamed.get(node);
+      return names === undefined ? node : { ...node, inputs: node.inputs.map((name) => names.get(name) ?? name) };
+    });
+  const types = new Map(graph.types);
+  for (const [name, { dtype, dims }] of initializers) if (!types.has(name)) types.set(name, { dtype, shape: dims });
+  return { ...model, graph: { ...graph, nodes, initializers, types } };
 }

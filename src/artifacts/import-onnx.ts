@@ -211,9 +211,8 @@ function settleTies(graphs: ImportedGraphs, untie: boolean): ImportedGraphs {
   const count = tied.reduce((sum, { copies }) => sum + copies.length, 0);
   const { weight, copies } = tied[0]!;
   warn(
-    `Vae.fromOnnx(): the exporter merged ${count} weights with others that they were equal to (${weight} is also ${copies[0]}). They are ` +
-      'trained as one and stay equal. Where they are to be trained apart, give untie: true; the exporter of torch.onnx.export(..., dynamo=True) ' +
-      'merges none.',
+    `Vae.fromOnnx(): the exporter merged ${count} weights with others that they were equal to (${weight} is also ${copies[0]!.name}). They are ` +
+      'trained as one and stay equal. Where they are to be trained apart, as they were before, give untie: true.',
     'WARN_VAE_TIED',
   );
   return result;
