@@ -74,7 +74,9 @@ async function run(
   const paged = header.pages > 1 ? { page, pages: 1 } : {};
   const opened = sharp(bytes, { failOn, limitInputPixels: false, ignoreIcc: true, ...paged });
   const space = spaceOf(colour, wide);
-  const image = sized(opened.pipelineColourspace(space), size).toColourspace(space);
+  // Each step of a pipeline costs, and 8-bit RGB without its profile is what libvips works in.
+  const plain = space === 'srgb' && !size;
+  const image = plain ? opened : sized(opened.pipelineColourspace(space), size).toColourspace(space);
   const depth = wide ? 'ushort' : sample === 'float32' ? 'float' : 'uchar';
   const { data, info } = await image.raw({ depth }).toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
