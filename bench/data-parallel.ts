@@ -1,6 +1,6 @@
 import { describeParameters } from '../src/architectures/graphs.js';
 import { makeVaeNetwork, recipeSchema } from '../src/architectures/vae-network.js';
-import { initialiseParameters } from '../src/artifacts/initialize.js';
+import { initializeParameters } from '../src/artifacts/initialize.js';
 import type { ModelParts } from '../src/artifacts/model-io.js';
 import { loadRuntime, type NativeTrainingSession, type TrainRequest } from '../src/binding/index.js';
 import { elementCount } from '../src/core/dtype.js';
@@ -108,7 +108,7 @@ function request(steps: number, rows: number): TrainRequest {
 async function open(options: object, batchSize: number, threads: number): Promise<NativeTrainingSession> {
   const recipe = recipeSchema.parse(options);
   const vae = makeVaeNetwork(recipe);
-  const parameters = initialiseParameters(describeParameters(vae), 1n);
+  const parameters = initializeParameters(describeParameters(vae), 1n);
   const fit = fitOptionsSchema.parse({ batchSize });
   const latentDim = recipe.latentDim ?? 32;
   const description = { ...recipe, latentDim, seed: '1', parameterCount: parameters.count };

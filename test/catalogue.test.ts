@@ -275,7 +275,7 @@ describe('custom architectures', () => {
 describe('options that do not fit together are refused, with the reason', () => {
   const base: VaeOptions = { input: image, architecture: { type: 'mlp', hidden: [8] }, latentDim: 4 };
   test.each<[string, Partial<VaeOptions>, RegExp]>([
-    ['vector quantisation without places', { posterior: 'vector-quantised' }, /needs a latent map/],
+    ['vector quantization without places', { posterior: 'vector-quantised' }, /needs a latent map/],
     ['a flow in one dimension', { posterior: 'iaf', latentDim: 1 }, /at least two/],
     ['VampPrior with a flow', { posterior: 'iaf', prior: 'vamp' }, /Gaussian posteriors/],
     ['VampPrior with labels', { prior: 'vamp', condition: { classes: 3 } }, /no labels/],
@@ -294,7 +294,7 @@ describe('options that do not fit together are refused, with the reason', () => 
     ['sizes that cannot be halved', { architecture: { type: 'resnet', channels: [8, 8, 8, 8] } }, /multiples of 8/],
     ['channels that cannot be grouped', { architecture: { type: 'resnet', channels: [12] } }, /8 groups/],
     [
-      'IWAE of quantised latents',
+      'IWAE of quantized latents',
       {
         architecture: { type: 'conv', latent: 'map' },
         posterior: 'vector-quantised',

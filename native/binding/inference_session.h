@@ -56,7 +56,7 @@ class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  SessionHandle<InferenceSession> handle_;
+  SessionHandle<InferenceSession> handle_{"session"};
   bool spin_ = true;
   std::vector<std::shared_ptr<Plan>> plans_;
 };

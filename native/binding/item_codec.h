@@ -27,7 +27,7 @@ class ItemCodecWrap : public Napi::ObjectWrap<ItemCodecWrap> {
   Napi::Value Decode(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  SessionHandle<coder::ItemModel> handle_;
+  SessionHandle<coder::ItemModel> handle_{"codec"};
 };
 
 }  // namespace node_vae

@@ -26,7 +26,7 @@ class LatentCodecWrap : public Napi::ObjectWrap<LatentCodecWrap> {
   Napi::Value Decode(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  SessionHandle<coder::LatentCodec> handle_;
+  SessionHandle<coder::LatentCodec> handle_{"codec"};
 };
 
 // Numbers that whoever makes models for the coder has to share with it.

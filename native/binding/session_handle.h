@@ -17,6 +17,9 @@ namespace node_vae {
 template <typename Native>
 class SessionHandle {
  public:
+  // `what` is what users call the object: a session, a codec.
+  explicit SessionHandle(const char* what) noexcept : what_(what) {}
+
   // Tells the garbage collector about memory it cannot see.
   void Open(napi_env env, std::shared_ptr<Native> native, int64_t bytes) {
     native_ = std::move(native);
@@ -29,7 +32,7 @@ class SessionHandle {
 
   const std::shared_ptr<Native>& native() const {
     if (closed_ || native_ == nullptr) {
-      throw Error(code::kDisposed, "This session was used after close().");
+      throw Error(code::kDisposed, std::string("This ") + what_ + " was used after close().");
     }
     return native_;
   }
@@ -77,6 +80,7 @@ class SessionHandle {
   }
 
  private:
+  const char* what_;
   // Freeing a large model, and joining its threads, takes long enough to matter: not on this thread.
   class UnloadJob : public Job {
    public:

@@ -57,7 +57,7 @@ class TrainingSessionWrap : public Napi::ObjectWrap<TrainingSessionWrap> {
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  SessionHandle<TrainingSession> handle_;
+  SessionHandle<TrainingSession> handle_{"session"};
   int64_t model_bytes_ = 0;
   std::vector<Kept> attached_;  // by feed: the array that its rows are read from
 };

@@ -12,7 +12,7 @@ namespace {
 
 constexpr size_t kMaxWidth = size_t{1} << 22;
 
-NODE_VAE_CLONES void Requantise(const int32_t* NODE_VAE_RESTRICT sums, const int32_t* NODE_VAE_RESTRICT start,
+NODE_VAE_CLONES void Requantize(const int32_t* NODE_VAE_RESTRICT sums, const int32_t* NODE_VAE_RESTRICT start,
                                 const int32_t* NODE_VAE_RESTRICT shift, size_t count, int16_t low, int16_t high,
                                 int16_t* NODE_VAE_RESTRICT out) {
   for (size_t o = 0; o < count; ++o) {
@@ -22,7 +22,7 @@ NODE_VAE_CLONES void Requantise(const int32_t* NODE_VAE_RESTRICT sums, const int
 }
 
 // The same with one shift for all, which processors before AVX2 do many at a time.
-NODE_VAE_CLONES void RequantiseEven(const int32_t* NODE_VAE_RESTRICT sums, const int32_t* NODE_VAE_RESTRICT start,
+NODE_VAE_CLONES void RequantizeEven(const int32_t* NODE_VAE_RESTRICT sums, const int32_t* NODE_VAE_RESTRICT start,
                                     int32_t shift, size_t count, int16_t low, int16_t high,
                                     int16_t* NODE_VAE_RESTRICT out) {
   for (size_t o = 0; o < count; ++o) {
@@ -83,9 +83,9 @@ void Dense::Run(const int16_t* inputs, size_t rows, int16_t* outputs, size_t out
     int16_t* out = outputs + r * output_stride;
     const int32_t* sums = scratch + r * width;
     if (even_shift_) {
-      RequantiseEven(sums, start_.data(), shift_[0], outputs_, low_, high_, out);
+      RequantizeEven(sums, start_.data(), shift_[0], outputs_, low_, high_, out);
     } else {
-      Requantise(sums, start_.data(), shift_.data(), outputs_, low_, high_, out);
+      Requantize(sums, start_.data(), shift_.data(), outputs_, low_, high_, out);
     }
     std::fill(out + outputs_, out + output_stride, int16_t{0});
   }

@@ -8,7 +8,7 @@
 #include "coder/integer_conv.h"
 #include "coder/symbol_table.h"
 
-// The quantised latents of a picture to bytes and back. With a hyperprior (Minnen, Ballé, Toderici
+// The quantized latents of a picture to bytes and back. With a hyperprior (Minnen, Ballé, Toderici
 // 2018, arXiv:1809.02736) the hyper-latents z are coded under a factorised prior, and a network that
 // runs in integers makes of them a mean and a scale for every latent; without one the latents
 // themselves are coded under a factorised prior (Ballé, Laparra, Simoncelli 2017, arXiv:1611.01704).

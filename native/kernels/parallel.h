@@ -15,7 +15,7 @@ class Parallel {
   virtual ~Parallel() = default;
   // body(i) for every i in [0, count), on several threads. `body` must not throw.
   virtual void For(size_t count, const std::function<void(size_t)>& body) = 0;
-  // Uninitialised memory for floats, aligned to 64 bytes, until FreeFloats().
+  // Uninitialized memory for floats, aligned to 64 bytes, until FreeFloats().
   virtual float* AllocateFloats(size_t count) = 0;
   virtual void FreeFloats(float* memory) noexcept = 0;
 };

@@ -28,7 +28,7 @@ import { describeOutputs, findPosterior, type OutputFacts } from './foreign/find
 import { OUTPUT_VALUES, outputValues } from './foreign/output-values.js';
 import { normalNumbers, type RunGraph } from './foreign/run-graph.js';
 import { isRandom, Trace } from './foreign/trace.js';
-import { initialiseParameters } from './initialize.js';
+import { initializeParameters } from './initialize.js';
 import type { ModelParts } from './model-io.js';
 import { type OrtDirectory, readOrtDirectory } from './onnxruntime/directory.js';
 import { findHalves } from './onnxruntime/halves.js';
@@ -123,7 +123,7 @@ export async function importOnnx(given: ImportOptions, run: RunGraph): Promise<M
   warnOfNoise(imported.decoder, 'decoder', [end.architecture.output]);
   const vae = makeVaeNetwork(recipe, imported);
   const seed = BigInt(options.seed);
-  const parameters = initialiseParameters(describeParameters(vae), seed);
+  const parameters = initializeParameters(describeParameters(vae), seed);
   for (const spec of parameters.specs) {
     const half = /^(encoder|decoder)\.(.*)$/s.exec(spec.name);
     if (half) parameters.view(spec).set(importedWeight(imported[half[1] as 'encoder' | 'decoder'], half[2]!));

@@ -4,7 +4,7 @@ import { STREAMS } from '../binding/streams.js';
 import type { ParameterSpec } from '../nn/scope.js';
 
 /** Draws the first values of every parameter; the same seed gives the same values. */
-export function initialiseParameters(specs: readonly ParameterSpec[], seed: bigint): ParameterStore {
+export function initializeParameters(specs: readonly ParameterSpec[], seed: bigint): ParameterStore {
   const { random } = loadAddon();
   const store = new ParameterStore(specs);
   specs.forEach((spec, index) => {

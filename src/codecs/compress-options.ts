@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import { MAX_CHUNK_ITEMS } from '../archive/format.js';
 import { availableThreads } from '../binding/threads.js';
+import { signalShape } from '../core/common-options.js';
 import type { DatasetInput } from '../data/to-dataset.js';
 import type { LeftOut } from './inputs/selection.js';
 import type { Codec } from './lossless/codec.js';
@@ -28,7 +29,7 @@ export const compressSchema = z.strictObject({
     .min(1)
     .max(64)
     .default(() => availableThreads()),
-  signal: z.instanceof(AbortSignal).optional(),
+  ...signalShape,
   onProgress: z.custom<(progress: CompressProgress) => void>((value) => typeof value === 'function').optional(),
 });
 

@@ -7,6 +7,7 @@ import { StreamSink } from '../archive/stream-sink.js';
 import { type Unpacked, type UnpackSink, unpack } from '../archive/unpack.js';
 import { lockFile } from '../binding/file-lock.js';
 import { availableThreads } from '../binding/threads.js';
+import { signalShape } from '../core/common-options.js';
 import { ioError, makeFolder } from '../core/files.js';
 import { parseOptions } from '../core/options.js';
 import { spooled } from './inputs/spool.js';
@@ -29,7 +30,7 @@ const optionsSchema = z.strictObject({
     .min(1)
     .max(64)
     .default(() => availableThreads()),
-  signal: z.instanceof(AbortSignal).optional(),
+  ...signalShape,
   onProgress: z.custom<(progress: DecompressProgress) => void>((value) => typeof value === 'function').optional(),
 });
 

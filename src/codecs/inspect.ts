@@ -1,6 +1,7 @@
 /** What an archive is, and whether all of it is whole. */
 import { z } from 'zod';
 import type { DamagedChunk } from '../archive/archive.js';
+import { signalShape } from '../core/common-options.js';
 import { parseOptions } from '../core/options.js';
 import type { CodecInput, LossyCodecInput } from './models/find.js';
 import { openAny } from './open.js';
@@ -8,7 +9,7 @@ import { openAny } from './open.js';
 const optionsSchema = z.strictObject({
   model: z.unknown().optional(),
   decode: z.boolean().default(false),
-  signal: z.instanceof(AbortSignal).optional(),
+  ...signalShape,
 });
 
 export interface InspectOptions {

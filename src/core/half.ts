@@ -51,6 +51,35 @@ export function fromBfloat16Bits(bits: number): number {
   return float32[0]!;
 }
 
+let table: Float32Array | undefined;
+
+/** Writes the nearest float16 of each value, ties to even; what is too large becomes infinity. */
+export function float32ToFloat16(from: Float32Array, into: Uint16Array): void {
+  for (let index = 0; index < from.length; index += 1) {
+    float32[0] = from[index]!;
+    const value = bits32[0]!;
+    const sign = (value >>> 16) & 0x8000;
+    const size = value & 0x7fff_ffff;
+    if (size >= 0x4780_0000) {
+      // 65536 and more, infinity, NaN.
+      into[index] = sign | (size > 0x7f80_0000 ? 0x7e00 : 0x7c00);
+    } else if (size >= 0x3880_0000) {
+      // Normal: the exponent moves from bias 127 to 15; a mantissa that rounds up carries into it.
+      into[index] = sign | ((size - 0x3800_0000 + 0x0fff + ((size >>> 13) & 1)) >>> 13);
+    } else {
+      // Subnormal: adding 0.5 lets the hardware round to a multiple of 2^-24.
+      bits32[0] = size;
+      float32[0] = float32[0]! + 0.5;
+      into[index] = sign | (bits32[0]! - 0x3f00_0000);
+    }
+  }
+}
+
+export function float16ToFloat32(from: Uint16Array, into: Float32Array): void {
+  table ??= Float32Array.from({ length: 65_536 }, (_, half) => fromFloat16Bits(half));
+  for (let index = 0; index < from.length; index += 1) into[index] = table[from[index]!]!;
+}
+
 function roundHalfToEven(value: number): number {
   const floor = Math.floor(value);
   const rest = value - floor;

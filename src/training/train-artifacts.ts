@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { describeArtifacts } from '../artifacts/onnxruntime/describe.js';
 import { loadAddon } from '../binding/index.js';
 import { STREAMS } from '../binding/streams.js';
+import { signalShape } from '../core/common-options.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
@@ -36,7 +37,7 @@ const optionsSchema = z.strictObject({
   /** Draws the order of the rows anew in every epoch. Default true. */
   shuffle: z.boolean().default(true),
   threads: z.int().min(0).max(1024).default(0),
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'expected an AbortSignal').optional(),
+  ...signalShape,
   onEpoch: z
     .custom<(epoch: ArtifactsEpoch) => void>((value) => typeof value === 'function', 'expected a function')
     .optional(),

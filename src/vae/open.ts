@@ -4,7 +4,7 @@ import { describeParameters } from '../architectures/graphs.js';
 import { latentDimOf, makeVaeNetwork } from '../architectures/vae-network.js';
 import { explained } from '../artifacts/foreign/recognise.js';
 import { importOnnx } from '../artifacts/import-onnx.js';
-import { initialiseParameters } from '../artifacts/initialize.js';
+import { initializeParameters } from '../artifacts/initialize.js';
 import { locateModel } from '../artifacts/locate.js';
 import { loadModel } from '../artifacts/model-io.js';
 import { parseOptions } from '../core/options.js';
@@ -36,7 +36,7 @@ export interface OpenedModel {
 export async function createModel(options: VaeOptions): Promise<OpenedModel> {
   const { threads, provider, tiling, seed, ...model } = parseOptions(createSchema, options, 'Vae.create()');
   const vae = makeVaeNetwork(model);
-  const parameters = initialiseParameters(describeParameters(vae), BigInt(seed));
+  const parameters = initializeParameters(describeParameters(vae), BigInt(seed));
   const latentDim = latentDimOf(model);
   const description = { ...model, latentDim, seed: String(seed), parameterCount: parameters.count };
   const engine = await Engine.open(recipeNetworks(vae, parameters), { threads, provider, tiling });

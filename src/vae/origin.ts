@@ -37,7 +37,7 @@ export function recipeOf(origin: Origin, where: string): ModelParts {
   if ('frozen' in origin || ('imported' in origin && origin.quantized)) {
     throw new VaeError(
       'ERR_VAE_OPTION',
-      `${where}: this model's networks are in 8-bit integers, which cannot be trained; use the model it was quantised from.`,
+      `${where}: this model's networks are in 8-bit integers, which cannot be trained; use the model it was quantized from.`,
     );
   }
   if ('parts' in origin) return origin.parts;

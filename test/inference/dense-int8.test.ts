@@ -9,8 +9,8 @@ import { findDenseNetwork } from '../../src/inference/sessions/dense-network.js'
 const wave = (length: number, scale: number, phase: number): Float32Array =>
   Float32Array.from({ length }, (_, i) => scale * Math.sin(i * 1.7 + phase));
 
-/** Layers with an activation between, the last one twice, quantised. Values in some ranges go beyond what is measured. */
-function quantised(widths: readonly number[], activation: string, last?: string): Model {
+/** Layers with an activation between, the last one twice, quantized. Values in some ranges go beyond what is measured. */
+function quantized(widths: readonly number[], activation: string, last?: string): Model {
   const g = new GraphBuilder();
   let value: Value = g.op('Flatten', [g.input('x', 'float32', ['N', 1, widths[0]!])], { axis: 1 });
   const dense = (from: Value, inputs: number, outputs: number, transB: number): Value => {
@@ -76,7 +76,7 @@ const native = process.arch === 'x64' && process.platform !== 'win32';
 
 describe.runIf(native).each([[[70, 33]], [[100, 81, 40, 37]], [[783, 401, 20]]])('layers of %j', (widths) => {
   test.each([1, 29, 1100])('%d rows: as the operators are defined', async (count) => {
-    const model = quantised(widths, 'Relu');
+    const model = quantized(widths, 'Relu');
     const network = findDenseNetwork(model.graph)!;
     const [width, outputs] = [widths[0]!, widths.at(-1)!];
     const feed = rows(count, width);
@@ -100,7 +100,7 @@ describe.each([[[70, 33]], [[100, 81, 40, 37]], [[783, 401, 20]], [[300, 512, 70
     [0, 128],
     [2, 1100],
   ])('with Relu, %d threads and %d rows: as ONNX Runtime', async (threads, count) => {
-    const model = quantised(widths, 'Relu');
+    const model = quantized(widths, 'Relu');
     const network = findDenseNetwork(model.graph)!;
     expect(integers(network)).toBe(widths.length);
     const feed = rows(count, widths[0]!);
@@ -125,7 +125,7 @@ describe.each([[[70, 33]], [[100, 81, 40, 37]], [[783, 401, 20]], [[300, 512, 70
     ['Sigmoid', 'Tanh', 1],
     ['Tanh', 'Sigmoid', 37],
   ])('with %s, then %s: within a step of rounding, hardly ever', async (activation, last, count) => {
-    const model = quantised(widths, activation, last);
+    const model = quantized(widths, activation, last);
     const network = findDenseNetwork(model.graph)!;
     const feed = rows(count, widths[0]!);
     const [ours, theirs] = [await run(model, feed, 2, network), await run(model, feed, 2)];
@@ -139,7 +139,7 @@ describe.each([[[70, 33]], [[100, 81, 40, 37]], [[783, 401, 20]], [[300, 512, 70
 });
 
 test('layers too small for integers stay in float32 between those that are not', async () => {
-  const model = quantised([300, 40, 10, 300, 8], 'Relu');
+  const model = quantized([300, 40, 10, 300, 8], 'Relu');
   const network = findDenseNetwork(model.graph)!;
   expect(network.layers.map(({ int8 }) => int8 !== undefined)).toEqual([true, false, true, true, true]);
   const feed = rows(9, 300);
@@ -152,7 +152,7 @@ test('layers too small for integers stay in float32 between those that are not',
 });
 
 test('the same row gives the same bits in any batch; NaN is refused', async () => {
-  const model = quantised([784, 400, 20], 'Relu', 'Sigmoid');
+  const model = quantized([784, 400, 20], 'Relu', 'Sigmoid');
   const session = await loadAddon().createInferenceSession(writeModel(model), {
     denseNetwork: findDenseNetwork(model.graph),
   });
@@ -199,7 +199,7 @@ test('integers of another form are left to ONNX Runtime', () => {
 });
 
 test('layers of integers that do not fit together are refused', async () => {
-  const model = quantised([70, 33], 'Relu');
+  const model = quantized([70, 33], 'Relu');
   const int8 = { scale: 1, zero: 0, weights: new Int8Array(70 * 33), scales: new Float32Array(33) };
   for (const [wrong, message] of [
     [{ ...int8, scale: 0 }, /rounds its input to no range/],

@@ -131,7 +131,7 @@ const models: [name: string, options: VaeOptions][] = [
     { input: image, architecture: { type: 'conv', channels: [32, 64], latent: 'map' }, latentDim: 32 },
   ],
 ];
-test.each(models)('a model with %s is quantised, saved and loaded', async (name, options) => {
+test.each(models)('a model with %s is quantized, saved and loaded', async (name, options) => {
   await using model = await Vae.create({ ...options, seed: 4 });
   const labels: LabelledOptions = name === 'labels' ? { labels: held.labels } : {};
   const one: LabelledOptions = name === 'labels' ? { labels: 7 } : {};
@@ -150,7 +150,7 @@ test.each(models)('a model with %s is quantised, saved and loaded', async (name,
   expect(await again.score(held, labels)).toEqual(await small.score(held, labels));
 });
 
-test('convolutions of imported models are quantised too', async () => {
+test('convolutions of imported models are quantized too', async () => {
   const golden = fileURLToPath(new URL('../golden/import/diffusion', import.meta.url));
   await using imported = await Vae.load(golden);
   const pictures = {

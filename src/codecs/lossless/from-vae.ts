@@ -9,7 +9,7 @@ import type { PosteriorConfig } from '../../nn/posteriors/index.js';
 import type { PriorConfig } from '../../nn/priors/index.js';
 import { Codec } from './codec.js';
 import type { GaussianPaths, NetworkPaths } from './networks.js';
-import { quantise } from './to-integers.js';
+import { quantize } from './to-integers.js';
 
 /** More items than this show nothing new about how large activations get. */
 const MOST_CALIBRATION_VALUES = 150_000;
@@ -73,7 +73,7 @@ export async function codecFromModel(
   const items = (await calibration.read(rows, signal)) as Uint8Array;
   const { parameters } = parts;
   const paths = networkPaths(architecture, latentDim);
-  return Codec.make(dataShape, quantise({ parameters, paths, likelihood, dataShape, calibration: items }));
+  return Codec.make(dataShape, quantize({ parameters, paths, likelihood, dataShape, calibration: items }));
 }
 
 /** The names that mlp.ts and chain.ts give their layers. */

@@ -16,7 +16,7 @@ const LATENT_BITS = 9;
 const LATENT_SCALE = 4096;
 const LATENT_TOP = 16383;
 
-export interface QuantiseInput {
+export interface QuantizeInput {
   readonly parameters: ParameterStore;
   readonly paths: NetworkPaths;
   readonly likelihood: LocalMixtureConfig;
@@ -25,7 +25,7 @@ export interface QuantiseInput {
   readonly calibration: Uint8Array;
 }
 
-export function quantise(input: QuantiseInput): ItemCodecSpec {
+export function quantize(input: QuantizeInput): ItemCodecSpec {
   const { parameters, paths, likelihood, dataShape } = input;
   const read = readNetworks(parameters, paths, likelihood, dataShape);
   const items = scaledItems(input.calibration, read.size);
@@ -124,7 +124,7 @@ function scaledItems(calibration: Uint8Array, size: number): Float64Array[] {
 /** Runs the networks over the calibration items and notes how large every hidden layer gets. */
 function calibrate(
   networks: Networks,
-  { likelihood, dataShape }: QuantiseInput,
+  { likelihood, dataShape }: QuantizeInput,
   items: readonly Float64Array[],
 ): Ranges {
   const ranges = new Ranges();

@@ -1,6 +1,7 @@
 /** How small and how fast: a codec beside other compressors on the same items. */
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
+import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import { type DatasetInput, toDataset } from '../../data/to-dataset.js';
@@ -22,7 +23,7 @@ const optionsSchema = z.strictObject({
   model: z.unknown().optional(),
   threads: z.int().min(1).max(64).optional(),
   peers: z.union([z.array(z.string()), z.literal(false)]).optional(),
-  signal: z.instanceof(AbortSignal).optional(),
+  ...signalShape,
 });
 
 /** One compressor's figures. What came out was compared with what went in, byte for byte. */

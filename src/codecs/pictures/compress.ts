@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import type { Unit } from '../../archive/pack.js';
+import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import type { TreeFile } from '../../data/file-tree.js';
@@ -38,7 +39,7 @@ const optionsSchema = z.strictObject({
   skipBad: z.boolean().default(false),
   dereference: z.boolean().default(true),
   threads: z.int().min(0).max(64).default(0),
-  signal: z.instanceof(AbortSignal).optional(),
+  ...signalShape,
   onProgress: z.custom<(progress: PicturesProgress) => void>((value) => typeof value === 'function').optional(),
 });
 

@@ -9,7 +9,7 @@ import { decodeSafeTensors, encodeSafeTensors, type SafeTensor } from '../../art
 import type { IntegerConv, LatentCodecSpec } from '../../binding/coder.js';
 import { elementCount } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
-import { float16ToFloat32, float32ToFloat16 } from '../../inference/rows/half.js';
+import { float16ToFloat32, float32ToFloat16 } from '../../core/half.js';
 import type { ParameterSpec } from '../../nn/scope.js';
 import { type LossyConfig, lossyConfigSchema } from './config.js';
 import { buildNetwork, NETWORKS } from './graphs.js';

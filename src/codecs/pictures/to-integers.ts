@@ -29,7 +29,7 @@ export type WeightsOf = (name: string) => Weights;
  * @param hiddenPeaks the largest value that each hidden layer of the hyper synthesis takes on pictures
  *   like those to be coded; without a hyperprior not looked at.
  */
-export function quantiseLatentCoder(
+export function quantizeLatentCoder(
   config: LossyConfig,
   weights: WeightsOf,
   hiddenPeaks: readonly number[],

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { NAMES, perExample, TERMS } from '../../architectures/graphs.js';
 import { collectParameters, ParameterStore } from '../../architectures/parameters.js';
 import { generateArtifacts } from '../../artifacts/generate.js';
-import { initialiseParameters } from '../../artifacts/initialize.js';
+import { initializeParameters } from '../../artifacts/initialize.js';
 import type { FeedSource, RowTransform } from '../../binding/addon.js';
 import { STREAMS } from '../../binding/streams.js';
 import { VaeError } from '../../core/errors.js';
@@ -26,7 +26,7 @@ import { LossyCodec } from './lossy-codec.js';
 import { PIXEL_CHANNELS } from './networks.js';
 import { buildLossyObjective, gainName, INPUTS, LEAST_LOG_SCALE } from './objective.js';
 import type { Picture } from './picture.js';
-import { quantiseLatentCoder, type Weights, type WeightsOf } from './to-integers.js';
+import { quantizeLatentCoder, type Weights, type WeightsOf } from './to-integers.js';
 import { startFromWavelets } from './wavelet-start.js';
 
 const CROP_STEP = DOWNSAMPLING * HYPER_DOWNSAMPLING;
@@ -137,7 +137,7 @@ export async function trainLossy(pictures: readonly Picture[], options: TrainLos
   report.end();
   const weights = weightsOf(new ParameterStore(specs, Float32Array.from(trained!)));
   const peaks = await hyperPeaks(config, weights, calibration);
-  const model = { config, weights, coder: quantiseLatentCoder(config, weights, peaks) };
+  const model = { config, weights, coder: quantizeLatentCoder(config, weights, peaks) };
   return { codec: await LossyCodec.make(model, { threads }), steps: report.steps };
 }
 
@@ -159,7 +159,7 @@ async function makeTask(
 ): Promise<{ readonly task: TrainingTask; readonly specs: readonly ParameterSpec[] }> {
   const specs: ParameterSpec[] = [];
   buildLossyObjective(config, cropSize, relaxation, collectParameters(specs));
-  const store = initialiseParameters(specs, BigInt(seed));
+  const store = initializeParameters(specs, BigInt(seed));
   startFromWavelets(store, config);
   await startScales(store, config, calibration);
   const { model, stopped } = buildLossyObjective(config, cropSize, relaxation, store.asInitializers);

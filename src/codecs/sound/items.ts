@@ -2,6 +2,7 @@
 import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { handleSource } from '../../archive/bytes.js';
+import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { parseOptions } from '../../core/options.js';
@@ -16,7 +17,7 @@ const DEFAULT_WIDTH = 256;
 const optionsSchema = z.strictObject({
   width: z.int().min(1).max(65536).default(DEFAULT_WIDTH),
   maxItems: z.int().min(1).default(1_000_000),
-  signal: z.instanceof(AbortSignal).optional(),
+  ...signalShape,
 });
 
 export interface SoundItemsOptions {

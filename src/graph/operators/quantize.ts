@@ -1,4 +1,4 @@
-/** Quantisation to integers and back. */
+/** Quantization to integers and back. */
 import type { Attribute, AttributeKind, OperatorDefinition } from './definition.js';
 import { define, expectType, int, tensor } from './helpers.js';
 

@@ -1,8 +1,8 @@
 /** Encoding and decoding whose results stay with the execution provider. */
 import type { NativeAbortFlag, NativeDeviceTensor, NativeTensor } from '../../binding/addon.js';
 import { VaeError } from '../../core/errors.js';
+import { float32ToFloat16 } from '../../core/half.js';
 import type { Networks } from '../networks.js';
-import { float32ToFloat16 } from '../rows/half.js';
 import type { Port } from '../rows/pieces.js';
 import { checkRowShape, type RowReader, type RowsInput } from '../rows/rows.js';
 import type { Feeds, GraphSession } from '../sessions/session.js';

@@ -1,7 +1,6 @@
 /** Graphs run once, on the processor, to see what they give: see RunGraph. */
 import type { RunGraph } from '../../artifacts/foreign/run-graph.js';
-import { fromFloat16Bits } from '../../core/half.js';
-import { float32ToFloat16 } from '../rows/half.js';
+import { float32ToFloat16, fromFloat16Bits } from '../../core/half.js';
 import { GraphSession } from '../sessions/session.js';
 
 /** A run of a graph from its path or bytes. */

@@ -23,7 +23,7 @@ const LARGEST_WEIGHT = 64;
 /** Weights of fewer elements than this stay as they are: their products take no time. */
 const FEWEST_ELEMENTS = 1024;
 
-/** A node that can be quantised: its weight, and the weight's axis of output channels. */
+/** A node that can be quantized: its weight, and the weight's axis of output channels. */
 interface Product {
   readonly weight: Constant;
   readonly axis: number;
@@ -53,7 +53,7 @@ function productOf(node: Node, model: Model): Product | undefined {
   }
 }
 
-/** Values whose range must be known before the graph can be quantised. */
+/** Values whose range must be known before the graph can be quantized. */
 export function quantizedInputs(model: Model): string[] {
   const names = model.graph.nodes
     .filter((node) => productOf(node, model) !== undefined)
@@ -75,7 +75,7 @@ export function observedModel(model: Model, names: readonly string[]): Model {
 
 /**
  * @param ranges of every value that quantizedInputs() names.
- * @returns the quantised graph, and how many of its products are in integers.
+ * @returns the quantized graph, and how many of its products are in integers.
  */
 export function quantizeModel(model: Model, ranges: ReadonlyMap<string, Range>): { model: Model; products: number } {
   const { graph, opsets } = model;

@@ -97,7 +97,7 @@ function quantizedNetworks(
     throw new VaeError(
       'ERR_VAE_OPTION',
       'This model was saved in 8-bit integers, without the graphs of importanceSamples; score it without, or use the ' +
-        'model it was quantised from.',
+        'model it was quantized from.',
     );
   };
   const domain = domainOf(makeLikelihood(likelihood));

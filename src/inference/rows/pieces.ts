@@ -2,9 +2,9 @@
 import type { NativeAbortFlag, NativeTensor } from '../../binding/addon.js';
 import { elementCount } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
+import { float16ToFloat32, float32ToFloat16 } from '../../core/half.js';
 import type { FloatType } from '../networks.js';
 import type { Feeds, GraphSession } from '../sessions/session.js';
-import { float16ToFloat32, float32ToFloat16 } from './half.js';
 
 /** Rows of one run at most. */
 const MOST_ROWS = 1024;

@@ -12,7 +12,7 @@ export interface PosteriorDraw {
   logDensity(): Value;
   /** q itself where it is a diagonal Gaussian. */
   readonly gaussian?: Gaussian;
-  /** A cost of its own besides the divergence, [R], such as the commitment of vector quantisation. */
+  /** A cost of its own besides the divergence, [R], such as the commitment of vector quantization. */
   penalty?(): Value;
 }
 

@@ -29,7 +29,7 @@ export const vectorQuantised = definePosterior({
   }),
   refuse: (latentShape) =>
     latentShape.length < 2
-      ? 'vector quantisation needs a latent map with places, such as architecture { type: "conv", latent: "map" } gives'
+      ? 'vector quantization needs a latent map with places, such as architecture { type: "conv", latent: "map" } gives'
       : undefined,
   make: ({ codes, commitment, decay }, latentShape) => {
     const [depth, ...places] = latentShape as [number, ...number[]];
