@@ -1,6 +1,6 @@
 // What the examples with files of one kind have in common: train, save, and write a report with pictures.
 import { join } from 'node:path';
-import { modelOptionsFor, plotModel, Vae } from 'node-vae';
+import { modelOptionsFor, Vae } from 'node-vae';
 import { trainingCurves, writeReport } from 'node-vae/report';
 
 /**
@@ -57,7 +57,7 @@ export async function trainAndReport({
       figures: [
         trainingCurves(history.epochs, { unit: 'row' }),
         ...((await figures?.(vae)) ?? []),
-        ...(await plotModel(vae, held.length > 30 ? held : data)),
+        ...(await vae.plot(held.length > 30 ? held : data)),
       ],
       details: [['Rows', String(data.length)], ...found],
       data: { title, loss: best.validation.loss, ...Object.fromEntries(found) },
