@@ -10,11 +10,13 @@
 #include "binding/runtime.h"
 #include "binding/state.h"
 #include "binding/training_session.h"
+#include "ort/runtime.h"
 
 namespace node_vae {
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  PrepareRuntime();
   auto* state = new AddonState(env);  // owned by the environment
   env.SetInstanceData(state);
 

@@ -47,6 +47,27 @@ Int8Layer ToInt8Layer(napi_env env, napi_value value) {
   return int8;
 }
 
+// The opposite of FromValueInfos().
+std::vector<ValueInfo> ToValueInfos(napi_env env, napi_value value) {
+  std::vector<ValueInfo> infos;
+  const auto list = Napi::Value(env, value).As<Napi::Array>();
+  for (uint32_t i = 0; i < list.Length(); ++i) {
+    const napi_value given = list.Get(i);
+    ValueInfo info;
+    info.name = ToString(env, Get(env, given, "name"), "denseNetwork");
+    info.type = FindElementType(ToString(env, Get(env, given, "dtype"), "denseNetwork"));
+    if (info.type == nullptr) throw Error(code::kOption, "denseNetwork: unknown type of '" + info.name + "'.");
+    const auto dims = Napi::Value(env, Get(env, given, "dims")).As<Napi::Array>();
+    const auto symbols = Napi::Value(env, Get(env, given, "symbols")).As<Napi::Array>();
+    for (uint32_t d = 0; d < dims.Length(); ++d) {
+      info.dims.push_back(dims.Get(d).ToNumber().Int64Value());
+      info.symbols.push_back(symbols.Get(d).ToString().Utf8Value());
+    }
+    infos.push_back(std::move(info));
+  }
+  return infos;
+}
+
 }  // namespace
 
 DenseNetworkSpec ToDenseNetworkSpec(napi_env env, napi_value value) {
@@ -68,6 +89,13 @@ DenseNetworkSpec ToDenseNetworkSpec(napi_env env, napi_value value) {
     }
     layer.activation = ToActivation(ToString(env, Get(env, given, "activation"), "denseNetwork"));
     spec.layers.push_back(layer);
+  }
+  napi_value library;
+  if (GetOptional(env, value, "library", &library)) {
+    spec.library = ToString(env, library, "denseNetwork");
+    const napi_value ends = Get(env, value, "ends");
+    spec.inputs_described = ToValueInfos(env, Get(env, ends, "inputs"));
+    spec.outputs_described = ToValueInfos(env, Get(env, ends, "outputs"));
   }
   return spec;
 }

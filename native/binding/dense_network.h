@@ -1,9 +1,11 @@
 #pragma once
 
+#include <string>
 #include <vector>
 
 #include "binding/napi.h"
 #include "inference/dense_network.h"
+#include "ort/types.h"
 
 namespace node_vae {
 
@@ -11,6 +13,10 @@ namespace node_vae {
 struct DenseNetworkSpec {
   size_t inputs = 0;
   std::vector<DenseLayerSpec> layers;
+  // ONNX Runtime's library, where it is to be opened late; what it would say of the model's inputs and outputs.
+  std::string library;
+  std::vector<ValueInfo> inputs_described;
+  std::vector<ValueInfo> outputs_described;
 };
 
 // Throws Error ERR_VAE_OPTION.

@@ -23,6 +23,7 @@ class InferenceSessionWrap::DeviceJob : public Job {
   void Prepare(Napi::Env env, napi_value feeds, napi_value outputs, napi_value abort);
 
   void Work(WorkerSlot& slot) override {
+    native_->session().ort();  // opened, where that was deferred: before it, there are no options of a run
     node_vae::RunOnDevice(native_->session(), request_, slot.run_options(), abort_.get());
   }
   napi_value Result(napi_env env) override;

@@ -63,6 +63,16 @@ class InferenceSessionWrap::LoadJob : public Job {
     if (dense_network_.inputs > 0 && DenseNetwork::Supports(dense_network_.layers)) {
       dense_network = std::make_unique<DenseNetwork>(dense_network_.inputs, dense_network_.layers, config_.intra_op_threads);
     }
+    const auto* bytes = std::get_if<ModelBytes>(&model_);
+    if (!dense_network_.library.empty()) {
+      if (dense_network != nullptr && bytes != nullptr) {
+        Deferral deferral{dense_network_.library, dense_network_.inputs_described, dense_network_.outputs_described};
+        session_ = std::make_shared<InferenceSession>(*bytes, config_, std::move(deferral), std::move(dense_network),
+                                                      domain_);
+        return;
+      }
+      LoadRuntime(dense_network_.library);
+    }
     session_ = std::make_shared<InferenceSession>(model_, config_, std::move(dense_network), domain_);
   }
   void Release(napi_env env) noexcept override { kept_.Drop(env); }
@@ -85,7 +95,6 @@ class InferenceSessionWrap::LoadJob : public Job {
 Napi::Value InferenceSessionWrap::Create(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return GuardPromise(env, [&] {
-    LoadedRuntime();
     const auto options = info[1].IsObject() ? info[1].As<Napi::Object>() : Napi::Object::New(env);
     auto job = std::make_unique<LoadJob>(info[0], options);
     return AddonState::Of(env).loads.Submit(std::move(job));
@@ -104,7 +113,7 @@ class InferenceSessionWrap::SessionJob : public Job {
  public:
   void Work(WorkerSlot& slot) override {
     request_.busy_threads = busy_threads;
-    native_->Run(request_, slot.run_options(), abort_.get());
+    native_->Run(request_, [&slot]() -> Ort::RunOptions& { return slot.run_options(); }, abort_.get());
   }
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);

@@ -38,11 +38,15 @@ constexpr bool kBatches = true;
 
 }  // namespace
 
-void InferenceSession::Run(InferenceRequest& request, Ort::RunOptions& options, AbortState* abort) {
-  const AbortState::Running running(abort, options);
+void InferenceSession::Run(InferenceRequest& request, const std::function<Ort::RunOptions&()>& run_options,
+                           AbortState* abort) {
   if (abort != nullptr && abort->aborted()) throw Error(code::kAborted, "The run was aborted.");
   if (!request.planned) PlanDense(request);
   if (request.dense != nullptr) return RunDense(request, abort);
+  session_.ort();  // opened, where that was deferred: before it, nothing of ONNX Runtime can be made
+  Ort::RunOptions& options = run_options();
+  const AbortState::Running running(abort, options);
+  if (abort != nullptr && abort->aborted()) throw Error(code::kAborted, "The run was aborted.");
   if (request.check_finite) CheckFinite(request);
   bool bound = false;
   for (const InferenceOutput& output : request.outputs) bound = bound || output.bind;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -60,6 +61,12 @@ class InferenceSession {
   InferenceSession(const ModelSource& model, const SessionConfig& config, std::unique_ptr<DenseNetwork> dense_network,
                    const ValueDomain& domain)
       : session_(model, config), dense_network_(std::move(dense_network)), domain_(domain) {}
+  // ONNX Runtime opens the model when a run is none for the dense network.
+  InferenceSession(ModelBytes model, SessionConfig config, Deferral deferral,
+                   std::unique_ptr<DenseNetwork> dense_network, const ValueDomain& domain)
+      : session_(model, std::move(config), std::move(deferral)),
+        dense_network_(std::move(dense_network)),
+        domain_(domain) {}
 
   Session& session() noexcept { return session_; }
 
@@ -68,7 +75,8 @@ class InferenceSession {
 
   // Throws Error: ERR_VAE_RUNTIME, ERR_VAE_SHAPE when a caller's array is of the wrong size,
   // ERR_VAE_ABORTED, ERR_VAE_DATA for an input that is not finite.
-  void Run(InferenceRequest& request, Ort::RunOptions& options, AbortState* abort);
+  // `options` is asked where ONNX Runtime runs.
+  void Run(InferenceRequest& request, const std::function<Ort::RunOptions&()>& options, AbortState* abort);
 
  private:
   void CheckFinite(const InferenceRequest& request) const;

@@ -23,6 +23,21 @@ bool SameFile(const std::string& a, const std::string& b) { return a == b || Rea
 
 }  // namespace
 
+void PrepareRuntime() {
+  std::lock_guard lock(mutex);
+  if (runtime != nullptr) return;
+  // Empty values are released through the table of functions too, which is null before the library is open.
+  static const OrtApi nothing = [] {
+    OrtApi api{};
+    api.ReleaseValue = [](OrtValue*) noexcept {};
+    api.ReleaseSession = [](OrtSession*) noexcept {};
+    api.ReleaseRunOptions = [](OrtRunOptions*) noexcept {};
+    api.ReleaseMemoryInfo = [](OrtMemoryInfo*) noexcept {};
+    return api;
+  }();
+  Ort::InitApi(&nothing);
+}
+
 const RuntimeInfo& LoadRuntime(const std::string& library_path) {
   std::lock_guard lock(mutex);
   if (runtime != nullptr) {

@@ -18,6 +18,9 @@ struct RuntimeInfo {
 // return the same. Throws Error(ERR_VAE_BINDING).
 const RuntimeInfo& LoadRuntime(const std::string& library_path);
 
+// Until then, empty values of the C++ interface can be let go of. Called by whoever makes such values first.
+void PrepareRuntime();
+
 // The process's environment. Throws Error(ERR_VAE_BINDING) before LoadRuntime().
 Ort::Env& RuntimeEnv();
 const RuntimeInfo& LoadedRuntime();

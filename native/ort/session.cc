@@ -2,6 +2,8 @@
 
 #include <onnxruntime_session_options_config_keys.h>
 
+#include <algorithm>
+#include <utility>
 
 #include "core/error.h"
 #include "core/processor.h"
@@ -76,6 +78,23 @@ int Find(const std::vector<ValueInfo>& values, const std::string& name) noexcept
   return -1;
 }
 
+// Throws Error for a model that ONNX Runtime refuses.
+template <typename Work>
+void Refusing(const ModelSource& model, Work&& work) {
+  try {
+    work();
+  } catch (const Ort::Exception& error) {
+    const auto* path = std::get_if<std::string>(&model);
+    const std::string what = path != nullptr ? *path : std::string("from memory");
+    throw Error(LoadErrorCode(error.GetOrtErrorCode()), "The model " + what + " could not be loaded: " + error.what(),
+                error.GetOrtErrorCode());
+  }
+}
+
+bool SameNames(const std::vector<ValueInfo>& values, const std::vector<std::string>& names) {
+  return std::ranges::equal(values, names, {}, &ValueInfo::name);
+}
+
 }  // namespace
 
 int64_t ModelSize(const ModelSource& model) {
@@ -84,18 +103,9 @@ int64_t ModelSize(const ModelSource& model) {
 }
 
 Session::Session(const ModelSource& model, const SessionConfig& config)
-    : device_(DeviceMemoryOf(config.providers)), profiling_(!config.profile_prefix.empty()) {
-  Ort::Env& env = RuntimeEnv();
-  const auto* path = std::get_if<std::string>(&model);
-  try {
-    const Ort::SessionOptions options = MakeOptions(config);
-    if (path != nullptr) {
-      session_ = Ort::Session(env, NativePath(*path).c_str(), options);
-    } else {
-      const auto& bytes = std::get<ModelBytes>(model);
-      if (bytes.size == 0) throw Error(code::kFormat, "The model is empty: 0 bytes.");
-      session_ = Ort::Session(env, bytes.data, bytes.size, options);
-    }
+    : profiling_(!config.profile_prefix.empty()) {
+  Refusing(model, [&] {
+    Open(model, config);
     const size_t input_count = session_.GetInputCount();
     const std::vector<std::string> input_names = session_.GetInputNames();
     for (size_t i = 0; i < input_count; ++i) {
@@ -105,10 +115,41 @@ Session::Session(const ModelSource& model, const SessionConfig& config)
     for (size_t i = 0; i < output_names.size(); ++i) {
       outputs_.push_back(Describe(output_names[i], session_.GetOutputTypeInfo(i), "output"));
     }
-  } catch (const Ort::Exception& error) {
-    const std::string what = path != nullptr ? *path : std::string("from memory");
-    throw Error(LoadErrorCode(error.GetOrtErrorCode()), "The model " + what + " could not be loaded: " + error.what(),
-                error.GetOrtErrorCode());
+  });
+  opened_.store(true, std::memory_order_release);
+}
+
+Session::Session(ModelBytes model, SessionConfig config, Deferral deferral)
+    : inputs_(std::move(deferral.inputs)), outputs_(std::move(deferral.outputs)) {
+  const auto* data = static_cast<const char*>(model.data);
+  deferred_ = Deferred{std::move(config), std::move(deferral.library), std::vector<char>(data, data + model.size)};
+}
+
+void Session::OpenDeferred() const {
+  std::lock_guard lock(opening_);
+  if (opened_.load(std::memory_order_acquire)) return;
+  LoadRuntime(deferred_->library);
+  const ModelSource model = ModelBytes{deferred_->bytes.data(), deferred_->bytes.size()};
+  Refusing(model, [&] {
+    Open(model, deferred_->config);
+    if (!SameNames(inputs_, session_.GetInputNames()) || !SameNames(outputs_, session_.GetOutputNames())) {
+      throw Error(code::kGraph, "ONNX Runtime gives the model other inputs and outputs than it was described with.");
+    }
+  });
+  opened_.store(true, std::memory_order_release);
+  deferred_.reset();
+}
+
+void Session::Open(const ModelSource& model, const SessionConfig& config) const {
+  Ort::Env& env = RuntimeEnv();
+  device_ = DeviceMemoryOf(config.providers);
+  const Ort::SessionOptions options = MakeOptions(config);
+  if (const auto* path = std::get_if<std::string>(&model)) {
+    session_ = Ort::Session(env, NativePath(*path).c_str(), options);
+  } else {
+    const auto& bytes = std::get<ModelBytes>(model);
+    if (bytes.size == 0) throw Error(code::kFormat, "The model is empty: 0 bytes.");
+    session_ = Ort::Session(env, bytes.data, bytes.size, options);
   }
 }
 

@@ -1,6 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <variant>
 #include <vector>
@@ -34,27 +37,55 @@ using ModelSource = std::variant<std::string, ModelBytes>;
 // Of the file, without external data, or of the bytes; 0 when there is no such file.
 int64_t ModelSize(const ModelSource& model);
 
+// What is known of a model that ONNX Runtime need not open yet.
+struct Deferral {
+  std::string library;  // of ONNX Runtime, to be loaded then
+  std::vector<ValueInfo> inputs;
+  std::vector<ValueInfo> outputs;
+};
+
 // An ONNX Runtime session with its inputs and outputs described.
 class Session {
  public:
   Session(const ModelSource& model, const SessionConfig& config);
+  // Opens the model, of which it keeps a copy, when ort() or device() is first called.
+  Session(ModelBytes model, SessionConfig config, Deferral deferral);
 
-  Ort::Session& ort() noexcept { return session_; }
+  // May throw where opening was deferred. Any thread.
+  Ort::Session& ort() const {
+    if (!opened_.load(std::memory_order_acquire)) OpenDeferred();
+    return session_;
+  }
   const std::vector<ValueInfo>& inputs() const noexcept { return inputs_; }
   const std::vector<ValueInfo>& outputs() const noexcept { return outputs_; }
   // Index, or -1.
   int FindInput(const std::string& name) const noexcept;
   int FindOutput(const std::string& name) const noexcept;
-  const DeviceMemory& device() const noexcept { return device_; }
+  const DeviceMemory& device() const {
+    ort();
+    return *device_;
+  }
 
   // Throws Error(ERR_VAE_RUNTIME) when the session was made without profile_prefix.
   std::string EndProfiling();
 
  private:
-  Ort::Session session_{nullptr};
+  struct Deferred {
+    SessionConfig config;
+    std::string library;
+    std::vector<char> bytes;
+  };
+
+  void Open(const ModelSource& model, const SessionConfig& config) const;
+  void OpenDeferred() const;
+
+  mutable Ort::Session session_{nullptr};
   std::vector<ValueInfo> inputs_;
   std::vector<ValueInfo> outputs_;
-  DeviceMemory device_;
+  mutable std::optional<DeviceMemory> device_;
+  mutable std::atomic<bool> opened_{false};
+  mutable std::mutex opening_;
+  mutable std::optional<Deferred> deferred_;  // guarded by opening_
   bool profiling_ = false;
 };
 

@@ -81,6 +81,10 @@ export interface DenseNetworkSpec {
   /** Elements of one row of the model's one input. */
   readonly inputs: number;
   readonly layers: readonly DenseLayer[];
+  /** What the session says of itself, where ONNX Runtime is not asked: it opens the model when a run needs it. */
+  readonly ends?: { readonly inputs: readonly ValueDescription[]; readonly outputs: readonly ValueDescription[] };
+  /** Path of ONNX Runtime's library, where it is to be loaded late; for models that are given as bytes. */
+  readonly library?: string;
 }
 
 export interface SessionOptions {

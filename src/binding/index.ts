@@ -34,6 +34,14 @@ export function loadAddon(): Addon {
   addon = {
     ...native,
     async createInferenceSession(model, options) {
+      const { denseNetwork, optimizedModelPath } = options;
+      if (runtime === undefined && denseNetwork?.ends !== undefined && optimizedModelPath === undefined) {
+        // Its runs do without ONNX Runtime, which takes longer to load than everything else: native code loads it when
+        // a run needs it after all.
+        const later = { ...denseNetwork, library: findOnnxRuntime().path };
+        const session = await native.createInferenceSession(model, { ...options, denseNetwork: later });
+        return new InferenceSession(native, session);
+      }
       loadRuntime();
       return new InferenceSession(native, await native.createInferenceSession(model, options));
     },

@@ -1,7 +1,8 @@
 /** Finds out whether a graph is a chain of fully connected layers, which native code runs faster by itself. */
-import { stat } from 'node:fs/promises';
-import type { DenseLayer, DenseNetworkSpec } from '../../binding/addon.js';
-import { type Constant, type Graph, type Node, readConstant, readModel } from '../../graph/index.js';
+import { readFile, stat } from 'node:fs/promises';
+import type { DenseLayer, DenseNetworkSpec, ValueDescription } from '../../binding/addon.js';
+import { type Constant, type Graph, type Node, readConstant, type ValueInfo } from '../../graph/index.js';
+import { skimGraph } from '../../graph/proto/skim.js';
 import { int8Gemm, type Rounding, roundingOf } from '../int8/dense-int8.js';
 
 /** Beyond, weights come from memory, and how they are multiplied makes no difference. */
@@ -16,8 +17,8 @@ export async function readDenseNetwork(model: Uint8Array | string): Promise<Dens
   try {
     const bytes = typeof model === 'string' ? (await stat(model)).size : model.length;
     if (bytes > MOST_BYTES + 2 ** 20) return undefined;
-    const { graph } = typeof model === 'string' ? await readModel(model) : await readModel(model);
-    return findDenseNetwork(graph);
+    const graph = skimGraph(typeof model === 'string' ? await readFile(model) : model);
+    return graph && findDenseNetwork(graph);
   } catch {
     // What is wrong with it is said by ONNX Runtime, which has to take it anyway.
     return undefined;
@@ -88,7 +89,18 @@ export function findDenseNetwork(graph: Graph): DenseNetworkSpec | undefined {
     if (!at || layers[at - 1]!.output !== undefined) return undefined;
     layers[at - 1] = { ...layers[at - 1]!, output: index };
   }
-  return { inputs, layers };
+  return { inputs, layers, ends: { inputs: graph.inputs.map(describe), outputs: graph.outputs.map(describe) } };
+}
+
+/** As ONNX Runtime describes it. */
+function describe({ name, dtype, shape }: ValueInfo): ValueDescription {
+  const lengths = shape ?? [];
+  return {
+    name,
+    dtype,
+    dims: lengths.map((length) => (typeof length === 'number' ? length : -1)),
+    symbols: lengths.map((length) => (typeof length === 'number' ? '' : length)),
+  };
 }
 
 function countUses({ nodes, outputs }: Graph): Map<string, number> {
