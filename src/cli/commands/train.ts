@@ -35,15 +35,21 @@ export const registerTrain: RegisterCommand = (program, run) => {
       nameOrJson,
     )
     .option('--conditional', 'tell encoder and decoder the label of each row: sample --label then chooses')
-    .option('--epochs <n>', 'passes over the data (default: 10)', wholeNumber(1))
-    .option('--batch-size <n>', 'rows in a batch (default: 128)', wholeNumber(1))
+    .option('--epochs <n>', 'passes over the data (default: until held-out rows no longer gain)', wholeNumber(1))
+    .option('--minutes <x>', 'stop after so many minutes at the latest', decimal)
+    .option('--batch-size <n>', 'rows in a batch (default: 4 to 128, by how many rows there are)', wholeNumber(1))
     .option('--optimizer <name>', 'adam, adamw or sgd (default: adam)')
     .option('--learning-rate <x>', "step size (default: the optimizer's own, 0.001 for adam)", decimal)
     .option('--kl-weight <x>', 'weight of the KL divergence, the β of a β-VAE (default: 1)', decimal)
     .option('--seed <n>', 'seed of weights, order and noise (default: 0)', wholeNumber(0))
     .option('--validation <data>', 'data to score after every epoch')
     .option('--validation-labels <file>', 'class numbers of its rows, as .npy or IDX file')
-    .option('--validation-split <fraction>', 'hold out a part of the data for that, such as 0.1', decimal)
+    .option(
+      '--validation-split <fraction>',
+      'hold out a part of the data for that (default: 0.1 from 400 rows on)',
+      decimal,
+    )
+    .option('--no-validation', 'hold out nothing')
     .option(
       '--checkpoint-every <steps>',
       'steps between checkpoints (default: one at the end of every epoch)',
@@ -63,7 +69,8 @@ export const registerTrain: RegisterCommand = (program, run) => {
     'after',
     `
 Examples:
-  $ node-vae train mnist/ -o digits --latent 20 --epochs 10 --validation-split 0.1 --report
+  $ node-vae train photos/ -o my-model --report
+  $ node-vae train mnist/ -o digits --latent 20 --minutes 10 --report
   $ node-vae train faces.npy -o faces --hidden 512,256 --likelihood gaussian
   $ node-vae train photos/ -o faces --size 64 --flip --skip-bad --report
   $ node-vae train 'stones/*.jpg' -o stones --crops 200 --size 64

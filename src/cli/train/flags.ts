@@ -18,11 +18,13 @@ export interface TrainFlags extends DataFlags, AugmentFlags, SessionFlags {
   readonly conditional?: boolean;
   readonly epochs?: number;
   readonly batchSize?: number;
+  readonly minutes?: number;
   readonly optimizer?: string;
   readonly learningRate?: number;
   readonly klWeight?: number;
   readonly seed?: number;
-  readonly validation?: string;
+  /** False by --no-validation. */
+  readonly validation?: string | false;
   readonly validationLabels?: string;
   readonly validationSplit?: number;
   readonly checkpointEvery?: number;

@@ -9,13 +9,17 @@ import { augmentOptions, describeRecipe } from '../kind-options.js';
 import { count, note } from '../output.js';
 import { applySettings, mergeSettings, readSettings, type TrainSettings } from '../settings.js';
 import { describeData, loadData, sessionOptions } from '../shared-options.js';
+import { defaultFit, defaultSplit } from './defaults.js';
 import { settingsOfFlags, type TrainFlags } from './flags.js';
 
 /** What a run begins with; the model is the caller's to close. */
 export interface Prepared {
   readonly training: Dataset;
   readonly validation: Dataset | undefined;
+  /** With what nobody has said. */
   readonly settings: TrainSettings;
+  /** Likewise. */
+  readonly flags: TrainFlags;
   readonly vae: Vae;
 }
 
@@ -25,10 +29,11 @@ export interface Prepared {
  */
 export async function prepare(
   path: string,
-  flags: TrainFlags,
+  given: TrainFlags,
   signal: AbortSignal,
   settings?: TrainSettings,
 ): Promise<Prepared> {
+  let flags = given;
   if (flags.out !== undefined) checkDirectory(flags.out, flags);
   const data = await loadData(path, flags, signal, flags.resume ? await recipeOf(flags.out!) : undefined);
   if (flags.codec) checkCodecData(data);
@@ -37,16 +42,29 @@ export async function prepare(
   try {
     if (flags.codec) await checkCodecModel(vae);
     // By the model's seed, so that a run that is resumed holds out the same rows.
+    const split = settings ? undefined : defaultSplit(data.length, flags);
+    if (split !== undefined) flags = { ...flags, validationSplit: split };
     const { training, validation } = await holdOut(data, flags, Number(vae.info.seed), signal);
     note(`Data        ${describeData(training)} (${path})`);
     const read = describeRecipe(training.recipe);
     if (read) note(`Read as     ${read}`);
     for (const line of data.notes) note(`Note        ${line}`);
-    if (validation) note(`Validation  ${describeData(validation)}`);
+    if (validation) {
+      const how = split === undefined ? '' : ', held out to see how good it is (--no-validation: none)';
+      note(`Validation  ${describeData(validation)}${how}`);
+    }
+    await noteDuplicates(data, signal);
     note(`Model       ${describeModel(vae)}`);
     const augment = augmentOptions(flags, Number(vae.info.seed));
     const { augmentImages } = await import('../../index.js');
-    return { training: augment ? augmentImages(training, augment) : training, validation, settings: resolved, vae };
+    const fit = settings || flags.codec ? {} : defaultFit(training, validation !== undefined, resolved.fit);
+    return {
+      training: augment ? augmentImages(training, augment) : training,
+      validation,
+      settings: { ...resolved, fit: { ...resolved.fit, ...fit } },
+      flags,
+      vae,
+    };
   } catch (error) {
     await vae.close();
     throw error;
@@ -101,6 +119,16 @@ async function openModel(data: Dataset, flags: TrainFlags, settings: TrainSettin
   } as VaeOptions);
 }
 
+/** Rows that are there twice count twice, and held-out ones that were learned say nothing. */
+async function noteDuplicates(data: Dataset, signal: AbortSignal): Promise<void> {
+  const { findDuplicates } = await import('../../data/duplicates.js');
+  const { count: copies, looked, first } = await findDuplicates(data, signal);
+  if (copies === 0) return;
+  const name = (row: number): string => data.names?.[row] ?? `row ${row + 1}`;
+  const of = looked < data.length ? `the first ${count(looked)}` : count(looked);
+  note(`Duplicates  ${count(copies)} of ${of} rows are copies of others: ${name(first![1])} of ${name(first![0])}`);
+}
+
 async function holdOut(
   data: Dataset,
   flags: TrainFlags,
@@ -108,7 +136,7 @@ async function holdOut(
   signal: AbortSignal,
 ): Promise<{ training: Dataset; validation: Dataset | undefined }> {
   const { validation, validationSplit } = flags;
-  if (validation !== undefined) {
+  if (validation !== undefined && validation !== false) {
     const { part: _, labels: _labels, limit: _limit, validationLabels: labels, ...rest } = flags;
     const held = await loadData(validation, { ...rest, ...(labels && { labels }), part: 'test' }, signal, data.recipe);
     return { training: data, validation: held };

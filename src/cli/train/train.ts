@@ -12,9 +12,11 @@ import type { CommandResult } from '../result.js';
 import type { TrainSettings } from '../settings.js';
 import { describeData } from '../shared-options.js';
 import { writeTrainingReport } from '../training-report.js';
+import { checkpointSteps } from './defaults.js';
 import type { TrainArguments } from './flags.js';
 import { describeModel, prepare } from './prepare.js';
 import { withResume } from './resume.js';
+import { type Ending, inWords, judge, nextThing } from './verdict.js';
 
 const CHECKPOINTS = 'checkpoints';
 const TENSORBOARD = 'tensorboard';
@@ -32,10 +34,12 @@ export async function train(
   signal: AbortSignal,
   repeated?: Repeated,
 ): Promise<CommandResult> {
-  const flags = await withResume(given);
+  const resuming = await withResume(given);
   // A report that cannot be drawn is said now, not after the run.
-  if (flags.report) await requireDrawing();
-  const { training, validation, settings, vae: model } = await prepare(path, flags, signal, repeated?.settings);
+  if (resuming.report) await requireDrawing();
+  const prepared = await prepare(path, resuming, signal, repeated?.settings);
+  const { training, validation, settings, vae: model } = prepared;
+  const flags = { ...prepared.flags, out: resuming.out };
   await using vae = model;
   const resumed = flags.resume ?? false;
   const command = { out: flags.out, path, flags: { ...flags }, settings, training, validation, resumed };
@@ -49,17 +53,22 @@ export async function train(
   );
   const canGoOn = vae.info.trainedEpochs !== undefined;
   await vae.save(flags.out, { training: canGoOn });
-  await recording.finish(outcome);
+  await recording.finish(outcome?.history);
   const interrupted = outcome === undefined;
   if (interrupted) note(`Stopped early; the model as it is now is in ${flags.out}.`);
   // Awaited here: the model is closed when this function ends.
-  const described = await describeRun(path, vae, training, validation, outcome, flags, signal);
+  const described = await describeRun(path, vae, training, validation, outcome, flags, settings, signal);
   if (!flags.codec || interrupted) return described;
   const codec = await writeCodec(vae, flags.out, training, validation, signal);
   return { data: { ...described.data, ...codec.data }, rows: [...described.rows, ...codec.rows] };
 }
 
-/** Without a history where the run was interrupted: what it learned until then is kept. */
+interface Learned {
+  readonly history: History;
+  readonly ending: Ending;
+}
+
+/** Nothing where the run was interrupted: what it learned until then is kept. */
 async function learn(
   vae: Vae,
   training: Dataset,
@@ -68,8 +77,12 @@ async function learn(
   settings: TrainSettings,
   recording: RunRecording,
   signal: AbortSignal,
-): Promise<History | undefined> {
+): Promise<Learned | undefined> {
   const progress = new TrainingProgress('rows', signal);
+  const limit = flags.minutes === undefined ? undefined : performance.now() + 60_000 * flags.minutes;
+  const everySteps =
+    flags.checkpointEvery ?? checkpointSteps(training.length, (settings.fit['batchSize'] as number | undefined) ?? 128);
+  let timeIsUp = false;
   let started = false;
   const run = vae.fit(training, {
     ...(settings.fit as FitOptions<Dataset>),
@@ -78,7 +91,7 @@ async function learn(
       directory: join(flags.out, CHECKPOINTS),
       keep: 2,
       replace: !flags.resume,
-      ...(flags.checkpointEvery && { everySteps: flags.checkpointEvery }),
+      ...(everySteps && { everySteps }),
       ...(settings.fit['checkpoint'] as object | undefined),
     },
     log: {
@@ -88,6 +101,11 @@ async function learn(
     },
     resume: flags.resume ?? false,
     signal,
+    onProgress: (_, control) => {
+      if (limit === undefined || timeIsUp || performance.now() < limit) return;
+      timeIsUp = true;
+      control.stop();
+    },
   });
   try {
     for await (const event of run) {
@@ -100,7 +118,8 @@ async function learn(
       started = true;
       progress.show(event);
     }
-    return await run;
+    const history = await run;
+    return { history, ending: timeIsUp ? 'time is up' : history.stoppedEarly ? 'no longer improving' : 'all epochs' };
   } catch (error) {
     if (started && signal.aborted && error === signal.reason) return undefined;
     throw error;
@@ -114,11 +133,15 @@ async function describeRun(
   vae: Vae,
   training: Dataset,
   validation: Dataset | undefined,
-  history: History | undefined,
+  outcome: Learned | undefined,
   flags: TrainArguments,
+  settings: TrainSettings,
   signal: AbortSignal,
 ): Promise<CommandResult> {
+  const history = outcome?.history;
   const last = history?.epochs[history.epochs.length - 1];
+  const examples = validation ?? training;
+  const judged = history && (await judge(vae, examples, signal));
   const data = {
     model: flags.out,
     interrupted: history === undefined,
@@ -129,18 +152,25 @@ async function describeRun(
       seconds: history.seconds,
       rowsPerSecond: history.examplesPerSecond,
       bestEpoch: history.bestEpoch,
+      ending: outcome?.ending,
       history: history.epochs,
     }),
+    ...(judged && { judged }),
   };
   const rows: [string, string][] = [['Model', flags.out]];
   if (last) rows.push(['Training loss', `${last.train.loss.toFixed(3)} nats per row`]);
   if (last?.validation) rows.push(['Validation loss', `${last.validation.loss.toFixed(3)} nats per row`]);
-  if (history) rows.push(['Time', `${duration(history.seconds)}, ${count(history.examplesPerSecond)} rows/s`]);
+  if (outcome && history && judged) {
+    rows.push(['Time', `${duration(history.seconds)}, ${count(history.examplesPerSecond)} rows/s`]);
+    rows.push(['Stopped', howItEnded(outcome, settings)]);
+    rows.push(['Quality', inWords(judged, validation !== undefined)]);
+    rows.push(['Try next', nextThing(judged, history, outcome.ending, training.length, flags, vae)]);
+  }
   if (!flags.report || !history) return { data, rows };
   const report = await writeTrainingReport(join(flags.out, REPORT), {
     vae,
     history,
-    examples: validation ?? training,
+    examples,
     heldOut: validation !== undefined,
     details: [
       ['Model', describeModel(vae)],
@@ -152,4 +182,19 @@ async function describeRun(
     signal,
   });
   return { data: { ...data, report: report.page }, rows: [...rows, ['Report', report.page]] };
+}
+
+/** Why a run ended when it did. */
+function howItEnded({ history, ending }: Learned, { fit }: TrainSettings): string {
+  const epochs = history.epochs[history.epochs.length - 1]?.epoch ?? 0;
+  switch (ending) {
+    case 'time is up':
+      return `after ${count(epochs)} epochs: the time of --minutes was up`;
+    case 'no longer improving': {
+      const { patience } = fit['earlyStopping'] as { patience: number };
+      return `after ${count(epochs)} epochs: held-out rows gained nothing for ${patience}; the model is that of epoch ${history.bestEpoch}`;
+    }
+    default:
+      return `after ${count(epochs)} epochs, all there were to be`;
+  }
 }
