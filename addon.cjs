@@ -19,8 +19,9 @@ exports.findRuntime = () => require.resolve('onnxruntime-node/package.json');
 /** Never called: tracers take a package's libraries along where they see its entry. */
 exports.entryOfRuntime = () => require.resolve('onnxruntime-node');
 
-/** Nor this: libraries that dist loads when it first needs them (scripts/bundle/vendors.mjs). */
-exports.vendors = () => [require.resolve('./dist/vendor/zod.cjs'), require.resolve('./dist/vendor/protobuf.cjs')];
+/** Libraries that are loaded when first used (scripts/bundle/vendors.mjs). */
+exports.loadZod = () => require('./dist/vendor/zod.cjs');
+exports.loadProtobuf = () => require('./dist/vendor/protobuf.cjs');
 
 /** Folders of the models that come with the package. */
 exports.models = path.join(__dirname, 'models');

@@ -5,3 +5,5 @@ export declare function entryOfRuntime(): string;
 export declare function vendors(): string[];
 export declare const models: string;
 export declare const root: string;
+export declare function loadZod(): unknown;
+export declare function loadProtobuf(): unknown;

@@ -30,6 +30,8 @@ const COMMON = {
   target: 'node20.19',
   minifyWhitespace: true,
   minifySyntax: true,
+  // Node prints the line of an error that nobody caught.
+  lineLimit: 160,
   legalComments: 'none',
   logLevel: 'warning',
 };

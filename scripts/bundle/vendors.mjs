@@ -23,10 +23,9 @@ export function lazyVendors(root, require) {
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^zod$/ }, () => ({ path: join(root, 'src', 'core', 'lazy-zod.ts') }));
       onLoad({ filter: /[/\\]core[/\\]lazy-zod\.ts$/ }, ({ path }) => ({
-        contents: readFileSync(path, 'utf8').replace(
-          `import.meta.url)('zod')`,
-          `import.meta.url)('../vendor/zod.cjs')`,
-        ),
+        contents: readFileSync(path, 'utf8')
+          .replace(`createRequire(import.meta.url)('zod')`, 'packageFiles().loadZod()')
+          .replace(/^import .*node:module';$/m, `import { packageFiles } from './package-files.js';`),
         loader: 'ts',
       }));
       // ONNX's messages: descriptors of them all are made when the first file is read or written.
@@ -35,9 +34,10 @@ export function lazyVendors(root, require) {
       );
       onResolve({ filter: /^vendor:load$/ }, () => ({ path: 'load', namespace: 'vendor' }));
       onLoad({ filter: /^load$/, namespace: 'vendor' }, () => ({
-        contents: `import { createRequire } from 'node:module';
+        contents: `import { packageFiles } from './src/core/package-files.js';
           let loaded;
-          export const load = () => (loaded ??= createRequire(import.meta.url)('../vendor/protobuf.cjs'));`,
+          export const load = () => (loaded ??= packageFiles().loadProtobuf());`,
+        resolveDir: root,
         loader: 'js',
       }));
       // As CommonJS, whose names are looked up whenever they are used.

@@ -23,8 +23,9 @@ export class TrainingProgress {
 
   show(event: FitProgress): void {
     if (event.kind === 'step') this.#step(event);
-    else if (event.kind === 'epoch') this.#epoch(event);
-    else this.#line(`warning (epoch ${event.epoch}, step ${event.step}): ${event.message}`);
+    else if (event.kind === 'epoch') {
+      if (isShown(event)) this.#epoch(event);
+    } else this.#line(`warning (epoch ${event.epoch}, step ${event.step}): ${event.message}`);
   }
 
   close(): void {
@@ -119,6 +120,13 @@ export class RowProgress {
   close(): void {
     this.#bar?.stop();
   }
+}
+
+/** Lines that a table of epochs has, about: of many short ones, some are shown. */
+const MOST_LINES = 50;
+
+function isShown({ epoch, epochs }: EpochProgress): boolean {
+  return epochs < 2 * MOST_LINES || epoch === 1 || epoch === epochs || epoch % Math.floor(epochs / MOST_LINES) === 0;
 }
 
 /** One column of the table of epochs. */

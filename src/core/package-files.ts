@@ -7,6 +7,10 @@ import { VaeError } from './errors.js';
 interface PackageFiles {
   loadAddon(): unknown;
   findRuntime(): string;
+  /** Of the built package. */
+  loadZod(): unknown;
+  /** Likewise. */
+  loadProtobuf(): unknown;
   readonly models: string;
   readonly root: string;
 }

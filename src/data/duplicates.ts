@@ -32,7 +32,9 @@ export async function findDuplicates(data: Dataset, signal?: AbortSignal): Promi
     const size = values.length / rows.length;
     for (const row of rows) {
       const { buffer, byteOffset, byteLength } = values.subarray((row - from) * size, (row - from + 1) * size);
-      const digest = createHash('sha1').update(new Uint8Array(buffer, byteOffset, byteLength)).digest('base64');
+      const digest = createHash('sha1')
+        .update(new Uint8Array(buffer, byteOffset, byteLength))
+        .digest('base64');
       const original = seen.get(digest);
       if (original === undefined) seen.set(digest, row);
       else {

@@ -9,6 +9,7 @@ import { registerEncode } from './encode.js';
 import { registerExport } from './export.js';
 import { registerInfo } from './info.js';
 import { registerPlot } from './plot.js';
+import { registerPrune } from './prune.js';
 import { registerReconstruct } from './reconstruct.js';
 import { registerReproduce } from './reproduce.js';
 import { registerRuns } from './runs.js';
@@ -34,4 +35,5 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerArchive,
   registerBenchCodec,
   registerServe,
+  registerPrune,
 ];
