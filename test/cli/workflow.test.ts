@@ -44,7 +44,17 @@ describe('train', () => {
   });
 
   it('prints a table of epochs on stderr, and one JSON object on stdout', async () => {
-    const { stdout, stderr } = await cli('train', MNIST, '-o', 'lines', '--no-validation', ...SMALL, '--epochs', '2', '--json');
+    const { stdout, stderr } = await cli(
+      'train',
+      MNIST,
+      '-o',
+      'lines',
+      '--no-validation',
+      ...SMALL,
+      '--epochs',
+      '2',
+      '--json',
+    );
     expect(stderr).toMatch(/^ +epoch +loss +reconstruction +KL +active +gradient +update +rate +rows\/s +left$/m);
     expect(stderr.match(/^ +[12]\/2 +\d+\.\d\d +\d+\.\d\d +\d+\.\d\d +\d\/4 /gm)).toHaveLength(2);
     expect(stderr).not.toContain('\u001b');
