@@ -2,7 +2,6 @@
 export declare function loadAddon(): unknown;
 export declare function findRuntime(): string;
 export declare function entryOfRuntime(): string;
-export declare function vendors(): string[];
 export declare const models: string;
 export declare const root: string;
 export declare function loadZod(): unknown;

@@ -20,7 +20,7 @@ const dist = join(root, 'dist');
 const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 
 /** Packages that are part of the bundle; all others are found where the package is installed. */
-const BUNDLED = ['zod', '@bufbuild/protobuf', 'csv-parse'];
+const BUNDLED = ['zod', '@bufbuild/protobuf', 'csv-parse', 'flatbuffers'];
 
 /** Names of functions stay as they are, so that stack traces can be read; lines are mapped back to the sources. */
 const COMMON = {

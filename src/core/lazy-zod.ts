@@ -29,7 +29,7 @@ const CHAINS = new Set(
   (
     'and array brand catch catchall check default describe endsWith extend finite gt gte int length lt lte max meta min ' +
     'multipleOf negative nonempty nonnegative nonpositive nullable nullish omit optional or overwrite partial pick pipe ' +
-    'positive prefault readonly refine regex required safeExtend size startsWith strict superRefine transform trim'
+    'positive prefault readonly refine regex required safeExtend size startsWith strict superRefine transform trim unwrap'
   ).split(' '),
 );
 

@@ -44,38 +44,39 @@ const LAST_RATE = 0.01;
 /** Bytes as the networks take them, -0.5..0.5. */
 const PIXELS: RowTransform = { scale: 1 / 255, offset: -0.5, binarise: 'none' };
 
-const optionsSchema = z.strictObject({
-  /** Sizes of the networks, the prior, and λ of each level. */
-  config: lossyConfigSchema.prefault({}),
-  /** Optimizer steps. Default 4000. */
-  steps: z.int().min(1).default(4000),
-  /**
-   * Training ends after this time if the steps are not done by then, the learning rate falling in time for
-   * it. What comes out then depends on the machine's speed. Default: no limit.
-   */
-  maxSeconds: z.number().positive().default(Number.POSITIVE_INFINITY),
-  /** Crops in a step. Default 8. */
-  batchSize: z.int().min(1).max(1024).default(8),
-  /** Pixels of a side of a crop, a multiple of 64. Default 128. */
-  cropSize: z.int().multipleOf(CROP_STEP).min(CROP_STEP).max(1024).default(128),
-  /** Adam's highest learning rate; it rises over the first steps and falls along a cosine. Default 1e-3. */
-  learningRate: z.number().positive().default(1e-3),
-  /** What stands for rounding. Default 'mixed'. */
-  relaxation: z.enum(['noise', 'straight-through', 'mixed']).default('mixed'),
-  seed: seedSchema.default(0),
-  threads: z.int().min(0).max(1024).default(0),
-  // As with fit(): every step is one of its batches.
-  ...fitOptionsSchema.pick({
+// As with fit(): every step is one of its batches.
+const optionsSchema = fitOptionsSchema
+  .pick({
     checkpoint: true,
     resume: true,
     log: true,
     onNonFinite: true,
     emaDecay: true,
     signal: true,
-  }).shape,
-  /** Told every 50 steps, and at the end. */
-  onProgress: z.custom<(progress: LossyProgress) => void>((value) => typeof value === 'function').optional(),
-});
+  })
+  .extend({
+    /** Sizes of the networks, the prior, and λ of each level. */
+    config: lossyConfigSchema.prefault({}),
+    /** Optimizer steps. Default 4000. */
+    steps: z.int().min(1).default(4000),
+    /**
+     * Training ends after this time if the steps are not done by then, the learning rate falling in time for
+     * it. What comes out then depends on the machine's speed. Default: no limit.
+     */
+    maxSeconds: z.number().positive().default(Number.POSITIVE_INFINITY),
+    /** Crops in a step. Default 8. */
+    batchSize: z.int().min(1).max(1024).default(8),
+    /** Pixels of a side of a crop, a multiple of 64. Default 128. */
+    cropSize: z.int().multipleOf(CROP_STEP).min(CROP_STEP).max(1024).default(128),
+    /** Adam's highest learning rate; it rises over the first steps and falls along a cosine. Default 1e-3. */
+    learningRate: z.number().positive().default(1e-3),
+    /** What stands for rounding. Default 'mixed'. */
+    relaxation: z.enum(['noise', 'straight-through', 'mixed']).default('mixed'),
+    seed: seedSchema.default(0),
+    threads: z.int().min(0).max(1024).default(0),
+    /** Told every 50 steps, and at the end. */
+    onProgress: z.custom<(progress: LossyProgress) => void>((value) => typeof value === 'function').optional(),
+  });
 
 export interface LossyProgress {
   readonly step: number;
