@@ -470,8 +470,8 @@ function withConstants(
     const known = graph.outputs.map((info) => info.name).join(', ');
     throw new VaeError(
       'ERR_VAE_OPTION',
-      `exportForInference(): the eval graph has no value "${name}"; its outputs are ${known}` +
-        `${near === undefined ? '' : `, and a value with a name like that is "${near}"`}.`,
+      `exportForInference(): the graph has no output "${name}"; it has ${known}, and every value on the way to them` +
+        `${near === undefined || near === name ? '' : `, such as "${near}"`}.`,
     );
   });
   removeDeadNodes(result);
