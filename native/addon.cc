@@ -27,6 +27,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("configure", Napi::Function::New(env, Configure, "configure"));
   exports.Set("pollCompletions", Napi::Function::New(env, PollCompletions, "pollCompletions"));
   exports.Set("loadRuntime", Napi::Function::New(env, LoadRuntimeFrom, "loadRuntime"));
+  exports.Set("registerProviderLibrary", Napi::Function::New(env, RegisterProviderLibrary, "registerProviderLibrary"));
   exports.Set("createInferenceSession",
               Napi::Function::New(env, InferenceSessionWrap::Create, "createInferenceSession"));
   state->training_session_class = Napi::Persistent(TrainingSessionWrap::Define(env));

@@ -38,7 +38,12 @@ export type { QuantizationReport } from './inference/int8/quantization-report.js
 export type { LabelledArray, LabelRows } from './inference/rows/labels.js';
 export type { BatchInput } from './inference/rows/rows.js';
 export type { TilingInput } from './inference/rows/tiling.js';
-export type { ProviderInput, ProviderName } from './inference/sessions/providers.js';
+export {
+  listProviders,
+  type ProviderInput,
+  type ProviderListing,
+  type ProviderName,
+} from './inference/sessions/providers.js';
 export * from './latent/index.js';
 export { LIKELIHOOD_NAMES, type LikelihoodConfig, type LikelihoodInput } from './nn/likelihoods/index.js';
 export type { LikelihoodHead } from './nn/likelihoods/likelihood.js';

@@ -252,6 +252,14 @@ SessionConfig ToSessionConfig(napi_env env, Napi::Object options) {
           choice.options.emplace_back(key, ToString(env, pairs.Get(key), "providers[].options." + key));
         }
       }
+      if (const Napi::Value library = entry.Get("library"); !library.IsUndefined()) {
+        choice.library = ToString(env, library, "providers[].library");
+        if (const Napi::Value device = entry.Get("device"); !device.IsUndefined()) {
+          uint32_t index = 0;
+          Check(env, napi_get_value_uint32(env, device, &index));
+          choice.device = index;
+        }
+      }
       config.providers.push_back(std::move(choice));
     }
   }

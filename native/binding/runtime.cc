@@ -5,6 +5,7 @@
 #include "binding/state.h"
 #include "core/aligned_buffer.h"
 #include "core/error.h"
+#include "ort/plugins.h"
 #include "ort/runtime.h"
 
 namespace node_vae {
@@ -42,6 +43,29 @@ Napi::Value LoadRuntimeFrom(const Napi::CallbackInfo& info) {
     for (uint32_t i = 0; i < runtime.providers.size(); ++i) providers.Set(i, runtime.providers[i]);
     object.Set("providers", providers);
     return object;
+  });
+}
+
+Napi::Value RegisterProviderLibrary(const Napi::CallbackInfo& info) {
+  const Napi::Env env = info.Env();
+  return Guard(env, [&]() -> Napi::Value {
+    const auto& devices = RegisterPlugin(ToString(env, info[0], "registerProviderLibrary(path)"));
+    auto list = Napi::Array::New(env, devices.size());
+    for (uint32_t i = 0; i < devices.size(); ++i) {
+      const PluginDevice& device = devices[i];
+      auto object = Napi::Object::New(env);
+      object.Set("provider", device.provider);
+      object.Set("providerVendor", device.provider_vendor);
+      object.Set("type", device.type);
+      object.Set("vendor", device.vendor);
+      object.Set("vendorId", Napi::Number::New(env, device.vendor_id));
+      object.Set("deviceId", Napi::Number::New(env, device.device_id));
+      auto metadata = Napi::Object::New(env);
+      for (const auto& [key, value] : device.metadata) metadata.Set(key, value);
+      object.Set("metadata", metadata);
+      list.Set(i, object);
+    }
+    return list;
   });
 }
 

@@ -32,7 +32,7 @@ void RunOnDevice(Session& session, DeviceRequest& request, Ort::RunOptions& opti
     }
     for (const DeviceOutput& output : request.outputs) {
       const ValueInfo& info = session.outputs()[static_cast<size_t>(output.index)];
-      const OrtMemoryInfo* memory = output.keep ? static_cast<const OrtMemoryInfo*>(session.device().info) : CpuMemory();
+      const OrtMemoryInfo* memory = output.keep ? session.device().info : CpuMemory();
       binding.BindOutput(info.name.c_str(), memory);
     }
     session.ort().Run(options, binding);

@@ -10,8 +10,10 @@ namespace node_vae {
 
 // Where a session's execution provider keeps tensors.
 struct DeviceMemory {
-  Ort::MemoryInfo info;
-  // "cuda", or "cpu" where the provider shares the processor's memory.
+  // What `info` points to, where it is not a plugin's own.
+  Ort::MemoryInfo owned{nullptr};
+  const OrtMemoryInfo* info = nullptr;
+  // The provider's name, or "cpu" where it shares the processor's memory.
   std::string name;
 };
 

@@ -5,6 +5,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "ort/plugins.h"
 #include "ort/runtime.h"
 
 namespace node_vae {
@@ -63,6 +64,19 @@ void AppendTensorRt(Ort::SessionOptions& options, const ProviderChoice& choice) 
   options.AppendExecutionProvider_TensorRT_V2(*made);
 }
 
+void AppendPlugin(Ort::SessionOptions& options, const ProviderChoice& choice) {
+  const Ort::ConstEpDevice device = FindPluginDevice(choice.library, choice.device);
+  try {
+    options.AppendExecutionProvider_V2(
+        RuntimeEnv(), {device},
+        std::unordered_map<std::string, std::string>(choice.options.begin(), choice.options.end()));
+  } catch (const Ort::Exception& error) {
+    throw Error(code::kBinding, "Execution provider '" + choice.name + "' of " + choice.library +
+                                    " could not be started: " + error.what(),
+                error.GetOrtErrorCode());
+  }
+}
+
 std::string Join(const std::vector<std::string>& names) {
   std::string text;
   for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
@@ -73,6 +87,10 @@ std::string Join(const std::vector<std::string>& names) {
 
 void AppendProviders(Ort::SessionOptions& options, const std::vector<ProviderChoice>& providers) {
   for (const ProviderChoice& choice : providers) {
+    if (!choice.library.empty()) {
+      AppendPlugin(options, choice);
+      continue;
+    }
     const auto* known = std::find_if(std::begin(kProviders), std::end(kProviders),
                                      [&](const Provider& provider) { return choice.name == provider.name; });
     if (known == std::end(kProviders)) {

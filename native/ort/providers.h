@@ -11,6 +11,9 @@ namespace node_vae {
 struct ProviderChoice {
   std::string name;  // short name: cpu, cuda, …
   std::vector<std::pair<std::string, std::string>> options;
+  // A plugin that has it, and the number of the device among those that it offers; empty: part of ONNX Runtime.
+  std::string library;
+  size_t device = 0;
 };
 
 // Adds the providers in order of preference. Throws Error(ERR_VAE_OPTION) for an unknown name and

@@ -19,6 +19,19 @@ export interface RuntimeInfo {
   readonly providers: readonly string[];
 }
 
+/** A device as a plugin of execution providers offers it. */
+export interface ProviderDevice {
+  /** ONNX Runtime's name of the provider, such as `WebGpuExecutionProvider`. */
+  readonly provider: string;
+  readonly providerVendor: string;
+  /** `cpu`: computed in software, on the processor. */
+  readonly type: 'cpu' | 'gpu' | 'npu';
+  readonly vendor: string;
+  readonly vendorId: number;
+  readonly deviceId: number;
+  readonly metadata: Readonly<Record<string, string>>;
+}
+
 /** A dense tensor in host memory. `data` is borrowed for the length of the call. */
 export interface NativeTensor {
   readonly dtype: DataType;
@@ -93,7 +106,13 @@ export interface SessionOptions {
   /** Whether idle threads spin (lower latency) or sleep (lower load). Default true. */
   readonly spin?: boolean;
   /** Execution providers in order of preference, by ONNX Runtime's short names (`cpu`, `cuda`, …). */
-  readonly providers?: readonly { readonly name: string; readonly options?: Readonly<Record<string, string>> }[];
+  readonly providers?: readonly {
+    readonly name: string;
+    readonly options?: Readonly<Record<string, string>>;
+    /** A plugin that has it, by its path, and which of the devices that it offers; then `name` may be anything. */
+    readonly library?: string;
+    readonly device?: number;
+  }[];
   /** 0 none, 1 basic, 2 extended, 99 all (default). */
   readonly optimizationLevel?: 0 | 1 | 2 | 99;
   /** Writes ONNX Runtime's profile beside this prefix. */
@@ -368,6 +387,11 @@ export interface NativeRandom {
 export interface Addon {
   /** Opens the library once per process; a second, different path is an error that says so. */
   loadRuntime(libraryPath: string): RuntimeInfo;
+  /**
+   * Registers a plugin of execution providers with ONNX Runtime, once per process and file, and tells the devices that it
+   * offers. It is never unregistered. Throws ERR_VAE_BINDING.
+   */
+  registerProviderLibrary(path: string): readonly ProviderDevice[];
   createInferenceSession(model: string | Uint8Array, options: SessionOptions): Promise<NativeInferenceSession>;
   createTrainingSession(config: TrainingSessionConfig): Promise<NativeTrainingSession>;
   createItemCodec(spec: ItemCodecSpec): Promise<NativeItemCodec>;

@@ -33,6 +33,10 @@ export function loadAddon(): Addon {
   native.configure(makeNativeError, pollRequest, threadLimit() ?? 0);
   addon = {
     ...native,
+    registerProviderLibrary(path) {
+      loadRuntime();
+      return native.registerProviderLibrary(path);
+    },
     async createInferenceSession(model, options) {
       const { denseNetwork, optimizedModelPath } = options;
       if (runtime === undefined && denseNetwork?.ends !== undefined && optimizedModelPath === undefined) {

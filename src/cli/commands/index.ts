@@ -9,6 +9,7 @@ import { registerEncode } from './encode.js';
 import { registerExport } from './export.js';
 import { registerInfo } from './info.js';
 import { registerPlot } from './plot.js';
+import { registerProviders } from './providers.js';
 import { registerPrune } from './prune.js';
 import { registerReconstruct } from './reconstruct.js';
 import { registerReproduce } from './reproduce.js';
@@ -27,6 +28,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerSample,
   registerScore,
   registerInfo,
+  registerProviders,
   registerRuns,
   registerReproduce,
   registerExport,

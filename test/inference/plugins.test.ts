@@ -1,0 +1,176 @@
+/** Execution providers as plugins; with devices where a plugin and a Vulkan driver in software are there (.ci/run). */
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { listProviders, Vae } from '../../src/index.js';
+import { findProviderLibraries } from '../../src/inference/sessions/plugins.js';
+import { runCli } from '../cli/run-cli.js';
+import { PACKAGE_ROOT } from '../support/project.js';
+
+const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
+const PLUGIN = process.env['NODE_VAE_TEST_WEBGPU_PLUGIN'] ?? '';
+const canRun = existsSync(SWIFTSHADER) && existsSync(PLUGIN);
+
+let folder: string;
+let saved: NodeJS.ProcessEnv;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'node-vae-plugins-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+beforeEach(() => {
+  saved = { ...process.env };
+  for (const name of ['NODE_VAE_PROVIDER_LIBRARIES', 'VIRTUAL_ENV', 'CONDA_PREFIX']) delete process.env[name];
+});
+afterEach(() => {
+  for (const name of Object.keys(process.env)) if (!(name in saved)) delete process.env[name];
+  Object.assign(process.env, saved);
+});
+
+const BINDING = (message: RegExp) =>
+  expect.objectContaining({ code: 'ERR_VAE_BINDING', message: expect.stringMatching(message) });
+
+describe('finding', () => {
+  test('in the environment, in a Python environment, and each file once', async () => {
+    const python = join(folder, 'env');
+    const site = join(python, 'lib', 'python3.11', 'site-packages');
+    await mkdir(join(site, 'onnxruntime_ep_webgpu'), { recursive: true });
+    await mkdir(join(site, 'onnxruntime_ep_webgpu-0.4.0.dist-info'), { recursive: true });
+    const wheel = join(site, 'onnxruntime_ep_webgpu', 'libonnxruntime_providers_webgpu.so');
+    const own = join(folder, 'libonnxruntime_providers_mine.so');
+    for (const path of [wheel, own]) await writeFile(path, 'no library');
+    process.env['VIRTUAL_ENV'] = python;
+    process.env['NODE_VAE_PROVIDER_LIBRARIES'] = [own, wheel].join(delimiter);
+    expect(findProviderLibraries()).toEqual([
+      { name: 'mine', path: own, origin: 'environment' },
+      { name: 'webgpu', path: wheel, origin: 'environment' },
+    ]);
+    delete process.env['NODE_VAE_PROVIDER_LIBRARIES'];
+    expect(findProviderLibraries()).toEqual([{ name: 'webgpu', path: wheel, origin: 'python' }]);
+  });
+
+  test('a path that leads nowhere is named with the variable', () => {
+    process.env['NODE_VAE_PROVIDER_LIBRARIES'] = '/nowhere/libonnxruntime_providers_webgpu.so';
+    expect(() => findProviderLibraries()).toThrow(BINDING(/NODE_VAE_PROVIDER_LIBRARIES names \/nowhere.*no file/));
+  });
+});
+
+describe('what cannot be used says why, and the processor goes on', () => {
+  test('a file that is no library', async () => {
+    const path = join(folder, 'libonnxruntime_providers_broken.so');
+    await writeFile(path, 'no library');
+    await expect(Vae.load('mnist-mlp', { provider: { name: 'broken', library: path } })).rejects.toEqual(
+      BINDING(/could not be registered with ONNX Runtime .*plugin for this ONNX Runtime/),
+    );
+    process.env['NODE_VAE_PROVIDER_LIBRARIES'] = path;
+    expect(listProviders().find(({ name }) => name === 'broken')).toMatchObject({ available: false, source: 'plugin' });
+    const vae = await Vae.load('mnist-mlp', { provider: 'auto' });
+    expect(vae.provider).toBe('cpu');
+    await vae.close();
+  });
+
+  test('a path without a file, an unknown name, a device of a provider that is no plugin', async () => {
+    const open = (provider: unknown) => Vae.load('mnist-mlp', { provider: provider as never });
+    await expect(open({ name: 'webgpu', library: '/nowhere.so' })).rejects.toEqual(BINDING(/no provider library at/));
+    await expect(open({ name: 'openvino' })).rejects.toEqual(BINDING(/onnxruntime-ep-openvino/));
+    await expect(open({ name: 'webgpux' })).rejects.toThrow(/expected one of/);
+    await expect(open({ name: 'cpu', device: 1 })).rejects.toThrow(/no plugin/);
+  });
+});
+
+test('the command line lists them', async () => {
+  const { stdout, code } = await runCli(['providers', '--json']);
+  expect(code).toBe(0);
+  const { providers } = JSON.parse(stdout) as { providers: { name: string; available: boolean; remedy?: string }[] };
+  expect(providers.find(({ name }) => name === 'cpu')).toMatchObject({ available: true, source: 'built-in' });
+  for (const { available, remedy } of providers) if (!available) expect(remedy).toBeTruthy();
+});
+
+describe.skipIf(!canRun)('WebGPU on SwiftShader (needs chromium and NODE_VAE_TEST_WEBGPU_PLUGIN, see .ci/run)', () => {
+  beforeEach(() => {
+    process.env['ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER'] = '1';
+    process.env['VK_DRIVER_FILES'] = SWIFTSHADER;
+    process.env['XDG_RUNTIME_DIR'] = folder;
+    process.env['NODE_VAE_PROVIDER_LIBRARIES'] = PLUGIN;
+  });
+  const data = { data: Float32Array.from({ length: 8 * 784 }, (_, i) => ((i * 7) % 13) / 13), shape: [8, 784] };
+  const far = (a: { data: unknown }, b: { data: unknown }) => {
+    const other = b.data as Float32Array;
+    return Math.max(...(a.data as Float32Array).map((value, index) => Math.abs(value - other[index]!)));
+  };
+
+  test('encodes, decodes, samples and scores as the processor does, on the device and off it', {
+    timeout: 300_000,
+  }, async () => {
+    expect(listProviders().find(({ source }) => source === 'plugin')).toMatchObject({
+      name: 'webgpu',
+      available: true,
+      devices: [{ provider: 'WebGpuExecutionProvider', software: true }],
+    });
+    const cpu = await Vae.load('mnist-mlp');
+    const device = await Vae.load('mnist-mlp', { provider: 'webgpu' });
+    // One registration, whatever names lead to the file.
+    const again = await Vae.load('mnist-mlp', { provider: { name: 'mine', library: PLUGIN, device: 0 } });
+    expect([device.provider, again.provider]).toEqual(['webgpu', 'mine']);
+    const [wanted, found] = [await cpu.encode(data), await device.encode(data)];
+    expect(far(found.mean, wanted.mean)).toBeLessThan(1e-5);
+    expect(far(await device.decode(wanted.mean), await cpu.decode(wanted.mean))).toBeLessThan(1e-5);
+    expect(far(await again.sample(4, { seed: 3 }), await cpu.sample(4, { seed: 3 }))).toBeLessThan(1e-5);
+    const [a, b] = [await device.score(data, { seed: 1 }), await cpu.score(data, { seed: 1 })];
+    expect(Math.abs(a.elbo[0]! / b.elbo[0]! - 1)).toBeLessThan(1e-5);
+    const kept = await device.encodeOnDevice(data);
+    expect(kept.mean.location).toBe('webgpu');
+    const decoded = await device.decodeOnDevice(kept.mean);
+    expect(far(await decoded.download(), await cpu.decode(wanted.mean))).toBeLessThan(1e-5);
+    for (const tensor of [kept.mean, kept.logVariance, decoded]) tensor.dispose();
+    await expect(Vae.load('mnist-mlp', { provider: { name: 'webgpu', device: 7 } })).rejects.toThrow(
+      /device 7 is not among the 1/,
+    );
+    await Promise.all([cpu, device, again].map((vae) => vae.close()));
+  });
+
+  test('auto never takes a software device', async () => {
+    const vae = await Vae.load('mnist-mlp', { provider: 'auto' });
+    expect(vae.provider).toBe('cpu');
+    await vae.close();
+  });
+
+  test('trains as the processor does', { timeout: 300_000 }, async () => {
+    const losses = async (provider: 'cpu' | 'webgpu') => {
+      await using vae = await Vae.create({
+        architecture: { type: 'mlp', hidden: [32] },
+        input: { kind: 'vector', length: 784 },
+        latentDim: 4,
+        seed: 1,
+        provider,
+      });
+      const { epochs } = await vae.fit(data, { epochs: 5, batchSize: 4 });
+      return epochs.map(({ train }) => train.loss);
+    };
+    const [cpu, device] = [await losses('cpu'), await losses('webgpu')];
+    expect(Math.max(...cpu.map((loss, index) => Math.abs(device[index]! / loss - 1)))).toBeLessThan(1e-4);
+  });
+
+  test('in a worker thread beside the main one', { timeout: 300_000 }, async () => {
+    const main = await Vae.load('mnist-mlp', { provider: 'webgpu' });
+    const code = `
+      const { Vae } = await import(${JSON.stringify(pathToFileURL(join(PACKAGE_ROOT, 'dist/main/index.js')).href)});
+      const { parentPort } = await import('node:worker_threads');
+      const vae = await Vae.load('mnist-mlp', { provider: 'webgpu' });
+      const { mean } = await vae.encode({ data: new Float32Array(784), shape: [1, 784] });
+      await vae.close();
+      parentPort.postMessage(mean.dims);
+    `;
+    const worker = new Worker(new URL(`data:text/javascript,${encodeURIComponent(code)}`));
+    const dims = await new Promise((resolve, reject) => {
+      worker.once('message', resolve);
+      worker.once('error', reject);
+    });
+    expect(dims).toEqual([1, 20]);
+    await main.close();
+    await worker.terminate();
+  });
+});
