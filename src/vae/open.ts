@@ -7,6 +7,7 @@ import { importOnnx } from '../artifacts/import-onnx.js';
 import { initializeParameters } from '../artifacts/initialize.js';
 import { locateModel } from '../artifacts/locate.js';
 import { loadModel } from '../artifacts/model-io.js';
+import { isOrtDirectory } from '../artifacts/onnxruntime/directory.js';
 import { parseOptions } from '../core/options.js';
 import { parseRecipe } from '../data/recipe.js';
 import { Engine } from '../inference/engine.js';
@@ -84,7 +85,11 @@ async function openSource(
 /** See Vae.fromOnnx(). */
 export async function importModel(options: FromOnnxOptions): Promise<OpenedModel> {
   const { threads, provider, tiling, ...source } = parseOptions(fromOnnxSchema, options, 'Vae.fromOnnx()');
-  const parts = await explained('Vae.fromOnnx()', sourcesOf(source), () => importOnnx(source, runGraph));
+  const { artifacts } = source;
+  // Of artifacts that are what they should be, the error itself says what is wrong with them.
+  const isRight = artifacts !== undefined && (await isOrtDirectory(artifacts, source.checkpoint));
+  const sources = sourcesOf(isRight ? { ...source, artifacts: undefined } : source);
+  const parts = await explained('Vae.fromOnnx()', sources, () => importOnnx(source, runGraph));
   const engine = await Engine.open(recipeNetworks(parts.vae, parts.parameters), { threads, provider, tiling });
   return { origin: { parts }, engine };
 }
