@@ -3,6 +3,8 @@
 #include <onnxruntime_session_options_config_keys.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
 #include <utility>
 
 #include "core/error.h"
@@ -13,9 +15,13 @@
 namespace node_vae {
 namespace {
 
-Ort::SessionOptions MakeOptions(const SessionConfig& config) {
+// Whether the environment has threads to share. ONNX Runtime has one environment in a process, which whoever comes
+// first makes: onnxruntime-node makes it without, and nothing but a refused session tells.
+std::atomic<bool> environment_has_threads{true};
+
+Ort::SessionOptions MakeOptions(const SessionConfig& config, bool share_threads) {
   Ort::SessionOptions options;
-  if (config.intra_op_threads == 0 && config.spin) {
+  if (share_threads) {
     // All such sessions share the environment's threads: ten models need no more than one does.
     options.DisablePerSessionThreads();
   } else {
@@ -143,13 +149,23 @@ void Session::OpenDeferred() const {
 void Session::Open(const ModelSource& model, const SessionConfig& config) const {
   Ort::Env& env = RuntimeEnv();
   device_ = DeviceMemoryOf(config.providers);
-  const Ort::SessionOptions options = MakeOptions(config);
-  if (const auto* path = std::get_if<std::string>(&model)) {
-    session_ = Ort::Session(env, NativePath(*path).c_str(), options);
-  } else {
-    const auto& bytes = std::get<ModelBytes>(model);
-    if (bytes.size == 0) throw Error(code::kFormat, "The model is empty: 0 bytes.");
-    session_ = Ort::Session(env, bytes.data, bytes.size, options);
+  const auto open = [&](bool share_threads) {
+    const Ort::SessionOptions options = MakeOptions(config, share_threads);
+    if (const auto* path = std::get_if<std::string>(&model)) {
+      session_ = Ort::Session(env, NativePath(*path).c_str(), options);
+    } else {
+      const auto& bytes = std::get<ModelBytes>(model);
+      if (bytes.size == 0) throw Error(code::kFormat, "The model is empty: 0 bytes.");
+      session_ = Ort::Session(env, bytes.data, bytes.size, options);
+    }
+  };
+  const bool share_threads = config.intra_op_threads == 0 && config.spin && environment_has_threads.load();
+  try {
+    open(share_threads);
+  } catch (const Ort::Exception& error) {
+    if (!share_threads || std::strstr(error.what(), "GlobalThreadPool") == nullptr) throw;
+    environment_has_threads.store(false);
+    open(false);
   }
 }
 
