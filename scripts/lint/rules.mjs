@@ -4,8 +4,7 @@
 export const FOLDERS = [
   'cli',
   'index.ts',
-  'service',
-  'testing',
+  'entries',
   'vae',
   'report',
   'codecs',
@@ -27,7 +26,7 @@ export const FOLDERS = [
 /** Packages that few may import, and where. */
 export const PACKAGES = [
   { name: 'sharp', folders: ['src/data/image/', 'src/report/'] },
-  { name: 'fastify', folders: ['src/service/'] },
+  { name: 'fastify', folders: ['src/entries/service/'] },
   { name: 'onnxruntime-node', folders: ['src/binding/'] },
   { name: 'commander', folders: ['src/cli/'] },
   { name: 'cli-progress', folders: ['src/cli/'] },

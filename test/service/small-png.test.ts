@@ -2,7 +2,7 @@
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { decodePixels } from '../../src/data/image/pixels.js';
-import { decodeSmallPng, encodeSmallPng } from '../../src/service/small-png.js';
+import { decodeSmallPng, encodeSmallPng } from '../../src/entries/service/small-png.js';
 
 const pixels = (width: number, height: number, channels: 1 | 3) => ({
   width,

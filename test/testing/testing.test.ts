@@ -2,7 +2,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
-import { expectClose, fixtureModel, fixtureRows, matchArray, matchBytes } from '../../src/testing/index.js';
+import { expectClose, fixtureModel, fixtureRows, matchArray, matchBytes } from '../../src/entries/testing/index.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'node-vae-testing-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

@@ -1,4 +1,4 @@
-import type { ServiceOptions } from '../../service/index.js';
+import type { ServiceOptions } from '../../entries/service/index.js';
 import type { RegisterCommand } from '../command.js';
 import { note } from '../output.js';
 import { wholeNumber } from '../parse.js';
@@ -40,7 +40,7 @@ Examples:
   return command.action((source: string, flags: ServeFlags) =>
     run(async (signal) => {
       const { Vae } = await import('../../index.js');
-      const { createService, serviceOptionsFrom } = await import('../../service/index.js');
+      const { createService, serviceOptionsFrom } = await import('../../entries/service/index.js');
       const { archives, maxBatch, maxQueue } = flags;
       const options: ServiceOptions = {
         ...serviceOptionsFrom(),

@@ -1,6 +1,6 @@
 /** The OpenAPI document of the service, from its table of routes. */
-import { packageVersion } from '../core/package-files.js';
-import type { Vae } from '../vae/index.js';
+import { packageVersion } from '../../core/package-files.js';
+import type { Vae } from '../../vae/index.js';
 import { PICTURE_LIST, type Route } from './routes.js';
 
 export function openApiOf(routes: readonly Route[], vae: Vae): object {

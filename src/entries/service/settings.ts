@@ -1,7 +1,7 @@
 /** What a service allows, from options or from the environment. */
 import { z } from 'zod';
-import { VaeError } from '../core/errors.js';
-import { type InputOf, parseOptions } from '../core/options.js';
+import { VaeError } from '../../core/errors.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 
 const milliseconds = z.number().min(0).max(3_600_000);
 

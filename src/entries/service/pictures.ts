@@ -1,12 +1,12 @@
 /** Bodies of requests as rows of a model, and rows as PNG. */
 import type { Tensor } from 'onnxruntime-common';
-import { VaeError } from '../core/errors.js';
-import type { TensorLike } from '../core/tensor.js';
-import { decodePicture } from '../data/image/decode.js';
-import { encodePng, fromPlanes, toPlanes } from '../data/image/encode.js';
-import { PICTURE_FORMATS } from '../data/image/formats.js';
-import type { PictureForm } from '../data/image/pixels.js';
-import type { Vae } from '../vae/index.js';
+import { VaeError } from '../../core/errors.js';
+import type { TensorLike } from '../../core/tensor.js';
+import { decodePicture } from '../../data/image/decode.js';
+import { encodePng, fromPlanes, toPlanes } from '../../data/image/encode.js';
+import { PICTURE_FORMATS } from '../../data/image/formats.js';
+import type { PictureForm } from '../../data/image/pixels.js';
+import type { Vae } from '../../vae/index.js';
 import { decodeSmallPng, encodeSmallPng } from './small-png.js';
 
 /** Formats that strangers may send: those that libvips decodes in its own thread; no drawings, no volumes. */

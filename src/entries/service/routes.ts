@@ -1,9 +1,9 @@
 /** What the service answers: one table, from which the OpenAPI document is made too. */
 import type { Tensor } from 'onnxruntime-common';
-import { VaeError } from '../core/errors.js';
-import { type RowsInput, readRows } from '../inference/rows/rows.js';
-import type { Batcher } from '../serving/batcher.js';
-import type { Vae } from '../vae/index.js';
+import { VaeError } from '../../core/errors.js';
+import { type RowsInput, readRows } from '../../inference/rows/rows.js';
+import type { Batcher } from '../../serving/batcher.js';
+import type { Vae } from '../../vae/index.js';
 import type { Archives } from './archives.js';
 import type { Observer } from './observe.js';
 import { PICTURE_TYPES, type PictureRows } from './pictures.js';

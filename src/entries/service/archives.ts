@@ -1,9 +1,9 @@
 /** Archives of one folder, by name and range of items. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Archive, openArchive } from '../codecs/index.js';
-import { VaeError } from '../core/errors.js';
-import { ioError } from '../core/files.js';
+import { type Archive, openArchive } from '../../codecs/index.js';
+import { VaeError } from '../../core/errors.js';
+import { ioError } from '../../core/files.js';
 
 const ENDING = '.vaez';
 /** Open at once; the one that was used longest ago is closed. */

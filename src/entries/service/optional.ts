@@ -1,5 +1,5 @@
 /** Packages that only a service needs, found when installed. */
-import { VaeError } from '../core/errors.js';
+import { VaeError } from '../../core/errors.js';
 
 type Fastify = Awaited<ReturnType<typeof importFastify>>;
 type Metrics = typeof import('prom-client');

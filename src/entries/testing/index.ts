@@ -2,15 +2,15 @@
 import { readFile } from 'node:fs/promises';
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
-import { elementCount, type TypedArray } from '../core/dtype.js';
-import { VaeError } from '../core/errors.js';
-import { ioError, writeFilesAtomically } from '../core/files.js';
-import { type InputOf, parseOptions } from '../core/options.js';
-import { seedSchema } from '../core/seed.js';
-import { asDense, type TensorLike } from '../core/tensor.js';
-import { readNpy } from '../data/npy/read.js';
-import { writeNpy } from '../data/npy/write.js';
-import { Vae } from '../vae/index.js';
+import { elementCount, type TypedArray } from '../../core/dtype.js';
+import { VaeError } from '../../core/errors.js';
+import { ioError, writeFilesAtomically } from '../../core/files.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
+import { seedSchema } from '../../core/seed.js';
+import { asDense, type TensorLike } from '../../core/tensor.js';
+import { readNpy } from '../../data/npy/read.js';
+import { writeNpy } from '../../data/npy/write.js';
+import { Vae } from '../../vae/index.js';
 
 const fixtureSchema = z.strictObject({
   /** Of the weights. Default 1. */
