@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { type CodecMeasurement, type Measured, measureCodec } from '../src/codecs/index.js';
+import { PEER_PROGRAMS } from '../src/cli/peer-programs.js';
+import { type CodecMeasurement, type Measured, measureCodec, PEER_NAMES } from '../src/codecs/index.js';
 import { readIdx } from '../src/data/index.js';
 import { mnistPath } from './lib/mnist.js';
 import { figure } from './lib/report.js';
@@ -35,7 +36,11 @@ export const bench: Bench = {
       }
       log(`${name}: compressing`);
       const test = await readIdx(folder, { part: 'test' });
-      const measured = await measureCodec(test, { model, threads: threads || 2 });
+      const measured = await measureCodec(test, {
+        model,
+        threads: threads || 2,
+        peers: [...PEER_NAMES, ...PEER_PROGRAMS],
+      });
       Object.assign(missing, measured.missing);
       cases.push(caseOf(name, measured));
       const withModel = `${measured.bitsPerDimWithModel.toFixed(3)}`;

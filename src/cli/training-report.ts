@@ -15,11 +15,11 @@ export interface TrainingReport {
 }
 
 export async function writeTrainingReport(directory: string, run: TrainingReport): Promise<WrittenReport> {
-  const { plotModel, trainingCurves, writeReport } = await import('../index.js');
+  const { trainingCurves, writeReport } = await import('../index.js');
   const { vae, history, examples, heldOut, signal } = run;
   const figures: Figure[] = [
     trainingCurves(history.epochs, { unit: 'row' }),
-    ...(await plotModel(vae, examples, { seenInTraining: !heldOut, signal })),
+    ...(await vae.plot(examples, { seenInTraining: !heldOut, signal })),
   ];
   const last = history.epochs[history.epochs.length - 1];
   const final = last?.validation ?? last?.train;

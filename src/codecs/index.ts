@@ -25,6 +25,8 @@ export {
   measureCodec,
   PEER_NAMES,
 } from './measure/measure.js';
+export type { PeerItems, PeerPicture } from './measure/mosaic.js';
+export type { Peer, PeerInput } from './measure/peers.js';
 export { type CodecInput, type LossyCodecInput, shippedCodecs } from './models/find.js';
 export { openArchive, openPictures, openSounds } from './open.js';
 export {

@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { compress, Vae } from '../../src/index.js';
 import { createService, type Service, serviceOptionsFrom } from '../../src/entries/service/index.js';
+import { compress, Vae } from '../../src/index.js';
 import { digits } from '../support/digits.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));

@@ -29,12 +29,13 @@ Example:
   );
   return command.action((path: string, flags: BenchCodecFlags) =>
     run(async (signal) => {
-      const { measureCodec } = await import('../../index.js');
+      const { measureCodec, PEER_NAMES } = await import('../../index.js');
+      const { PEER_PROGRAMS } = await import('../peer-programs.js');
       const dataset = await loadData(path, flags, signal);
       const measured = await measureCodec(dataset, {
         model: flags.model,
         ...(flags.threads !== undefined && { threads: flags.threads }),
-        ...(flags.peers ? {} : { peers: false }),
+        peers: flags.peers && [...PEER_NAMES, ...PEER_PROGRAMS],
         signal,
       });
       const { ours, peers, missing, bitsPerDimWithModel, modelBytes } = measured;

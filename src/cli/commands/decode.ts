@@ -40,7 +40,7 @@ Examples:
   return command.action((source: string, path: string, flags: DecodeFlags) =>
     run(async (signal) => {
       const out = await claimOutput(flags);
-      const { decodePicture, readDataset, Vae } = await import('../../index.js');
+      const { readDataset, Vae } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const all = await readDataset(path, { ...(flags.labels && { labels: flags.labels }), signal });
       const latents = await (flags.limit === undefined ? all : all.take(flags.limit)).toMemory(signal);
@@ -49,7 +49,7 @@ Examples:
       // Latents of a whole picture, from a model of crops.
       const whole = recipe?.kind === 'image' && recipe.anySize && latents.rowShape.join() !== vae.latentShape.join();
       const decoded = whole
-        ? await decodePicture(vae, rows, { signal })
+        ? await vae.decodePicture(rows, { signal })
         : await vae.decode(
             { ...rows, ...(latents.labels && { labels: latents.labels }) },
             { ...labelOptions(flags), signal },

@@ -48,7 +48,7 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
     run(async (signal) => {
       const out = await claimOutput(flags);
       for (const other of [flags.logVariance, flags.labelsOut]) if (other) await claimPath(other, flags.force);
-      const { checkArrayPath, encodePicture, Vae, VaeError, writeArray } = await import('../../index.js');
+      const { checkArrayPath, Vae, VaeError, writeArray } = await import('../../index.js');
       for (const target of [out, flags.logVariance, flags.labelsOut]) {
         if (target && !isStdout(target)) checkArrayPath(target);
       }
@@ -73,7 +73,7 @@ Read the result with numpy.load(), or with readNpy() of this package.`,
         for await (const batch of dataset.batch(ROWS, { signal })) {
           const { mean, logVariance } =
             ofCrops && dataset.length === 1
-              ? await encodePicture(vae, dataset.names?.[0] ?? path, { signal })
+              ? await vae.encodePicture(dataset.names?.[0] ?? path, { signal })
               : await vae.encode(batch, { ...labelOptions(flags), signal });
           latentShape = mean.dims.slice(1);
           means.push(mean.data as Float32Array);

@@ -60,13 +60,13 @@ Examples:
           `"${out}" holds networks already. Replace them by --overwrite, or choose another folder.`,
         );
       }
-      const { describeArtifacts, exportModel, Vae } = await import('../../index.js');
+      const { describeArtifacts, Vae } = await import('../../index.js');
       await using vae = (await describeArtifacts(source))
         ? await Vae.fromOnnx({ artifacts: source })
         : await Vae.load(source);
       const data = flags.data === undefined ? undefined : await loadData(flags.data, flags, signal);
       const calibration = data?.take(flags.rows ?? CALIBRATION_ROWS);
-      const report = await exportModel(vae, out, { precision, ...(calibration && { calibration }), signal });
+      const report = await vae.export(out, { precision, ...(calibration && { calibration }), signal });
       return { data: { model: source, out, ...report }, rows: rowsOf(out, report) };
     }),
   );

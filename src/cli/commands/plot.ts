@@ -52,11 +52,11 @@ latent dimensions), latent-space, latent-use, residuals.`,
       if (!FORMATS.includes(flags.format)) {
         throw new CliError('ERR_VAE_OPTION', `--format: expected ${FORMATS.join(', ')}, received "${flags.format}".`);
       }
-      const { plotModel, Vae, writeFigures, writeReport } = await import('../../index.js');
+      const { Vae, writeFigures, writeReport } = await import('../../index.js');
       await using vae = await Vae.load(source, sessionOptions(flags));
       const data = tellNotes(await loadData(path, flags, signal, vae.recipe));
       const only = flags.only?.split(',').map((name) => name.trim()) as FigureName[] | undefined;
-      const figures = await plotModel(vae, data, { ...(only && { only }), signal });
+      const figures = await vae.plot(data, { ...(only && { only }), signal });
       const files = await writeFigures(out, figures, { format: flags.format });
       const { architecture, latentDim } = vae.info;
       const report = flags.report

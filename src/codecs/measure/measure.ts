@@ -8,21 +8,28 @@ import { type DatasetInput, toDataset } from '../../data/to-dataset.js';
 import { compress } from '../compress.js';
 import { type CodecInput, findCodec } from '../models/find.js';
 import { openArchive } from '../open.js';
-import { PEERS } from './peers.js';
+import { PEERS, type Peer, peerInput } from './peers.js';
 
 export interface MeasureOptions {
   readonly model: CodecInput;
   /** Chunks coded at once. Default: one per processor. */
   readonly threads?: number;
-  /** Names of the other compressors that take part, or false for none. Default: all that are installed. */
-  readonly peers?: readonly string[] | false;
+  /** Other compressors that take part, by name (`PEER_NAMES`) or as objects, or false for none. Default: all by name. */
+  readonly peers?: readonly (string | Peer)[] | false;
   readonly signal?: AbortSignal;
 }
+
+const peerSchema = z.custom<Peer>(
+  (value) =>
+    typeof (value as Peer | null)?.name === 'string' &&
+    (['obstacle', 'compress', 'decompress'] as const).every((name) => typeof (value as Peer)[name] === 'function'),
+  'expected a name or { name, obstacle(), compress(), decompress() }',
+);
 
 const optionsSchema = z.strictObject({
   model: z.unknown().optional(),
   threads: z.int().min(1).max(64).optional(),
-  peers: z.union([z.array(z.string()), z.literal(false)]).optional(),
+  peers: z.union([z.array(z.union([z.string(), peerSchema])), z.literal(false)]).optional(),
   ...signalShape,
 });
 
@@ -58,13 +65,7 @@ export const PEER_NAMES: readonly string[] = PEERS.map(({ name }) => name);
  */
 export async function measureCodec(input: DatasetInput, options: MeasureOptions): Promise<CodecMeasurement> {
   const { threads, peers, signal } = parseOptions(optionsSchema, options, 'measureCodec()');
-  const unknown = peers ? peers.find((name) => !PEER_NAMES.includes(name)) : undefined;
-  if (unknown !== undefined) {
-    throw new VaeError(
-      'ERR_VAE_OPTION',
-      `measureCodec(): unknown peer "${unknown}"; known are ${PEER_NAMES.join(', ')}.`,
-    );
-  }
+  const chosen = choosePeers(peers);
   const { codec, owned } = await findCodec(options.model, 'measureCodec()');
   try {
     const where = { where: 'measureCodec()', rowShape: codec.itemShape, ...(signal && { signal }) };
@@ -105,18 +106,17 @@ export async function measureCodec(input: DatasetInput, options: MeasureOptions)
 
     const others: Measured[] = [];
     const missing: Record<string, string> = {};
-    for (const peer of PEERS) {
-      if (peers === false || (peers && !peers.includes(peer.name))) continue;
-      const peerInput = { items, count: data.length, itemShape: codec.itemShape, signal };
-      const obstacle = await peer.obstacle(peerInput);
+    const given = peerInput({ items, count: data.length, itemShape: codec.itemShape }, signal);
+    for (const peer of chosen) {
+      const obstacle = await peer.obstacle(given);
       if (obstacle !== undefined) {
         missing[peer.name] = obstacle;
         continue;
       }
       const from = performance.now();
-      const bytes = await peer.compress(peerInput);
+      const bytes = await peer.compress(given);
       const between = performance.now();
-      const out = await peer.decompress(bytes, peerInput);
+      const out = await peer.decompress(bytes, given);
       others.push(figures(peer.name, bytes.length, between - from, performance.now() - between, out));
       signal?.throwIfAborted();
     }
@@ -129,4 +129,16 @@ export async function measureCodec(input: DatasetInput, options: MeasureOptions)
   } finally {
     if (owned) await codec.close();
   }
+}
+
+function choosePeers(peers: readonly (string | Peer)[] | false = PEER_NAMES): readonly Peer[] {
+  if (peers === false) return [];
+  return peers.map((entry) => {
+    const peer = typeof entry === 'string' ? PEERS.find(({ name }) => name === entry) : entry;
+    if (peer !== undefined) return peer;
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `measureCodec(): unknown peer "${entry}"; known by name are ${PEER_NAMES.join(', ')}, others are given as objects.`,
+    );
+  });
 }
