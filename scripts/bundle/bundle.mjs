@@ -41,15 +41,15 @@ const built = Object.values(manifest.exports).filter(
   (entry) => typeof entry === 'object' && entry.default.startsWith('./dist/'),
 );
 
-/** `dist/A/B.js` to the source it is made of. */
+/** `A/B` of `dist/A/B.js` to the source it is made of, which lies where its declarations say. */
 function entryPoints() {
-  const targets = built.map((entry) => entry.default);
-  targets.push(...Object.values(manifest.bin));
+  const targets = built.map((entry) => [entry.default, entry.types.replace(/\.d\.ts$/, '.ts')]);
+  for (const target of Object.values(manifest.bin)) targets.push([target, target.replace(/\.js$/, '.ts')]);
   return Object.fromEntries(
-    targets.map((target) => {
+    targets.map(([target, source]) => {
       const name = /^\.\/dist\/(\w+\/\w+)\.js$/.exec(target)?.[1];
       if (name === undefined) throw new Error(`package.json: ${target} does not lie two folders below the package.`);
-      return [name, name === 'main/index' ? 'src/index.ts' : `src/${name}.ts`];
+      return [name, source.replace('./dist/', 'src/')];
     }),
   );
 }
