@@ -2,6 +2,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
+import { refusePointer } from '../core/lfs.js';
 import { readFully } from '../core/ranges.js';
 import { damaged } from './format.js';
 
@@ -26,8 +27,14 @@ export function memorySource(bytes: Uint8Array): ByteSource {
 export async function fileSource(path: string): Promise<ByteSource> {
   try {
     const file = await open(path, 'r');
-    const { size } = await file.stat();
-    return handleSource(file, size, path);
+    try {
+      const { size } = await file.stat();
+      refusePointer((await readFully(file, 0, Math.min(size, 64))) ?? new Uint8Array(), path);
+      return handleSource(file, size, path);
+    } catch (error) {
+      await file.close();
+      throw error;
+    }
   } catch (error) {
     throw ioError(error, `opening ${path}`);
   }

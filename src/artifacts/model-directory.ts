@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VaeError } from '../core/errors.js';
 import { ioError, type PendingFile, writeFilesAtomically } from '../core/files.js';
+import { refusePointer } from '../core/lfs.js';
 import { MODEL_FORMAT, MODEL_VERSION, type ModelConfig, parseConfig } from './config.js';
 
 export const CONFIG_FILE = 'config.json';
@@ -53,6 +54,7 @@ export async function readConfig(directory: string): Promise<ModelConfig> {
   } catch (error) {
     throw ioError(error, `opening the model: reading ${path}`);
   }
+  refusePointer(Buffer.from(text), path);
   return parseConfig(text, path);
 }
 
@@ -78,6 +80,7 @@ export async function readModelFile(directory: string, config: ModelConfig, name
     if (!missing) throw ioError(cause, `reading ${path}`);
     throw new VaeError('ERR_VAE_FORMAT', `${path} is missing: copy the whole model directory.`, { cause });
   }
+  refusePointer(bytes, path);
   const found = checksum([bytes]);
   if (found.byteLength !== expected.byteLength) {
     throw new VaeError(

@@ -5,6 +5,7 @@
 import { TextDecoder } from 'node:util';
 import { BYTES_PER_ELEMENT, type DataType, elementCount, type TypedArray } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
+import { refusePointer } from '../core/lfs.js';
 
 export interface SafeTensor {
   readonly dtype: Exclude<DataType, 'string'>;
@@ -66,6 +67,7 @@ export function decodeSafeTensors(bytes: Uint8Array, where: string): SafeTensors
   const fail = (what: string): never => {
     throw new VaeError('ERR_VAE_FORMAT', `${where} is not a whole safetensors file: ${what}.`);
   };
+  refusePointer(bytes, where);
   if (bytes.byteLength < 8) fail(`it has ${bytes.byteLength} bytes`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const headerLength = view.getBigUint64(0, true);

@@ -1,10 +1,10 @@
 /** Files that Git LFS has not fetched: a few lines of text in the place of the data. */
-import { VaeError } from '../core/errors.js';
+import { VaeError } from './errors.js';
 
 const POINTER = 'version https://git-lfs.github.com/spec/';
 
 /** Whether bytes are the beginning of a pointer. */
-function isPointer(bytes: Uint8Array): boolean {
+export function isPointer(bytes: Uint8Array): boolean {
   return Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, POINTER.length)).toString() === POINTER;
 }
 

@@ -5,6 +5,7 @@ import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
+import { refusePointer } from '../core/lfs.js';
 
 /** A file is read in pieces of this size: one call reads at most 2 GiB, and an abort is seen between pieces. */
 const PIECE_BYTES = 64 << 20;
@@ -15,7 +16,8 @@ const MOST_DECOMPRESSED_BYTES = 8 * 2 ** 30;
 /**
  * The whole file, decompressed where it is gzip by its first bytes, whatever it is called.
  *
- * @throws VaeError ERR_VAE_IO where it cannot be read, ERR_VAE_FORMAT where its gzip data is damaged.
+ * @throws VaeError ERR_VAE_IO where it cannot be read, ERR_VAE_FORMAT where its gzip data is damaged, or it is a
+ *   pointer of Git LFS.
  */
 export async function readDataFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {
   signal?.throwIfAborted();
@@ -25,7 +27,9 @@ export async function readDataFile(path: string, signal?: AbortSignal): Promise<
       const start = new Uint8Array(2);
       await file.read(start, 0, 2, 0);
       if (start[0] !== 0x1f || start[1] !== 0x8b) {
-        return await readAll(file, (await file.stat()).size, signal);
+        const bytes = await readAll(file, (await file.stat()).size, signal);
+        refusePointer(bytes, path);
+        return bytes;
       }
     } finally {
       await file.close();

@@ -4,6 +4,7 @@ import {
   constants as fsConstants,
   fstatSync,
   openSync,
+  readFileSync,
   readSync,
   realpathSync,
   type Stats,
@@ -11,6 +12,7 @@ import {
 } from 'node:fs';
 import path from 'node:path';
 import { VaeError } from '../core/errors.js';
+import { refusePointer } from '../core/lfs.js';
 import type { ExternalData } from './ir.js';
 
 /** Folder that external data must lie in; undefined where the model came as bytes alone. */
@@ -69,6 +71,7 @@ export function resolveExternalData(
     refuse('cannot be opened; keep the data file beside the model under the name it was exported with.', error);
   }
   if (offset + byteLength > size) {
+    if (size < 1024) refusePointer(readFileSync(file), file);
     refuse(`would end at byte ${offset + byteLength}, but the file has ${size}; it is truncated or of another model.`);
   }
   return { path: file, offset, byteLength, stamp };

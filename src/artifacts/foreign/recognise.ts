@@ -2,6 +2,7 @@
 import { open, readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isVaeError, VaeError } from '../../core/errors.js';
+import { isPointer } from '../../core/lfs.js';
 
 /** A kind of file or folder, and the way from there. */
 interface Recognised {
@@ -78,7 +79,7 @@ function recogniseBytes(head: Uint8Array, name = ''): Recognised | undefined {
   if (text(head, 4, 8) === 'ORTM') return KINDS.ort;
   if (text(head, 4, 8) === 'TFL3') return KINDS.tflite;
   if (text(head, 0, 8) === '\x89HDF\r\n\x1a\n') return KINDS.hdf5;
-  if (text(head, 0, 11) === 'version htt' && text(head, 0, 64).includes('git-lfs')) return KINDS.pointer;
+  if (isPointer(head)) return KINDS.pointer;
   if (text(head, 0, 4) === 'PK\x03\x04')
     return /\.keras$/i.test(name) || isKerasEntry(head) ? KINDS.keras : KINDS.pytorch;
   // Pickles of protocol 2 and later; PyTorch's first form begins with its magic number.

@@ -8,7 +8,6 @@ import { elementCount, type TypedArray } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
 import { gatherStrided } from '../../core/tensor.js';
 import { readDataFile } from '../files.js';
-import { refusePointer } from '../lfs.js';
 import type { NamedArrays } from './named-arrays.js';
 
 const MATRIX = 14;
@@ -52,7 +51,6 @@ const CLASSES: Readonly<
 
 export async function openMat(path: string): Promise<NamedArrays> {
   const bytes = await readDataFile(path);
-  refusePointer(bytes, path);
   const head = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 128)).toString('latin1');
   if (/^MATLAB 7\.3/.test(head) || isHdf5(bytes)) return openHdf5(bytes, path);
   const arrays = new Map<string, Tensor>();

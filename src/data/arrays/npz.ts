@@ -5,6 +5,8 @@ import type { Tensor } from 'onnxruntime-common';
 import type { Entry, ZipFile } from 'yauzl';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
+import { refusePointer } from '../../core/lfs.js';
+import { fileAt, startOfFile } from '../find-files.js';
 import { parseNpy } from '../npy/read.js';
 import type { NamedArrays } from './named-arrays.js';
 
@@ -13,6 +15,7 @@ const MOST_BYTES = 8 * 2 ** 30;
 
 /** Opens an archive; arrays are read when asked for. */
 export async function openNpz(path: string): Promise<NamedArrays> {
+  refusePointer(await startOfFile(fileAt(path), 64), path);
   const { default: yauzl } = await import('yauzl');
   const refuse = (error: Error): VaeError => {
     if ('code' in error) return ioError(error, `reading ${path}`);

@@ -1,8 +1,8 @@
 /** Sound files of any format as WAV files that are read from any place. */
 import { VaeError } from '../../core/errors.js';
+import { refusePointer } from '../../core/lfs.js';
 import { inputOf, runFfmpeg, temporaryFile } from '../ffmpeg.js';
 import { type FileKind, type FoundFile, startOfFile } from '../find-files.js';
-import { refusePointer } from '../lfs.js';
 import type { SoundSource } from './resample.js';
 import { type OpenWavOptions, WavFile } from './wav.js';
 import { OTHER_CODING, type WavInfo } from './wav-header.js';

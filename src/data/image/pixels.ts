@@ -3,8 +3,8 @@
  * those of the file: by no colour profile, in no other colours, whatever their type. Only bytes go to the decoders.
  */
 import { VaeError } from '../../core/errors.js';
+import { refusePointer } from '../../core/lfs.js';
 import { type FoundFile, readFoundFile, startOfFile } from '../find-files.js';
-import { refusePointer } from '../lfs.js';
 import { MAGIC_BYTES, PICTURES, type PictureFormat, pictureFormat, refusedFormat } from './formats.js';
 import { checkLimits, type DecodeCost, type PictureLimits, withRoom } from './limits.js';
 import { resizeStored } from './readers/by-sharp.js';

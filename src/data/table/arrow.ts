@@ -1,7 +1,6 @@
 /** Arrow files and streams (also Feather), through apache-arrow where it is installed. */
 import { VaeError } from '../../core/errors.js';
 import { readDataFile } from '../files.js';
-import { refusePointer } from '../lfs.js';
 import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
 import { INDEX_NOTE, indexNames, ValueColumns } from './value-columns.js';
@@ -15,7 +14,6 @@ export async function readArrow(
   { signal }: ColumnOptions,
 ): Promise<ColumnTable> {
   const bytes = await readDataFile(path, signal);
-  refusePointer(bytes, path);
   const arrow = await import('apache-arrow').catch((cause: unknown) => {
     throw new VaeError(
       'ERR_VAE_OPTION',

@@ -7,7 +7,7 @@ import { TextDecoder, TextEncoder } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
-import { refusePointer } from '../lfs.js';
+import { refusePointer } from '../../core/lfs.js';
 
 /** Read at once: long enough for the parser to be at its speed, short enough for an abort to be seen. */
 const PIECE_BYTES = 1 << 20;

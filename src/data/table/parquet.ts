@@ -2,7 +2,7 @@
 import { open } from 'node:fs/promises';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
-import { refusePointer } from '../lfs.js';
+import { refusePointer } from '../../core/lfs.js';
 import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
 import type { TableRow } from './rows.js';

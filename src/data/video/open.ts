@@ -1,9 +1,9 @@
 /** Video of any format, frame by frame, at the sides and in the colours of a recipe. */
 import { extname } from 'node:path';
+import { refusePointer } from '../../core/lfs.js';
 import { type FileKind, type FoundFile, startOfFile } from '../find-files.js';
 import { inColours } from '../image/colours.js';
 import { fromPlanes, resizePixels } from '../image/encode.js';
-import { refusePointer } from '../lfs.js';
 import { convertVideo } from './convert.js';
 import { PpmFrames } from './ppm-frames.js';
 import type { VideoRecipe } from './recipe.js';

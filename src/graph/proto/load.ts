@@ -3,6 +3,7 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
+import { refusePointer } from '../../core/lfs.js';
 import { inferModel } from '../infer/infer-model.js';
 import { type Graph, type Model, WORKING_OPSET } from '../ir.js';
 import { liftConstants } from '../passes/lift-constants.js';
@@ -63,6 +64,7 @@ function importModel(
   what: string,
   { keepOpset = false }: ReadModelOptions,
 ): Model {
+  refusePointer(bytes, what);
   return prepareModel(decodeModel(bytes, folder, what), keepOpset ? 0 : WORKING_OPSET);
 }
 
