@@ -38,12 +38,18 @@ test('nothing runs when the package is installed', async () => {
 test('every dependency has its reason in docs/dependencies.md, and no other has', async () => {
   const manifest = JSON.parse(await readFile(join(PACKAGE_ROOT, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
+    peerDependencies: Record<string, string>;
     devDependencies: Record<string, string>;
   };
   const page = await readFile(join(PACKAGE_ROOT, 'docs', 'dependencies.md'), 'utf8');
-  const [runTime, rest] = page.split('## Written here') as [string, string];
-  const named = Array.from(runTime.matchAll(/^\| `([^`]+)`/gm), ([, name]) => name!);
-  expect(named.sort()).toEqual(Object.keys(manifest.dependencies).sort());
+  const [runTime] = page.split('## Written here') as [string, ...string[]];
+  /** The packages that the table under a heading has. */
+  const named = (heading: string): string[] => {
+    const section = runTime.split(heading)[1]!.split(/^##/m)[0]!;
+    return Array.from(section.matchAll(/^\| `([^`]+)`/gm), ([, name]) => name!).sort();
+  };
+  expect(named('## At run time')).toEqual(Object.keys(manifest.dependencies).sort());
+  expect(named('### Optional peers')).toEqual(Object.keys(manifest.peerDependencies).sort());
   const development = Object.keys(manifest.devDependencies).filter((name) => !name.startsWith('@types/'));
-  expect(development.filter((name) => !rest.includes(`\`${name}\``))).toEqual([]);
+  expect(development.filter((name) => !page.includes(`\`${name}\``))).toEqual([]);
 });

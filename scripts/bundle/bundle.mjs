@@ -7,7 +7,7 @@
 //
 // Every JavaScript file lies two folders below the package, as the sources that look for files beside the package do.
 import { execFileSync } from 'node:child_process';
-import { readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -72,6 +72,12 @@ execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconf
   cwd: root,
   stdio: ['ignore', 'inherit', 'inherit'],
 });
+// The verbs add themselves to the type of the class, and TypeScript leaves out of a declaration what it reads for that only.
+const verbs = readdirSync(join(dist, 'vae', 'verbs')).filter((name) => name.endsWith('.d.ts'));
+appendFileSync(
+  join(dist, 'vae', 'index.d.ts'),
+  verbs.map((name) => `import './verbs/${name.replace(/\.d\.ts$/, '.js')}';\n`).join(''),
+);
 pruneDeclarations(
   dist,
   types.map((path) => join(root, path)),

@@ -1,6 +1,7 @@
 /** Trains a VAE that onnxruntime-training made, by its own graphs: its loss, its optimizer, its checkpoint. */
 import { copyFile, mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
 import { describeArtifacts } from '../artifacts/onnxruntime/describe.js';

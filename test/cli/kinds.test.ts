@@ -103,7 +103,7 @@ it('pictures', { timeout: 180_000 }, async () => {
     'traversals.png',
     'traversals.svg',
   ]);
-  const wrong = await runCli(['plot', 'm', 'photos/warm', '-o', 'figures', '--only', 'waveforms'], { cwd });
+  const wrong = await runCli(['plot', 'm', 'photos/warm', '-o', 'figures', '--force', '--only', 'waveforms'], { cwd });
   expect(wrong.code).toBe(2);
   expect(wrong.stderr).toMatch(/"waveforms" cannot be drawn for rows of shape \[3, 16, 16\] of the kind "image"/);
   const other = await runCli(['encode', 'm', 'iris.csv', '-o', 'x.npy'], { cwd });

@@ -25,6 +25,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 const FASHION = process.env['NODE_VAE_FASHION_MNIST'] ?? '/usr/share/datasets/fashion-mnist';
 const SIZE = 784;
 
+/** What test/golden/archives/make-written.ts wrote. */
+const writtenToday = (name: string) => readFile(join(root, 'test', 'golden', 'archives', 'written', `${name}.vaez`));
+
 it('are these three', async () => {
   expect(await shippedCodecs()).toEqual(['fashion-codec', 'mnist-codec', 'sound-codec']);
 });
@@ -40,7 +43,7 @@ describe('sound-codec', () => {
     expect(codedOn1000TestItems / floatNegativeElbo).toBeLessThan(1.01);
   });
 
-  it('reads the golden archive, and writes it again byte for byte', async () => {
+  it('reads the archive of 0.1.0, and writes today's byte for byte', async () => {
     const golden = await readFile(join(root, 'test', 'golden', 'archives', 'sound-codec.vaez'));
     const wav = wavOfTones(3000);
     await using archive = await openSounds(new Uint8Array(golden));
@@ -49,7 +52,7 @@ describe('sound-codec', () => {
     try {
       await writeFile(join(folder, 'tones.wav'), wav);
       const again = await compress(join(folder, 'tones.wav'), { model: 'sound-codec' });
-      expect(Buffer.compare(again.archive!, golden)).toBe(0);
+      expect(Buffer.compare(again.archive!, await writtenToday('sound-codec'))).toBe(0);
     } finally {
       await rm(folder, { recursive: true });
     }
@@ -69,14 +72,14 @@ describe.each(['mnist-codec', 'fashion-codec'])('%s', (name) => {
     expect(codedOn1000TestImages / floatNegativeElbo).toBeLessThan(1.01);
   });
 
-  it('reads the golden archive, and writes it again byte for byte', async () => {
+  it('reads the archive of 0.1.0, and writes today's byte for byte', async () => {
     const golden = await readFile(join(root, 'test', 'golden', 'archives', `${name}.vaez`));
     const items = digits(12, 't10k').data;
     await using archive = await openArchive(new Uint8Array(golden));
     const { data } = await archive.read(0, archive.length);
     expect(Buffer.compare(data, items)).toBe(0);
     const again = await compress({ data: items, shape: [12, 1, 28, 28] }, { model: name, chunkItems: 10 });
-    expect(Buffer.compare(again.archive!, golden)).toBe(0);
+    expect(Buffer.compare(again.archive!, await writtenToday(name))).toBe(0);
   });
 });
 

@@ -3,6 +3,7 @@
  * milliseconds less than reading it for changing it, which needs descriptors of every message of ONNX. What it does not
  * know (functions, subgraphs, external and sparse tensors) it does not judge: the answer is undefined then.
  */
+import { TextDecoder } from 'node:util';
 import { BinaryReader, WireType } from '@bufbuild/protobuf/wire';
 import { BYTES_PER_ELEMENT, type DataType, elementCount } from '../../core/dtype.js';
 import type { Attribute, Constant, Dim, Graph, Node, ValueInfo } from '../ir.js';
