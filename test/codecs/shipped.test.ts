@@ -43,7 +43,7 @@ describe('sound-codec', () => {
     expect(codedOn1000TestItems / floatNegativeElbo).toBeLessThan(1.01);
   });
 
-  it('reads the archive of 0.1.0, and writes today's byte for byte', async () => {
+  it("reads the archive of 0.1.0, and writes today's byte for byte", async () => {
     const golden = await readFile(join(root, 'test', 'golden', 'archives', 'sound-codec.vaez'));
     const wav = wavOfTones(3000);
     await using archive = await openSounds(new Uint8Array(golden));
@@ -72,7 +72,7 @@ describe.each(['mnist-codec', 'fashion-codec'])('%s', (name) => {
     expect(codedOn1000TestImages / floatNegativeElbo).toBeLessThan(1.01);
   });
 
-  it('reads the archive of 0.1.0, and writes today's byte for byte', async () => {
+  it('reads the archive of 0.1.0, and writes the same bytes', async () => {
     const golden = await readFile(join(root, 'test', 'golden', 'archives', `${name}.vaez`));
     const items = digits(12, 't10k').data;
     await using archive = await openArchive(new Uint8Array(golden));
