@@ -25,9 +25,10 @@ import { GraphBuilder, type Model, readModel, writeModel } from '../graph/index.
 import type { Shape, ValueInfo } from '../graph/ir.js';
 import { type Likelihood, type LikelihoodConfig, makeLikelihood } from '../nn/likelihoods/index.js';
 import { describeOutputs, findPosterior, type OutputFacts } from './foreign/find-posterior.js';
+import { warnOfNoise } from './foreign/noise.js';
 import { OUTPUT_VALUES, outputValues } from './foreign/output-values.js';
 import { normalNumbers, type RunGraph } from './foreign/run-graph.js';
-import { isRandom, Trace } from './foreign/trace.js';
+import { Trace } from './foreign/trace.js';
 import { initializeParameters } from './initialize.js';
 import type { ModelParts } from './model-io.js';
 import { type OrtDirectory, readOrtDirectory } from './onnxruntime/directory.js';
@@ -216,20 +217,6 @@ function settleTies(graphs: ImportedGraphs, untie: boolean): ImportedGraphs {
     'WARN_VAE_TIED',
   );
   return result;
-}
-
-/** Says where a value that is used is another with every run. */
-function warnOfNoise(model: Model, half: string, wanted: readonly string[]): void {
-  const trace = new Trace(model.graph);
-  const noisy = wanted.find((name) => trace.isRandom(name));
-  if (noisy === undefined) return;
-  const leading = trace.leadingTo(noisy);
-  const node = model.graph.nodes.find((each) => isRandom(each) && leading.has(each.outputs[0]!))!;
-  warn(
-    `The ${half}'s "${noisy}" depends on random numbers that the graph draws itself (${node.op}, node "${node.name}"), which no seed ` +
-      'of this package governs: results and training differ from run to run. Export the model in evaluation mode, or without the noise.',
-    'WARN_VAE_NOISE',
-  );
 }
 
 function onlyInput({ graph }: Model, role: 'encoder' | 'decoder'): ValueInfo {

@@ -9,7 +9,7 @@ import { floatTensor } from '../core/tensor.js';
 import { isScaled, scaleRows } from '../data/array/recipe.js';
 import type { Engine } from '../inference/engine.js';
 import { checkedLabelFeeds, type LabelRows, rowLabels } from '../inference/rows/labels.js';
-import { checkedRows, type RowReader, type RowsInput, readRows } from '../inference/rows/rows.js';
+import { type BatchInput, checkedRows, type RowReader, readRows } from '../inference/rows/rows.js';
 import { BatchQueue } from './batch-queue.js';
 
 const batcherSchema = z.strictObject({
@@ -93,17 +93,17 @@ export class Batcher {
    *
    * @throws VaeError as Vae.encode() does, and ERR_VAE_BUSY where the queue is full.
    */
-  encode(batch: RowsInput, options: RequestOptions = {}): Promise<{ mean: Tensor; logVariance: Tensor }> {
+  encode(batch: BatchInput, options: RequestOptions = {}): Promise<{ mean: Tensor; logVariance: Tensor }> {
     return this.#submit('encode', batch, this.#engine.networks.dataShape, options) as Promise<Encoding>;
   }
 
   /** Like Vae.decode(), float32 [n, ...latent]. */
-  decode(latents: RowsInput, options: RequestOptions = {}): Promise<Tensor> {
+  decode(latents: BatchInput, options: RequestOptions = {}): Promise<Tensor> {
     return this.#submit('decode', latents, this.#engine.networks.latentShape, options) as Promise<Tensor>;
   }
 
   /** Like Vae.reconstruct(), from the posterior's mean. */
-  reconstruct(batch: RowsInput, options: RequestOptions = {}): Promise<Tensor> {
+  reconstruct(batch: BatchInput, options: RequestOptions = {}): Promise<Tensor> {
     return this.#submit('reconstruct', batch, this.#engine.networks.dataShape, options) as Promise<Tensor>;
   }
 
@@ -124,23 +124,30 @@ export class Batcher {
     return this.close();
   }
 
-  #submit(operation: Operation, input: RowsInput, shape: readonly number[], options: RequestOptions): Promise<Result> {
+  #submit(operation: Operation, input: BatchInput, shape: readonly number[], options: RequestOptions): Promise<Result> {
     try {
       this.#lifetime.check();
       const where = `batcher.${operation}()`;
       const { networks } = this.#engine;
-      const reader = readRows(input, shape, where, operation === 'decode' ? {} : networks);
-      const { rows } = reader;
-      const labels = rowLabels(networks, options.labels, input, rows, where);
-      // In memory already: they are never read asynchronously. The batch's run looks for NaN.
-      const taken = (reader.borrow === undefined ? reader.read(0, rows) : reader.borrow(0, rows)) as NativeTensor;
-      let data = taken.data as Float32Array;
-      if (networks.dataScaling !== undefined && operation !== 'decode' && !isScaled(input)) {
-        data = new Float32Array(data);
-        scaleRows(data, 0, networks.dataScaling, 'in');
-      }
-      const request = { data, rows, labels };
-      return this.#queue(operation, reader.rowShape).submit(request, rows, options.signal);
+      const { signal } = options;
+      const reader = readRows(input, shape, where, {
+        ...(operation !== 'decode' && { bytes: networks.bytes, domain: networks.domain }),
+        signal,
+      });
+      const labels = rowLabels(networks, options.labels, input, reader.rows, where);
+      const scaling = operation === 'decode' || isScaled(input) ? undefined : networks.dataScaling;
+      const enqueue = (taken: NativeTensor): Promise<Result> => {
+        let data = taken.data as Float32Array;
+        if (scaling !== undefined) {
+          data = new Float32Array(data);
+          scaleRows(data, 0, scaling, 'in');
+        }
+        return this.#queue(operation, reader.rowShape).submit({ data, rows: reader.rows, labels }, reader.rows, signal);
+      };
+      // Rows in memory join the batch of this turn of the event loop, whose run looks for NaN; those of a Dataset are read first.
+      const taken = (reader.borrow ?? reader.read).call(reader, 0, reader.rows);
+      if (!(taken instanceof Promise)) return enqueue(taken);
+      return this.#lifetime.run(async () => enqueue(await taken));
     } catch (error) {
       return Promise.reject(error);
     }

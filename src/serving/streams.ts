@@ -6,10 +6,10 @@ import { z } from 'zod';
 import { onceAborted } from '../core/abort-listeners.js';
 import { signalShape } from '../core/common-options.js';
 import { type InputOf, parseOptions } from '../core/options.js';
-import type { RowsInput } from '../inference/rows/rows.js';
+import type { BatchInput } from '../inference/rows/rows.js';
 
 /** An item of a sequence, [n, ...]; a conditional model finds an item's labels beside its data. */
-export type StreamItem = RowsInput;
+export type StreamItem = BatchInput;
 
 const streamSchema = z.strictObject({
   ...signalShape,

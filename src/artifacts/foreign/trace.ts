@@ -3,7 +3,8 @@ import { numbersOf } from '../../graph/constants.js';
 import type { Graph, Node } from '../../graph/ir.js';
 import { readsOf } from '../../graph/reads.js';
 
-const RANDOM = new Set([
+/** Operators that draw random numbers when they run. */
+export const RANDOM: ReadonlySet<string> = new Set([
   'RandomNormal',
   'RandomNormalLike',
   'RandomUniform',

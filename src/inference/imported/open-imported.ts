@@ -1,9 +1,10 @@
 /** Opens pairs of ONNX files, and the autoencoders of diffusion models. */
 import type { DiffusionConfig, DiffusionFolder } from '../../artifacts/diffusion-layout.js';
+import { namesNoise, warnOfNoise } from '../../artifacts/foreign/noise.js';
 import { VaeError } from '../../core/errors.js';
 import { readModel, writeModel } from '../../graph/index.js';
 import { Engine, type EngineOptions } from '../engine.js';
-import type { ByteRange, LatentScaling } from '../networks.js';
+import type { ByteRange, LatentScaling, Networks } from '../networks.js';
 import { FRACTIONS } from '../rows/rows.js';
 import { describeNetworks, type ImportedSource, openImported, posteriorOf } from './imported.js';
 import { isHalfPrecision, upcastModel } from './upcast.js';
@@ -112,6 +113,7 @@ async function open(source: ImportedSource, options: EngineOptions): Promise<Eng
       }
     },
   );
+  await tellOfNoise(current, engine.networks);
   if (!changed) return engine;
   // The session that was studied is of the graph as it came.
   const giving = engine.with(engine.networks);
@@ -129,4 +131,22 @@ function latentScaling(config: DiffusionConfig): LatentScaling {
     scale: Float32Array.from(std ?? [1], (deviation) => factor / deviation),
     shift: Float32Array.from(mean ?? [shift ?? 0]),
   };
+}
+
+/** Says where what a graph gives is another with every run. */
+async function tellOfNoise(source: ImportedSource, { encoder, decoder }: Networks): Promise<void> {
+  const { posterior } = encoder;
+  const used = {
+    encoder: posterior.kind === 'pair' ? [posterior.mean, posterior.logVariance] : [posterior.name],
+    decoder: [decoder.output],
+  };
+  for (const half of ['encoder', 'decoder'] as const) {
+    const model = source[half];
+    if (!(await namesNoise(model))) continue;
+    // Of operators that only the runtime knows nothing can be told.
+    const graph = await (async () => (typeof model === 'string' ? readModel(model) : readModel(model)))().catch(
+      () => undefined,
+    );
+    if (graph !== undefined) warnOfNoise(graph, half, used[half]);
+  }
 }
