@@ -27,7 +27,7 @@ const NATIVE_TESTS = [
   'test/latent/',
   'test/artifacts/native-kernels',
   'test/artifacts/parity',
-  'test/vae.test',
+  'test/vae/vae.test',
 ];
 /** Those in which threads meet: the rest runs the same native code once more on one thread. */
 const THREADED_TESTS = [

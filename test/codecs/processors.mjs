@@ -133,14 +133,14 @@ console.log([archive.length, leveled.archive.length, spoken.bytesOut].join(', ')
 
 /** Writes a model of three levels of latents, with random numbers. */
 const MAKE_LEVELS = `
-import { Codec } from ${JSON.stringify(pathToFileURL(join(root, 'src', 'codec', 'codec.ts')).href)};
-import { randomSpec } from ${JSON.stringify(pathToFileURL(join(root, 'test', 'codec', 'random-spec.ts')).href)};
+import { Codec } from ${JSON.stringify(pathToFileURL(join(root, 'src', 'codecs', 'lossless', 'codec.ts')).href)};
+import { randomSpec } from ${JSON.stringify(pathToFileURL(join(root, 'test', 'codecs', 'random-spec.ts')).href)};
 await using codec = await Codec.make([1, 28, 28], randomSpec(1, 28, 28, 1, [6, 4]));
 await codec.save(process.argv[2]);
 `;
 
 function packageTable() {
-  const entry = join(root, 'dist', 'index.js');
+  const entry = join(root, 'dist', 'main', 'index.js');
   const model = ['mnist-codec', 'fashion-codec']
     .map((name) => join(root, 'models', name))
     .find((path) => existsSync(path));
@@ -224,12 +224,12 @@ function armRow(compare) {
   writeFileSync(join(system, 'proc', 'cpuinfo'), ARM_CPUINFO);
   // A copy without build/, where the addon of this machine would be found first.
   const copy = join(folder, 'arm64-package');
-  for (const part of ['dist', 'models', 'package.json'])
+  for (const part of ['dist', 'models', 'addon.cjs', 'package.json'])
     cpSync(join(root, part), join(copy, part), { recursive: true });
   mkdirSync(join(copy, 'prebuilds', 'linux-arm64'), { recursive: true });
   cpSync(addon, join(copy, 'prebuilds', 'linux-arm64', 'node-vae.node'));
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'));
-  const env = { PACKAGE: join(copy, 'dist', 'index.js') };
+  const env = { PACKAGE: join(copy, 'dist', 'main', 'index.js') };
   return compare('arm64', 'qemu-aarch64-static', ['-L', system, node, '--jitless'], env);
 }
 
