@@ -38,6 +38,8 @@ export type { QuantizationReport } from './inference/int8/quantization-report.js
 export type { LabelledArray, LabelRows } from './inference/rows/labels.js';
 export type { BatchInput } from './inference/rows/rows.js';
 export type { TilingInput } from './inference/rows/tiling.js';
+export type { Batcher, BatcherOptions, RequestOptions } from './inference/serving/batcher.js';
+export type { StreamItem, StreamOptions, VaeStream } from './inference/serving/streams.js';
 export {
   listProviders,
   type ProviderInput,
@@ -51,8 +53,6 @@ export { OBJECTIVE_NAMES, type ObjectiveConfig, type ObjectiveInput } from './nn
 export { POSTERIOR_NAMES, type PosteriorConfig, type PosteriorInput } from './nn/posteriors/index.js';
 export { PRIOR_NAMES, type PriorConfig, type PriorInput } from './nn/priors/index.js';
 export * from './report/index.js';
-export type { Batcher, BatcherOptions, RequestOptions } from './serving/batcher.js';
-export type { StreamItem, StreamOptions, VaeStream } from './serving/streams.js';
 export type { FitControl } from './training/control.js';
 export type { TrainingEstimate } from './training/estimate/estimate.js';
 export type { EstimateOptions, FitOptions } from './training/fit-options.js';

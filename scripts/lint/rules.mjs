@@ -8,7 +8,6 @@ export const FOLDERS = [
   'vae',
   'report',
   'codecs',
-  'serving',
   'training',
   'latent',
   'inference',

@@ -1,15 +1,41 @@
 /** Whole ranges of open files: one call of the system may read or write less than was asked. */
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, open } from 'node:fs/promises';
+
+/** One call reads at most 2 GiB, and an abort is seen between calls. */
+const PIECE_BYTES = 64 << 20;
+
+/** Fills `bytes` from `offset` on, as far as the file goes; how many came. */
+export async function readInto(
+  file: FileHandle,
+  bytes: Uint8Array,
+  offset: number,
+  signal?: AbortSignal,
+): Promise<number> {
+  let done = 0;
+  while (done < bytes.length) {
+    signal?.throwIfAborted();
+    const { bytesRead } = await file.read(bytes, done, Math.min(PIECE_BYTES, bytes.length - done), offset + done);
+    if (bytesRead === 0) break;
+    done += bytesRead;
+  }
+  return done;
+}
+
+/** The first bytes of a file, fewer where it has fewer: what kind of file it is shows there. */
+export async function readHead(path: string, length: number): Promise<Buffer> {
+  const file = await open(path, 'r');
+  try {
+    const bytes = Buffer.alloc(length);
+    return bytes.subarray(0, await readInto(file, bytes, 0));
+  } finally {
+    await file.close();
+  }
+}
 
 /** Exactly these bytes; undefined where the file ends before. */
 export async function readFully(file: FileHandle, offset: number, length: number): Promise<Buffer | undefined> {
   const bytes = Buffer.allocUnsafe(length);
-  for (let done = 0; done < length; ) {
-    const { bytesRead } = await file.read(bytes, done, length - done, offset + done);
-    if (bytesRead === 0) return undefined;
-    done += bytesRead;
-  }
-  return bytes;
+  return (await readInto(file, bytes, offset)) === length ? bytes : undefined;
 }
 
 /** All of the bytes, at `offset`; null: where the file stands, as pipes and files that are appended to want it. */

@@ -1,4 +1,5 @@
 /** Reading data files of any size, gzip-compressed or plain. */
+
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { pipeline } from 'node:stream/promises';
@@ -6,9 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 import { refusePointer } from '../core/lfs.js';
-
-/** A file is read in pieces of this size: one call reads at most 2 GiB, and an abort is seen between pieces. */
-const PIECE_BYTES = 64 << 20;
+import { readFully, readInto } from '../core/ranges.js';
 
 /** Decompressed data beyond this is refused, so that a small hostile file cannot fill the memory. */
 const MOST_DECOMPRESSED_BYTES = 8 * 2 ** 30;
@@ -24,12 +23,12 @@ export async function readDataFile(path: string, signal?: AbortSignal): Promise<
   try {
     const file = await open(path, 'r');
     try {
-      const start = new Uint8Array(2);
-      await file.read(start, 0, 2, 0);
-      if (start[0] !== 0x1f || start[1] !== 0x8b) {
-        const bytes = await readAll(file, (await file.stat()).size, signal);
-        refusePointer(bytes, path);
-        return bytes;
+      const start = await readFully(file, 0, 2);
+      if (start?.[0] !== 0x1f || start[1] !== 0x8b) {
+        const bytes = new Uint8Array((await file.stat()).size);
+        const whole = bytes.subarray(0, await readInto(file, bytes, 0, signal));
+        refusePointer(whole, path);
+        return whole;
       }
     } finally {
       await file.close();
@@ -50,20 +49,6 @@ export async function kindOfPath(path: string): Promise<'file' | 'folder' | 'mis
     if (code === 'ENOENT' || code === 'ENOTDIR') return 'missing';
     throw ioError(error, `reading ${path}`);
   }
-}
-
-type FileHandle = Awaited<ReturnType<typeof open>>;
-
-async function readAll(file: FileHandle, size: number, signal?: AbortSignal): Promise<Uint8Array> {
-  const bytes = new Uint8Array(size);
-  let filled = 0;
-  while (filled < size) {
-    signal?.throwIfAborted();
-    const { bytesRead } = await file.read(bytes, filled, Math.min(PIECE_BYTES, size - filled), filled);
-    if (bytesRead === 0) break;
-    filled += bytesRead;
-  }
-  return bytes.subarray(0, filled);
 }
 
 async function gunzipFile(path: string, signal?: AbortSignal): Promise<Uint8Array> {

@@ -1,9 +1,9 @@
-import { open } from 'node:fs/promises';
 import { z } from 'zod';
 import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 import { nearest, parseOptions } from '../core/options.js';
+import { readHead } from '../core/ranges.js';
 import type { Layout } from '../core/tensor.js';
 import { standardised } from './array/standardise.js';
 import { holdsNamedArrays, readNamedArrays } from './arrays/named.js';
@@ -253,15 +253,8 @@ async function refuseKnown(path: string): Promise<void> {
 
 async function kindOfBytes(path: string): Promise<DataKind | undefined> {
   try {
-    const file = await open(path, 'r');
-    try {
-      const start = Buffer.alloc(MAGIC_BYTES);
-      await file.read(start, 0, MAGIC_BYTES, 0);
-      const text = start.toString('latin1');
-      return MAGIC.find(([, magic]) => magic.test(text))?.[0];
-    } finally {
-      await file.close();
-    }
+    const text = (await readHead(path, MAGIC_BYTES)).toString('latin1');
+    return MAGIC.find(([, magic]) => magic.test(text))?.[0];
   } catch (error) {
     throw ioError(error, `reading ${path}`);
   }

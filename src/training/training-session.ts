@@ -32,6 +32,10 @@ import { asDense, type TensorLike } from '../core/tensor.js';
 import { constantOf, GraphBuilder, type Model, readModel, writeModel } from '../graph/index.js';
 import { removeDeadNodes } from '../graph/passes/dead-nodes.js';
 import { type Schedule, type ScheduleFunction, scheduleFunction, scheduleSchema } from './loop/schedules.js';
+import { putValues, takeValues } from './record/snapshot.js';
+
+/** What checkpoints of a session have of the optimizer. */
+const MOMENTS = ['moment1', 'moment2'] as const;
 
 const optionsSchema = z.strictObject({
   /** Seed of dropout and other draws of the graph. Default 0. */
@@ -380,16 +384,9 @@ export class TrainingSession {
   }
 
   #snapshot(): Checkpoint {
-    const slots: Record<string, Float32Array> = {};
-    for (const slot of ['moment1', 'moment2'] as const) {
-      const values = this.#native.getSlot(slot);
-      if (values) slots[slot] = values;
-    }
     return {
       manifest: this.#manifest,
-      parameters: this.#native.getParameters(),
-      slots,
-      states: this.#native.getStates(),
+      ...takeValues(this.#native, MOMENTS),
       progress: {
         step: this.step,
         microBatch: this.#microBatch,
@@ -403,13 +400,8 @@ export class TrainingSession {
     };
   }
 
-  #restore({ parameters, slots, states, progress }: Checkpoint): void {
-    this.#native.setParameters(parameters);
-    this.#native.setStates(states);
-    for (const slot of ['moment1', 'moment2'] as const) {
-      const values = slots[slot];
-      if (values) this.#native.setSlot(slot, values);
-    }
+  #restore({ progress, ...values }: Checkpoint): void {
+    putValues(this.#native, values, MOMENTS);
     this.#native.step = progress.step;
     this.#microBatch = progress.microBatch;
     if (progress.learningRate > 0) this.#learningRate = progress.learningRate;

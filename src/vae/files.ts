@@ -4,7 +4,8 @@ import { VaeError } from '../core/errors.js';
 import { type RebuildRows, type RebuiltSound, rebuildSound } from '../data/audio/rebuild.js';
 import { audioRowShape } from '../data/audio/recipe.js';
 import { fileAt } from '../data/find-files.js';
-import { cutTo, mirroredTo, psnrOf, readPicture } from '../data/image/rebuild.js';
+import { psnrOfValues } from '../data/image/psnr.js';
+import { cutTo, mirroredTo, readPicture } from '../data/image/rebuild.js';
 import type { ImageRecipe } from '../data/image/recipe.js';
 import { writeNpy } from '../data/npy/write.js';
 import { readDataset } from '../data/read-dataset.js';
@@ -178,7 +179,7 @@ async function rebuildImage(
     const original = await data.read([0], signal);
     const rebuilt = await vae.reconstruct({ data: original, shape: [1, ...data.rowShape] }, call);
     await writePicture(output, rebuilt.data as Float32Array, data.rowShape);
-    const psnr = psnrOf(original, rebuilt.data as Float32Array, recipe.depth === 8 ? 255 : 1, 1);
+    const psnr = psnrOfValues(original, rebuilt.data as Float32Array, recipe.depth === 8 ? 255 : 1, 1);
     return { kind: 'image', width: recipe.width, height: recipe.height, psnr };
   }
   const picture = await readPicture(input, recipe, signal, pictures);
@@ -195,7 +196,7 @@ async function rebuildImage(
   );
   const values = cutTo(picture, rebuilt.data as Float32Array, padded);
   await writePicture(output, values, [channels, height, width]);
-  return { kind: 'image', width, height, psnr: psnrOf(picture.data, values, recipe.depth === 8 ? 255 : 1, 1) };
+  return { kind: 'image', width, height, psnr: psnrOfValues(picture.data, values, recipe.depth === 8 ? 255 : 1, 1) };
 }
 
 async function writePicture(path: string, data: Float32Array, shape: readonly number[]): Promise<void> {

@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { cutTo, mirroredTo, psnrOf, readPicture } from '../../src/data/image/rebuild.js';
+import { psnrOfValues } from '../../src/data/image/psnr.js';
+import { cutTo, mirroredTo, readPicture } from '../../src/data/image/rebuild.js';
 import { modelOptionsFor, readImages } from '../../src/data/index.js';
 import { decodePicture, encodePicture, Vae } from '../../src/index.js';
 
@@ -34,7 +35,7 @@ it('rebuilds whole pictures as well as the crops it learned', { timeout: 180_000
 
   const crops = (await data.take(100).toMemory()).memory!;
   const rebuilt = await vae.reconstruct({ data: crops, shape: [100, 1, CROP, CROP] });
-  const ofCrops = psnrOf(crops, rebuilt.data as Float32Array, 255, 1);
+  const ofCrops = psnrOfValues(crops, rebuilt.data as Float32Array, 255, 1);
   // The mean of the picture alone comes to 12 dB.
   expect(ofCrops).toBeGreaterThan(26);
 
@@ -52,7 +53,7 @@ it('rebuilds whole pictures as well as the crops it learned', { timeout: 180_000
     [60, HEIGHT],
   ] as const) {
     const [a, b] = [original!, written!].map(({ data }) => data.subarray(rows[0] * WIDTH, rows[1] * WIDTH));
-    expect(psnrOf(a!, b!, 255), `rows ${rows.join(' to ')}`).toBeGreaterThan(ofCrops - 2.5);
+    expect(psnrOfValues(a!, b!, 255), `rows ${rows.join(' to ')}`).toBeGreaterThan(ofCrops - 2.5);
   }
 });
 
@@ -75,7 +76,7 @@ it('encodes and decodes whole pictures', { timeout: 60_000 }, async () => {
     height: 92,
     width: 124,
   });
-  expect(psnrOf(written.data, cut, 255, 1)).toBeGreaterThan(50);
+  expect(psnrOfValues(written.data, cut, 255, 1)).toBeGreaterThan(50);
 
   await expect(decodePicture(vae, { data: new Float32Array(9), shape: [1, 1, 3, 3] })).rejects.toThrow(
     /expected latents/,

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Batcher, Vae, VaeError } from '../../src/index.js';
-import { BatchQueue } from '../../src/serving/batch-queue.js';
+import { BatchQueue } from '../../src/inference/serving/batch-queue.js';
 import { digits } from '../support/digits.js';
 
 const held = digits(64, 't10k');

@@ -1,8 +1,9 @@
 /** Models that other tools keep and this package does not open: what they are, and what makes of them what it does. */
-import { open, readdir, stat } from 'node:fs/promises';
+import { readdir, stat } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { isVaeError, VaeError } from '../../core/errors.js';
 import { isPointer } from '../../core/lfs.js';
+import { readHead } from '../../core/ranges.js';
 
 /** A kind of file or folder, and the way from there. */
 interface Recognised {
@@ -121,15 +122,9 @@ async function recognisePath(path: string): Promise<Recognised | undefined> {
   return weights === undefined ? undefined : recogniseBytes(await headOf(join(path, weights)), weights);
 }
 
-async function headOf(path: string): Promise<Uint8Array> {
-  const file = await open(path).catch(() => undefined);
-  if (file === undefined) return new Uint8Array();
-  try {
-    const { bytesRead, buffer } = await file.read(new Uint8Array(HEAD_BYTES), 0, HEAD_BYTES, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
-  }
+/** None of a file that cannot be read: what wanted to open it says why. */
+function headOf(path: string): Promise<Uint8Array> {
+  return readHead(path, HEAD_BYTES).catch(() => new Uint8Array(0));
 }
 
 /**

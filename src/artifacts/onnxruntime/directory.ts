@@ -1,8 +1,9 @@
 /** A directory that onnxruntime-training made: training_model.onnx, eval_model.onnx, optimizer_model.onnx, checkpoint. */
-import { open, readFile, realpath, stat } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
+import { readHead } from '../../core/ranges.js';
 import { printable } from '../../graph/external-data.js';
 import type { Constant, Graph, Model } from '../../graph/index.js';
 import { prepareModel } from '../../graph/proto/load.js';
@@ -229,17 +230,8 @@ function read(path: string): Promise<Uint8Array> {
 }
 
 /** The first bytes of a file; none where it cannot be read. */
-async function headOf(path: string): Promise<Uint8Array> {
-  const file = await open(path).catch(() => undefined);
-  if (file === undefined) return new Uint8Array(0);
-  try {
-    const { buffer, bytesRead } = await file.read(new Uint8Array(8), 0, 8, 0);
-    return buffer.subarray(0, bytesRead);
-  } catch {
-    return new Uint8Array(0);
-  } finally {
-    await file.close();
-  }
+function headOf(path: string): Promise<Uint8Array> {
+  return readHead(path, 8).catch(() => new Uint8Array(0));
 }
 
 function exists(path: string): Promise<boolean> {

@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { decodeSafeTensors, encodeSafeTensors, type SafeTensor } from '../../artifacts/safetensors.js';
 import type { IntegerLayer, ItemCodecSpec, LatentLevel } from '../../binding/coder.js';
 import { VaeError } from '../../core/errors.js';
+import { alignedCopy, readTensorsHeader, tensorsDigest, tensorTaker } from '../models/tensors-file.js';
 
 const FORMAT = 'node-vae.codec';
 /** Models of one level of latents are of version 1, those of several of version 2. */
@@ -110,7 +111,7 @@ export function encodeCodecModel({ itemShape, spec, fingerprint }: CodecModel): 
     ...sizes,
     clamps: { encoder: range(encoder), decoder: range(decoder), local: range(local) },
     fingerprint,
-    tensors: digestOf(tensors),
+    tensors: tensorsDigest(tensors),
   };
   const header: Header =
     levels.length === 0
@@ -135,14 +136,8 @@ export function decodeCodecModel(bytes: Uint8Array, where: string): CodecModel {
   if (metadata['format'] !== FORMAT) {
     fail(`its metadata has no "format": "${FORMAT}". A model becomes a codec by vae.toCodec() or train --codec`);
   }
-  const header = parseHeader(metadata['codec'] ?? '', fail);
-  if (digestOf(tensors) !== header.tensors) fail('its numbers do not have the checksum it names: it is damaged');
-  const take = (name: string, dtype: SafeTensor['dtype']): SafeTensor => {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) return fail(`tensor "${name}" is missing`);
-    if (tensor.dtype !== dtype) fail(`tensor "${name}" is ${tensor.dtype}, expected ${dtype}`);
-    return tensor;
-  };
+  const header = readTensorsHeader(headerSchema, { tensors, metadata }, fail);
+  const take = tensorTaker(tensors, fail);
   const layers = (network: string, ranges: readonly (readonly [number, number])[]): IntegerLayer[] =>
     ranges.map(([low, high], index) => {
       const path = `${network}.${index}`;
@@ -154,9 +149,9 @@ export function decodeCodecModel(bytes: Uint8Array, where: string): CodecModel {
       return {
         inputs,
         outputs,
-        weights: new Int16Array(copyElements(weights!.data, 2)),
-        bias: new Int32Array(copyElements(bias!.data, 4)),
-        shift: new Uint8Array(copyElements(shift!.data, 1)),
+        weights: new Int16Array(alignedCopy(weights!.data, 2)),
+        bias: new Int32Array(alignedCopy(bias!.data, 4)),
+        shift: new Uint8Array(alignedCopy(shift!.data, 1)),
         low,
         high,
       };
@@ -167,7 +162,7 @@ export function decodeCodecModel(bytes: Uint8Array, where: string): CodecModel {
   }
   const spec: ItemCodecSpec = {
     ...{ height, width, channels, latents, latentBits, features, components },
-    neighbours: new Int32Array(copyElements(take('neighbours', 'int32').data, 4)),
+    neighbours: new Int32Array(alignedCopy(take('neighbours', 'int32').data, 4)),
     encoder: layers('encoder', header.clamps.encoder),
     decoder: layers('decoder', header.clamps.decoder),
     local: layers('local', header.clamps.local),
@@ -182,32 +177,7 @@ export function decodeCodecModel(bytes: Uint8Array, where: string): CodecModel {
   return { itemShape, spec, fingerprint };
 }
 
-function parseHeader(text: string, fail: (what: string) => never): Header {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return fail('its metadata "codec" is not JSON');
-  }
-  const result = headerSchema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  return fail(`"${issue?.path.join('.')}": ${issue?.message}`);
-}
-
-function digestOf(tensors: ReadonlyMap<string, SafeTensor>): string {
-  const hash = createHash('sha256');
-  for (const name of [...tensors.keys()].sort()) hash.update(tensors.get(name)!.data);
-  return hash.digest('hex');
-}
-
 /** Safetensors are little-endian, and so is every platform that this package has an addon for. */
 function littleEndian(array: Int16Array | Int32Array | Uint8Array): Uint8Array {
   return new Uint8Array(array.buffer, array.byteOffset, array.byteLength);
-}
-
-/** A copy that begins at an aligned address. */
-function copyElements(bytes: Uint8Array, size: number): ArrayBuffer {
-  const whole = bytes.byteLength - (bytes.byteLength % size);
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + whole) as ArrayBuffer;
 }

@@ -1,6 +1,7 @@
 /** How near a picture is to its original: PSNR and MS-SSIM. */
 import { Lifetime } from '../../core/disposal.js';
 import { VaeError } from '../../core/errors.js';
+import { psnrOfError } from '../../data/image/psnr.js';
 import { GraphBuilder, type Value } from '../../graph/builder.js';
 import { type Model, writeModel } from '../../graph/index.js';
 import { GraphSession } from '../../inference/sessions/session.js';
@@ -22,11 +23,6 @@ export interface PictureQuality {
   readonly msSsim: number | undefined;
 }
 
-/** PSNR from the mean squared error in steps of 8-bit values. */
-function psnrOf(squaredError: number): number {
-  return squaredError === 0 ? Number.POSITIVE_INFINITY : 10 * Math.log10(255 ** 2 / squaredError);
-}
-
 /** Compares pictures; the filters of MS-SSIM run off the JavaScript thread. */
 export class PictureMetrics implements AsyncDisposable {
   #session: Promise<GraphSession> | undefined;
@@ -44,7 +40,7 @@ export class PictureMetrics implements AsyncDisposable {
       }
       let squares = 0;
       for (let at = 0; at < original.data.length; at += 1) squares += (original.data[at]! - other.data[at]!) ** 2;
-      const psnr = psnrOf(squares / original.data.length);
+      const psnr = psnrOfError(squares / original.data.length, 255);
       if (Math.min(width, height) < LEAST_MS_SSIM_SIDE) return { psnr, msSsim: undefined };
       this.#session ??= GraphSession.open(writeModel(buildMsSsim()), 'ms_ssim');
       const dims = [channels, 1, height, width];

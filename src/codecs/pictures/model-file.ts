@@ -2,7 +2,6 @@
  * The file of a lossy model: safetensors. The transforms' weights are float16, rounded further; what the coder depends
  * on are integers. Its SHA-256 is the model's identity. docs/archive-format.md describes it.
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { collectParameters } from '../../architectures/parameters.js';
 import { decodeSafeTensors, encodeSafeTensors, type SafeTensor } from '../../artifacts/safetensors.js';
@@ -11,6 +10,7 @@ import { elementCount } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
 import { float16ToFloat32, float32ToFloat16 } from '../../core/half.js';
 import type { ParameterSpec } from '../../nn/scope.js';
+import { alignedCopy, readTensorsHeader, tensorsDigest, tensorTaker } from '../models/tensors-file.js';
 import { type LossyConfig, lossyConfigSchema } from './config.js';
 import { buildNetwork, NETWORKS } from './graphs.js';
 import { gainName } from './objective.js';
@@ -101,7 +101,7 @@ export function encodeLossyModel({ config, weights, coder, fingerprint }: LossyM
     config,
     hyper: coder.hyper.map(({ kernel, doubles, low, high }) => ({ kernel, doubles, low, high })),
     fingerprint,
-    tensors: digestOf(tensors),
+    tensors: tensorsDigest(tensors),
   };
   return Buffer.concat(encodeSafeTensors({ tensors, metadata: { format: FORMAT, codec: JSON.stringify(header) } }));
 }
@@ -113,14 +113,8 @@ export function decodeLossyModel(bytes: Uint8Array, where: string): LossyModel {
     throw new VaeError('ERR_VAE_FORMAT', `${where} is not a model for lossy compression: ${what}.`);
   };
   if (metadata['format'] !== FORMAT) fail(`its metadata has no "format": "${FORMAT}"`);
-  const header = parseHeader(metadata['codec'] ?? '', fail);
-  if (digestOf(tensors) !== header.tensors) fail('its numbers do not have the checksum it names: it is damaged');
-  const take = (name: string, dtype: SafeTensor['dtype']): SafeTensor => {
-    const tensor = tensors.get(name);
-    if (tensor === undefined) return fail(`tensor "${name}" is missing`);
-    if (tensor.dtype !== dtype) fail(`tensor "${name}" is ${tensor.dtype}, expected ${dtype}`);
-    return tensor;
-  };
+  const header = readTensorsHeader(headerSchema, { tensors, metadata }, fail);
+  const take = tensorTaker(tensors, fail);
   const { config, hyper, fingerprint } = header;
   const weights = new Map<string, Weights>();
   for (const { name, dims } of transformSpecs(config)) {
@@ -128,11 +122,11 @@ export function decodeLossyModel(bytes: Uint8Array, where: string): LossyModel {
     if (String(tensor.dims) !== String(dims))
       fail(`tensor "${name}" has shape [${tensor.dims.join(', ')}], expected [${dims.join(', ')}]`);
     const data = new Float32Array(elementCount(dims));
-    float16ToFloat32(new Uint16Array(aligned(tensor.data, 2)), data);
+    float16ToFloat32(new Uint16Array(alignedCopy(tensor.data, 2)), data);
     weights.set(name, { dims, data });
   }
   for (const name of gainNames(config)) {
-    const data = new Float32Array(aligned(take(name, 'float32').data, 4));
+    const data = new Float32Array(alignedCopy(take(name, 'float32').data, 4));
     if (data.length !== config.latents || !data.every(Number.isFinite))
       fail(`tensor "${name}" is not a gain for each channel`);
     weights.set(name, { dims: [config.latents], data });
@@ -146,9 +140,9 @@ export function decodeLossyModel(bytes: Uint8Array, where: string): LossyModel {
     }
     return {
       ...{ kernel, doubles, low, high, inputs, outputs },
-      weights: new Int16Array(aligned(matrix.data, 2)),
-      bias: new Int32Array(aligned(take(`${path}.bias`, 'int32').data, 4)),
-      shift: new Uint8Array(aligned(take(`${path}.shift`, 'uint8').data, 1)),
+      weights: new Int16Array(alignedCopy(matrix.data, 2)),
+      bias: new Int32Array(alignedCopy(take(`${path}.bias`, 'int32').data, 4)),
+      shift: new Uint8Array(alignedCopy(take(`${path}.shift`, 'uint8').data, 1)),
     };
   });
   const coder: LatentCodecSpec = {
@@ -157,32 +151,7 @@ export function decodeLossyModel(bytes: Uint8Array, where: string): LossyModel {
     hyper: layers,
     levels: config.lambdas.length,
     components: config.components,
-    prior: new Int32Array(aligned(take('prior', 'int32').data, 4)),
+    prior: new Int32Array(alignedCopy(take('prior', 'int32').data, 4)),
   };
   return { config, weights: (name) => weights.get(name) ?? fail(`tensor "${name}" is missing`), coder, fingerprint };
-}
-
-function parseHeader(text: string, fail: (what: string) => never): Header {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return fail('its metadata "codec" is not JSON');
-  }
-  const result = headerSchema.safeParse(value);
-  if (result.success) return result.data;
-  const [issue] = result.error.issues;
-  return fail(`"${issue?.path.join('.')}": ${issue?.message}`);
-}
-
-function digestOf(tensors: ReadonlyMap<string, SafeTensor>): string {
-  const hash = createHash('sha256');
-  for (const name of [...tensors.keys()].sort()) hash.update(tensors.get(name)!.data);
-  return hash.digest('hex');
-}
-
-/** A copy that begins at an aligned address. */
-function aligned(bytes: Uint8Array, size: number): ArrayBuffer {
-  const whole = bytes.byteLength - (bytes.byteLength % size);
-  return bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + whole) as ArrayBuffer;
 }

@@ -2,8 +2,10 @@
  * What stands before the sound in a WAV file: RIFF chunks (Microsoft and IBM, Multimedia Programming Interface and Data
  * Specifications 1.0, 1991), big-endian ones (RIFX), and those of more than 4 GiB (RF64, EBU Tech 3306).
  */
+
 import type { FileHandle } from 'node:fs/promises';
 import { VaeError } from '../../core/errors.js';
+import { readInto } from '../../core/ranges.js';
 
 export interface WavFormat {
   /** Samples a second, of each channel. */
@@ -54,7 +56,7 @@ export async function readWavHeader(
   const { size } = await file.stat();
   if (size === 0) refuse('the file is empty (0 bytes)');
   const head = Buffer.alloc(12);
-  await file.read(head, 0, 12, 0);
+  await readInto(file, head, 0);
   const magic = head.toString('latin1', 0, 4);
   if (!['RIFF', 'RIFX', 'RF64', 'BW64'].includes(magic) || head.toString('latin1', 8, 12) !== 'WAVE') {
     refuse('it does not begin with RIFF … WAVE');
@@ -66,17 +68,17 @@ export async function readWavHeader(
   let longBytes: number | undefined;
   for (let at = 12; at + 8 <= size; ) {
     const chunk = Buffer.alloc(8);
-    await file.read(chunk, 0, 8, at);
+    await readInto(file, chunk, at);
     const kind = chunk.toString('latin1', 0, 4);
     const length = u32(chunk, 4);
     const start = at + 8;
     if (kind === 'ds64') {
       const body = Buffer.alloc(24);
-      const { bytesRead } = await file.read(body, 0, 24, start);
+      const bytesRead = await readInto(file, body, start);
       if (bytesRead >= 16) longBytes = Number(body.readBigUInt64LE(8));
     } else if (kind === 'fmt ') {
       const body = Buffer.alloc(Math.min(length, 40));
-      const { bytesRead } = await file.read(body, 0, body.length, start);
+      const bytesRead = await readInto(file, body, start);
       if (bytesRead < 16) refuse('its description (fmt) is too short');
       format = parseFormat(bigEndian ? swapped(body) : body, bigEndian, refuse);
     } else if (kind === 'data') {
@@ -107,7 +109,7 @@ export async function readWavHeader(
 async function nextChunk(file: FileHandle, end: number, size: number): Promise<number> {
   if (end % PAD === 0) return end;
   const names = Buffer.alloc(5);
-  const { bytesRead } = await file.read(names, 0, 5, end);
+  const bytesRead = await readInto(file, names, end);
   if (bytesRead < 5 || end + 8 > size) return end + 1;
   const isName = (from: number): boolean => /^[A-Za-z0-9 _-]{4}$/.test(names.toString('latin1', from, from + 4));
   return !isName(1) && isName(0) ? end : end + 1;
@@ -126,7 +128,7 @@ async function trailingBytes(
 ): Promise<number> {
   const from = Math.max(start, size - TRAILING_BYTES);
   const bytes = Buffer.alloc(size - from);
-  await file.read(bytes, 0, bytes.length, from);
+  await readInto(file, bytes, from);
   for (const { index } of bytes.toString('latin1').matchAll(TRAILING)) {
     let at = index;
     while (at + 8 <= bytes.length && /^[A-Za-z0-9 _-]{4}$/.test(bytes.toString('latin1', at, at + 4))) {

@@ -2,11 +2,13 @@
  * WAV files with linear PCM of up to 32 bits, floats of 32 or 64, A-law or µ-law. Sound is read from the place where it is
  * wanted, so that a file of any length needs little memory.
  */
+
 import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { firstNonFinite } from '../../core/finite.js';
+import { readInto, writeFully } from '../../core/ranges.js';
 import { readWavHeader, type WavFormat, type WavInfo } from './wav-header.js';
 
 export type { WavFormat, WavInfo } from './wav-header.js';
@@ -67,16 +69,7 @@ export class WavFile {
     const bytes = Buffer.from(new ArrayBuffer((to - from) * width));
     let filled = 0;
     try {
-      while (filled < bytes.length) {
-        const { bytesRead } = await this.#file.read(
-          bytes,
-          filled,
-          bytes.length - filled,
-          this.#start + from * width + filled,
-        );
-        if (bytesRead === 0) break;
-        filled += bytesRead;
-      }
+      filled = await readInto(this.#file, bytes, this.#start + from * width);
     } catch (error) {
       throw ioError(error, `reading ${this.#name}`);
     }
@@ -196,7 +189,7 @@ export class WavWriter {
       await mkdir(dirname(join(path)), { recursive: true });
       const file = await open(temporary, 'w');
       const writer = new WavWriter(file, path, temporary, { sampleRate, channels, bits, float: bits === 32 });
-      await file.write(writer.#header());
+      await writeFully(file, writer.#header(), null);
       return writer;
     } catch (error) {
       throw ioError(error, `writing ${path}`);
@@ -233,9 +226,7 @@ export class WavWriter {
       }
     }
     try {
-      for (let written = 0; written < bytes.length; ) {
-        written += (await this.#file.write(bytes, written)).bytesWritten;
-      }
+      await writeFully(this.#file, bytes, null);
     } catch (error) {
       throw ioError(error, `writing ${this.#path}`);
     }
@@ -247,7 +238,7 @@ export class WavWriter {
 
   async close(): Promise<void> {
     try {
-      await this.#file.write(this.#header(), 0, 44, 0);
+      await writeFully(this.#file, this.#header(), 0);
       await this.#file.sync();
       await this.#file.close();
       await rename(this.#temporary, this.#path);

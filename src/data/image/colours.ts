@@ -1,5 +1,7 @@
 /** Stored channels to those of rows. */
+
 import { VaeError } from '../../core/errors.js';
+import { luma, lumaOfBytes } from './luma.js';
 import type { StoredPixels } from './readers/stored.js';
 import type { Colour } from './recipe.js';
 
@@ -55,12 +57,7 @@ export function inColours<T extends Uint8Array | Float32Array>(
         blue = Math.round(blue);
       }
       if (colour === 'grey') {
-        out[pixel] =
-          colours === 1
-            ? red
-            : bytes
-              ? (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16
-              : 0.299 * red + 0.587 * green + 0.114 * blue;
+        out[pixel] = colours === 1 ? red : bytes ? lumaOfBytes(red, green, blue) : luma(red, green, blue);
       } else {
         out[pixel] = red;
         out[plane + pixel] = green;

@@ -57,18 +57,3 @@ export function cutTo(
   }
   return out;
 }
-
-/** Peak signal-to-noise ratio in decibels of values from 0 to `range`; Infinity for equal ones. */
-export function psnrOf(
-  original: ArrayLike<number>,
-  other: ArrayLike<number>,
-  range: number,
-  otherRange = range,
-): number {
-  let squares = 0;
-  for (let at = 0; at < original.length; at += 1) {
-    const value = Math.min(1, Math.max(0, other[at]! / otherRange));
-    squares += (original[at]! / range - value) ** 2;
-  }
-  return 10 * Math.log10(original.length / squares);
-}

@@ -2,12 +2,12 @@
 
 import { isUtf8 } from 'node:buffer';
 import { createReadStream } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { TextDecoder, TextEncoder } from 'node:util';
 import { createGunzip } from 'node:zlib';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { refusePointer } from '../../core/lfs.js';
+import { readHead } from '../../core/ranges.js';
 
 /** Read at once: long enough for the parser to be at its speed, short enough for an abort to be seen. */
 const PIECE_BYTES = 1 << 20;
@@ -66,13 +66,7 @@ export async function* readText(
 
 async function* rawPieces(path: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {
   signal?.throwIfAborted();
-  const file = await open(path, 'r');
-  const start = new Uint8Array(2);
-  try {
-    await file.read(start, 0, 2, 0);
-  } finally {
-    await file.close();
-  }
+  const start = await readHead(path, 2);
   const raw = createReadStream(path, { highWaterMark: PIECE_BYTES, ...(signal && { signal }) });
   if (start[0] !== 0x1f || start[1] !== 0x8b) {
     yield* raw as AsyncIterable<Uint8Array>;

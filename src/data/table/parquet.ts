@@ -1,8 +1,10 @@
 /** Parquet, in and out. */
+
 import { open } from 'node:fs/promises';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { refusePointer } from '../../core/lfs.js';
+import { readInto } from '../../core/ranges.js';
 import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
 import type { TableRow } from './rows.js';
@@ -25,9 +27,13 @@ export async function readParquet(
   try {
     const byteLength = (await file.stat()).size;
     const slice = async (start: number, end = byteLength): Promise<ArrayBuffer> => {
-      signal?.throwIfAborted();
       const bytes = new Uint8Array(Math.max(0, end - start));
-      await file.read(bytes, 0, bytes.length, start);
+      if ((await readInto(file, bytes, start, signal)) < bytes.length) {
+        throw new VaeError(
+          'ERR_VAE_FORMAT',
+          `${path}: the file is shorter than its parts say, or was cut while it was read.`,
+        );
+      }
       return bytes.buffer;
     };
     refusePointer(new Uint8Array(await slice(0, Math.min(byteLength, 64))), path);

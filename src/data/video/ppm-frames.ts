@@ -1,7 +1,9 @@
 /** Frames that ffmpeg converted: PPM or PGM pictures of one size, one after another in a file. */
+
 import { type FileHandle, open } from 'node:fs/promises';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
+import { readInto } from '../../core/ranges.js';
 import { toPlanes } from '../image/encode.js';
 import type { VideoFrames, Y4mInfo } from './y4m.js';
 
@@ -28,7 +30,7 @@ export class PpmFrames implements VideoFrames {
     try {
       const { size } = await file.stat();
       const start = Buffer.alloc(MOST_HEADER);
-      const { bytesRead } = await file.read(start, 0, MOST_HEADER, 0);
+      const bytesRead = await readInto(file, start, 0);
       const found = /^P([56])\n(\d+) (\d+)\n255\n/.exec(start.toString('latin1', 0, bytesRead));
       if (!found) throw new VaeError('ERR_VAE_FORMAT', `${name}: the video has no frames.`);
       const grey = found[1] === '5';
@@ -47,12 +49,7 @@ export class PpmFrames implements VideoFrames {
     const channels = grey ? 1 : 3;
     const bytes = new Uint8Array(width * height * channels);
     try {
-      const { bytesRead } = await this.#file.read(
-        bytes,
-        0,
-        bytes.length,
-        frame * (this.#header + bytes.length) + this.#header,
-      );
+      const bytesRead = await readInto(this.#file, bytes, frame * (this.#header + bytes.length) + this.#header);
       if (bytesRead < bytes.length)
         throw new VaeError('ERR_VAE_FORMAT', `${this.#name}: a converted frame is not whole.`);
     } catch (error) {

@@ -2,10 +2,13 @@
  * YUV4MPEG2, the uncompressed video of MJPEG Tools (yuv4mpeg manual page): a line of parameters, then for each frame
  * a line that begins with FRAME and its planes. 8 bits; grey, 4:2:0, 4:2:2 and 4:4:4. What else there is, ffmpeg reads.
  */
+
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError, makeFolder } from '../../core/files.js';
+import { readInto } from '../../core/ranges.js';
+import { BT601, BT709 } from '../image/luma.js';
 
 export interface Y4mInfo {
   readonly width: number;
@@ -78,7 +81,7 @@ export class Y4mFile implements VideoFrames {
   async read(frame: number): Promise<Uint8Array> {
     const bytes = new Uint8Array(this.#header.frameBytes);
     try {
-      const { bytesRead } = await this.#file.read(bytes, 0, bytes.length, this.#starts[frame]!);
+      const bytesRead = await readInto(this.#file, bytes, this.#starts[frame]!);
       if (bytesRead < bytes.length) {
         throw new VaeError('ERR_VAE_FORMAT', `${this.#name}: the file became shorter while it was read.`);
       }
@@ -173,7 +176,7 @@ async function findFrames(file: FileHandle, { length, frameBytes }: Header, name
 /** @returns the line without its end; undefined where there is none. `length` counts its end. */
 async function readLine(file: FileHandle, at: number): Promise<{ line: string | undefined; length: number }> {
   const bytes = Buffer.alloc(at === 0 ? MOST_HEADER : 80);
-  const { bytesRead } = await file.read(bytes, 0, bytes.length, at);
+  const bytesRead = await readInto(file, bytes, at);
   const end = bytes.subarray(0, bytesRead).indexOf(10);
   return end < 0 ? { line: undefined, length: bytesRead } : { line: bytes.toString('latin1', 0, end), length: end + 1 };
 }
@@ -183,7 +186,7 @@ const HD_LINES = 720;
 
 /** Weights of red and blue in luma, by the lines of a picture whose file names none: ITU-R BT.601 or BT.709. */
 function weightsOf(height: number): { readonly red: number; readonly blue: number } {
-  return height >= HD_LINES ? { red: 0.2126, blue: 0.0722 } : { red: 0.299, blue: 0.114 };
+  return height >= HD_LINES ? BT709 : BT601;
 }
 
 /** What colours are taken as where a file names none. */

@@ -2,7 +2,7 @@
 import type { Tensor } from 'onnxruntime-common';
 import { VaeError } from '../../core/errors.js';
 import { type RowsInput, readRows } from '../../inference/rows/rows.js';
-import type { Batcher } from '../../serving/batcher.js';
+import type { Batcher } from '../../inference/serving/batcher.js';
 import type { Vae } from '../../vae/index.js';
 import type { Archives } from './archives.js';
 import type { Observer } from './observe.js';

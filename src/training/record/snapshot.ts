@@ -5,6 +5,28 @@ import type { NativeTrainingSession } from '../../binding/addon.js';
 import { VaeError } from '../../core/errors.js';
 import { freshState, type LoopState } from '../loop/loop-state.js';
 
+type Values = Pick<Checkpoint, 'parameters' | 'slots' | 'states'>;
+
+/** Copies parameters, states and those of the slots that the session has. */
+export function takeValues(session: NativeTrainingSession, from: readonly CheckpointSlot[]): Values {
+  const slots: Partial<Record<CheckpointSlot, Float32Array>> = {};
+  for (const slot of from) {
+    const values = session.getSlot(slot);
+    if (values) slots[slot] = values;
+  }
+  return { parameters: session.getParameters(), slots, states: session.getStates() };
+}
+
+/** The way back. */
+export function putValues(session: NativeTrainingSession, values: Values, into: readonly CheckpointSlot[]): void {
+  session.setParameters(values.parameters);
+  session.setStates(values.states);
+  for (const slot of into) {
+    const data = values.slots[slot];
+    if (data) session.setSlot(slot, data);
+  }
+}
+
 /** Copies everything a run needs to go on; the session must be between requests. */
 export function takeSnapshot(
   session: NativeTrainingSession,
@@ -12,17 +34,12 @@ export function takeSnapshot(
   state: LoopState,
   run: { readonly seed: bigint; readonly fingerprint: string; readonly optimizer: string },
 ): Checkpoint {
-  const slots: Partial<Record<CheckpointSlot, Float32Array>> = {};
-  for (const slot of CHECKPOINT_SLOTS) {
-    const values = slot === 'accumulator' && session.pendingMicroBatches === 0 ? undefined : session.getSlot(slot);
-    if (values) slots[slot] = values;
-  }
+  const none = session.pendingMicroBatches === 0;
+  const slots = CHECKPOINT_SLOTS.filter((slot) => slot !== 'accumulator' || !none);
   const { epoch, position, microBatch, learningRate, ...rest } = state;
   return {
     manifest,
-    parameters: session.getParameters(),
-    slots,
-    states: session.getStates(),
+    ...takeValues(session, slots),
     progress: {
       step: session.step,
       microBatch,
@@ -57,12 +74,7 @@ export function restoreSnapshot(
         'Resume with the same data, or begin anew without { resume: true }.',
     );
   }
-  session.setParameters(checkpoint.parameters);
-  session.setStates(checkpoint.states);
-  for (const slot of CHECKPOINT_SLOTS) {
-    const values = checkpoint.slots[slot];
-    if (values) session.setSlot(slot, values);
-  }
+  putValues(session, checkpoint, CHECKPOINT_SLOTS);
   session.step = step;
   session.pendingMicroBatches = pending;
   const { fingerprint: _, epochs, partial, best, ...rest } = loop;

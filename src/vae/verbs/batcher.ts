@@ -1,5 +1,5 @@
 /** vae.batcher() */
-import { Batcher, type BatcherOptions } from '../../serving/batcher.js';
+import { Batcher, type BatcherOptions } from '../../inference/serving/batcher.js';
 import { stateOf, type Vae } from '../vae.js';
 
 declare module '../vae.js' {

@@ -3,7 +3,7 @@ import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
 import { parseOptions } from '../../core/options.js';
 import { ownLabels, rowLabels } from '../../inference/rows/labels.js';
-import { type StreamItem, type StreamOptions, VaeStream } from '../../serving/streams.js';
+import { type StreamItem, type StreamOptions, VaeStream } from '../../inference/serving/streams.js';
 import type { Encoding } from '../call-options.js';
 import { stateOf, type Vae } from '../vae.js';
 

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { signalShape } from '../../core/common-options.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
-import { warmUp as warmUpEngine } from '../../serving/warm-up.js';
+import { warmUp as warmUpEngine } from '../../inference/serving/warm-up.js';
 import { stateOf, type Vae } from '../vae.js';
 
 const schema = z.strictObject({

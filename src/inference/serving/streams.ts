@@ -3,10 +3,10 @@
 import { Transform, type TransformCallback } from 'node:stream';
 import { TransformStream } from 'node:stream/web';
 import { z } from 'zod';
-import { onceAborted } from '../core/abort-listeners.js';
-import { signalShape } from '../core/common-options.js';
-import { type InputOf, parseOptions } from '../core/options.js';
-import type { BatchInput } from '../inference/rows/rows.js';
+import { onceAborted } from '../../core/abort-listeners.js';
+import { signalShape } from '../../core/common-options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
+import type { BatchInput } from '../rows/rows.js';
 
 /** An item of a sequence, [n, ...]; a conditional model finds an item's labels beside its data. */
 export type StreamItem = BatchInput;

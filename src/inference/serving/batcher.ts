@@ -1,15 +1,15 @@
 /** One model for many concurrent requests. */
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
-import type { NativeTensor } from '../binding/addon.js';
-import { Lifetime } from '../core/disposal.js';
-import { elementCount } from '../core/dtype.js';
-import { type InputOf, parseOptions } from '../core/options.js';
-import { floatTensor } from '../core/tensor.js';
-import { isScaled, scaleRows } from '../data/array/recipe.js';
-import type { Engine } from '../inference/engine.js';
-import { checkedLabelFeeds, type LabelRows, rowLabels } from '../inference/rows/labels.js';
-import { type BatchInput, checkedRows, type RowReader, readRows } from '../inference/rows/rows.js';
+import type { NativeTensor } from '../../binding/addon.js';
+import { Lifetime } from '../../core/disposal.js';
+import { elementCount } from '../../core/dtype.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
+import { floatTensor } from '../../core/tensor.js';
+import { isScaled, scaleRows } from '../../data/array/recipe.js';
+import type { Engine } from '../engine.js';
+import { checkedLabelFeeds, type LabelRows, rowLabels } from '../rows/labels.js';
+import { type BatchInput, checkedRows, type RowReader, readRows } from '../rows/rows.js';
 import { BatchQueue } from './batch-queue.js';
 
 const batcherSchema = z.strictObject({

@@ -1,7 +1,7 @@
-import { elementCount } from '../core/dtype.js';
-import { VaeError } from '../core/errors.js';
-import type { Engine } from '../inference/engine.js';
-import { latentShapeFor } from '../inference/networks.js';
+import { elementCount } from '../../core/dtype.js';
+import { VaeError } from '../../core/errors.js';
+import type { Engine } from '../engine.js';
+import { latentShapeFor } from '../networks.js';
 
 /** Opens both networks and runs them on zeros. */
 export async function warmUp(

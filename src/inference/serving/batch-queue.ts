@@ -1,7 +1,7 @@
 /** Gathers concurrent requests into batches. */
 import { clearImmediate, clearTimeout, setImmediate, setTimeout } from 'node:timers';
-import { onceAborted } from '../core/abort-listeners.js';
-import { VaeError } from '../core/errors.js';
+import { onceAborted } from '../../core/abort-listeners.js';
+import { VaeError } from '../../core/errors.js';
 
 /** Batches are not made smaller than this so that several can run at once. */
 const SMALLEST_SHARE = 8;
