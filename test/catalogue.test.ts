@@ -1,16 +1,15 @@
 /** Models of the catalogue as users meet them: trained on real digits for a moment, then asked for all they can do. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type BuildNetwork, layers, toDataset, Vae, VaeError, type VaeOptions } from '../src/index.js';
 import { digits } from './support/digits.js';
+import { temporaryFolder } from './support/temporary.js';
 
 const train = digits(400);
 const held = digits(100, 't10k');
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('catalogue');
 
 const image = { kind: 'image', height: 28, width: 28, channels: 1 } as const;
 const meanOf = (values: Float32Array): number => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,6 +1,5 @@
 /** Graphs that tf2onnx wrote of a Keras model, against what TensorFlow computes. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
@@ -12,6 +11,7 @@ import { readModel, writeModel } from '../../src/graph/index.js';
 import { Vae } from '../../src/index.js';
 import { runGraph } from '../../src/inference/imported/run-graph.js';
 import { relativeError } from '../golden/load.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 
 const file = (name: string): string => fileURLToPath(new URL(`../golden/tensorflow/${name}`, import.meta.url));
 const golden = JSON.parse(await readFile(file('golden.json'), 'utf8')) as {
@@ -122,26 +122,22 @@ describe.each(['last', 'first'] as const)('channels %s', (layout) => {
   });
 
   test('trains, and is saved with the names it came with', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'node-vae-tensorflow-'));
-    try {
-      await using vae = await Vae.fromOnnx(pair);
-      const meanOf = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
-      const before = meanOf((await vae.score(rows)).elbo);
-      await vae.fit(rows, { epochs: 60, batchSize: 4, learningRate: 2e-3 });
-      expect(meanOf((await vae.score(rows)).elbo)).toBeGreaterThan(before + 20);
-      await vae.save(folder);
-      for (const half of ['encoder', 'decoder'] as const) {
-        const [original, saved] = [await readModel(pair[half]), await readModel(join(folder, `${half}.onnx`))];
-        expect(saved.graph.inputs).toEqual(original.graph.inputs);
-        expect(saved.graph.outputs).toEqual(original.graph.outputs);
-      }
-      await using again = await Vae.load({
-        encoder: join(folder, 'encoder.onnx'),
-        decoder: join(folder, 'decoder.onnx'),
-      });
-      expectNear(await again.reconstruct(rows), Array.from((await vae.reconstruct(rows)).data as Float32Array));
-    } finally {
-      await rm(folder, { recursive: true });
+    const folder = temporaryFolderOfTest('tensorflow');
+    await using vae = await Vae.fromOnnx(pair);
+    const meanOf = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const before = meanOf((await vae.score(rows)).elbo);
+    await vae.fit(rows, { epochs: 60, batchSize: 4, learningRate: 2e-3 });
+    expect(meanOf((await vae.score(rows)).elbo)).toBeGreaterThan(before + 20);
+    await vae.save(folder);
+    for (const half of ['encoder', 'decoder'] as const) {
+      const [original, saved] = [await readModel(pair[half]), await readModel(join(folder, `${half}.onnx`))];
+      expect(saved.graph.inputs).toEqual(original.graph.inputs);
+      expect(saved.graph.outputs).toEqual(original.graph.outputs);
     }
+    await using again = await Vae.load({
+      encoder: join(folder, 'encoder.onnx'),
+      decoder: join(folder, 'decoder.onnx'),
+    });
+    expectNear(await again.reconstruct(rows), Array.from((await vae.reconstruct(rows)).data as Float32Array));
   });
 });

@@ -1,7 +1,5 @@
 /** Native kernels against the standard graph that they stand in for. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -10,6 +8,7 @@ import { KERNEL_DOMAIN, withNativeKernels } from '../../src/artifacts/native-ker
 import type { Model } from '../../src/graph/index.js';
 import { readModel, writeModel } from '../../src/graph/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 import { distance, KERNEL_GRAPHS, type KernelGraph, prepare, runGradients } from './fixtures/kernel-graphs.js';
 
 /** Rounding of sums of a few thousand float32 products, added in another order. */
@@ -132,26 +131,22 @@ describe('marks that do not fit', () => {
 });
 
 test('a model learns the same with and without them, and is saved without', { timeout: 180_000 }, async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'node-vae-kernels-'));
-  try {
-    const data = { data: Uint8Array.from({ length: 48 * 64 }, (_, i) => (i * i) % 251), shape: [48, 1, 8, 8] };
-    const losses: number[] = [];
-    for (const nativeKernels of [true, false]) {
-      await using vae = await Vae.create({
-        architecture: { type: 'resnet', channels: [8, 16], groups: 4 },
-        input: { kind: 'image', height: 8, width: 8 },
-        latentDim: 4,
-        seed: 3,
-      });
-      const history = await vae.fit(data, { epochs: 3, batchSize: 12, nativeKernels });
-      losses.push(history.epochs.at(-1)!.train.loss);
-      await vae.save(join(folder, `model-${nativeKernels}`), { training: true });
-    }
-    expect(Math.abs(losses[0]! / losses[1]! - 1)).toBeLessThan(1e-4);
-    const training = await readModel(join(folder, 'model-true', 'training', 'training_model.onnx'));
-    expect(new Set(training.graph.nodes.map(({ domain }) => domain))).toEqual(new Set(['']));
-    expect(withNativeKernels(training).graph.nodes.some(({ domain }) => domain === KERNEL_DOMAIN)).toBe(true);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
+  const folder = temporaryFolderOfTest('kernels');
+  const data = { data: Uint8Array.from({ length: 48 * 64 }, (_, i) => (i * i) % 251), shape: [48, 1, 8, 8] };
+  const losses: number[] = [];
+  for (const nativeKernels of [true, false]) {
+    await using vae = await Vae.create({
+      architecture: { type: 'resnet', channels: [8, 16], groups: 4 },
+      input: { kind: 'image', height: 8, width: 8 },
+      latentDim: 4,
+      seed: 3,
+    });
+    const history = await vae.fit(data, { epochs: 3, batchSize: 12, nativeKernels });
+    losses.push(history.epochs.at(-1)!.train.loss);
+    await vae.save(join(folder, `model-${nativeKernels}`), { training: true });
   }
+  expect(Math.abs(losses[0]! / losses[1]! - 1)).toBeLessThan(1e-4);
+  const training = await readModel(join(folder, 'model-true', 'training', 'training_model.onnx'));
+  expect(new Set(training.graph.nodes.map(({ domain }) => domain))).toEqual(new Set(['']));
+  expect(withNativeKernels(training).graph.nodes.some(({ domain }) => domain === KERNEL_DOMAIN)).toBe(true);
 });

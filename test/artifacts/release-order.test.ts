@@ -1,18 +1,17 @@
 /** The order in which gradients are computed. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { generateArtifacts } from '../../src/artifacts/generate.js';
 import { orderForRelease } from '../../src/artifacts/release-order.js';
 import { loadAddon } from '../../src/binding/index.js';
 import { constantOf, GraphBuilder, verifyModel, writeModel } from '../../src/graph/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const LAYERS = [1, 2, 3, 4, 5];
 const SIZE = 8;
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-order-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('order');
 
 function chain() {
   const g = new GraphBuilder();

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { NativeInferenceSession, NativeTensor } from '../../src/binding/addon.js';
 import { linkAbort, loadAddon, loadRuntime } from '../../src/binding/index.js';
 import { GraphBuilder, writeModel } from '../../src/graph/index.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 import { dataDependentModel, denseModel, slowModel } from './models.js';
 
 const addon = loadAddon();
@@ -303,15 +304,13 @@ describe('closing and aborting', () => {
 });
 
 test('profiling writes a trace, once, and only where asked for', async () => {
-  const { mkdtemp, readFile, rm } = await import('node:fs/promises');
-  const { tmpdir } = await import('node:os');
+  const { readFile } = await import('node:fs/promises');
   const { join } = await import('node:path');
-  const folder = await mkdtemp(join(tmpdir(), 'node-vae-'));
+  const folder = temporaryFolderOfTest('profile');
   const session = await open(denseModel(WIDTH, OUTPUTS), { profilePrefix: join(folder, 'trace') });
   await session.run({ x: rows(2) }, [{ name: 'y' }]);
   const trace = session.endProfiling();
   expect(JSON.parse(await readFile(trace, 'utf8')).length).toBeGreaterThan(3);
   expect(() => session.endProfiling()).toThrow(failure('ERR_VAE_RUNTIME', /profilePrefix/));
   await session.close();
-  await rm(folder, { recursive: true });
 });

@@ -1,24 +1,22 @@
 /** Every way in which a process or a worker can end while native work is under way. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/temporary.js';
 import { compileBinding } from './compiled.js';
 import { linearEvalModel, linearTrainingModel, slowModel } from './models.js';
 
 /** Sanitizers make programs many times slower. */
 const PATIENCE_MS = Number(process.env['NODE_VAE_TEST_PATIENCE_MS'] ?? 100_000);
-let folder: string;
+const folder = temporaryFolder('life');
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-life-'));
   await compileBinding(folder);
   await writeFile(join(folder, 'slow.onnx'), slowModel(300, 256));
   await writeFile(join(folder, 'train.onnx'), linearTrainingModel());
   await writeFile(join(folder, 'eval.onnx'), linearEvalModel());
   await writeFile(join(folder, 'work.mjs'), WORK);
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Starts work that lasts for a while: a run some tens of milliseconds, training some seconds. */
 const WORK = `

@@ -1,24 +1,22 @@
 /** What a user is told when the addon or the ONNX Runtime library is missing, damaged or of the wrong version. */
 import { execFile, execFileSync, spawnSync } from 'node:child_process';
-import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { loadRuntime } from '../../src/binding/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { compileBinding, ROOT } from './compiled.js';
 
 const LIBRARY = loadRuntime().libraryPath;
 const onLinux = process.platform === 'linux';
 const hasCompiler = onLinux && spawnSync('cc', ['--version']).status === 0;
 
-let folder: string;
+const folder = temporaryFolder('loader');
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-loader-'));
   await compileBinding(join(folder, 'package'));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 /** Runs a script in a process of its own, with the binding of the package at `at`; returns what it logs. */
 async function run(body: string, env: NodeJS.ProcessEnv = {}, at = join(folder, 'package')): Promise<string> {

@@ -1,8 +1,8 @@
 /** What other systems need goes, what this one needs stays, and nothing is guessed. */
-import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { beforeEach, expect, test, vi } from 'vitest';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 
 let folder: string;
 const here = `${process.platform}-${process.arch}`;
@@ -13,14 +13,13 @@ vi.mock('../../src/core/package-files.js', () => ({
 const { pruneRuntime } = await import('../../src/binding/prune.js');
 
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-prune-'));
+  folder = temporaryFolderOfTest('prune');
   for (const system of [here, 'plan9-mips', 'plan9-x64', 'beos-ppc']) {
     const at = join(folder, 'bin', 'napi-v6', ...system.split('-'));
     await mkdir(at, { recursive: true });
     await writeFile(join(at, 'library'), Buffer.alloc(1000));
   }
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function systems(): Promise<string[]> {
   const names = await readdir(join(folder, 'bin', 'napi-v6'), { recursive: true });

@@ -1,16 +1,16 @@
 /** How many threads there are: quotas of cgroups, affinity, the environment. */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { checkEnvironment, threadsVariable } from '../../src/binding/environment.js';
 import { quotaProcessors } from '../../src/binding/threads.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { ROOT } from './compiled.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'node-vae-threads-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('threads');
 let made = 0;
 
 function system(files: Readonly<Record<string, string>>): string {

@@ -1,18 +1,14 @@
 /** Archives decode where ONNX Runtime is not to be had. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, mkdir, readdir, readFile, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/temporary.js';
 import { compileBinding, ROOT } from './compiled.js';
 
 const run = promisify(execFile);
-let work: string;
-beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), 'node-vae-no-runtime-'));
-});
-afterAll(() => rm(work, { recursive: true, force: true }));
+const work = temporaryFolder('no-runtime');
 
 /** Archives of release 0.1.0 without loss, one of each kind of model: shipped, embedded, of sound. */
 const ARCHIVES = ['idx', 'embedded', 'images-grey', 'sounds'];

@@ -1,13 +1,13 @@
 /** What a model is made of, chosen from the command line: labels, posterior, prior, objective, likelihood. */
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readNpy, Vae, writeNpy } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { MNIST, runCli } from './run-cli.js';
 
-let cwd: string;
+const cwd = temporaryFolder('choices');
 const cli = async (...args: string[]) => {
   const result = await runCli(args, { cwd });
   if (result.code !== 0) throw new Error(`node-vae ${args.join(' ')} ended with ${result.code}: ${result.stderr}`);
@@ -16,11 +16,6 @@ const cli = async (...args: string[]) => {
 const json = async (...args: string[]) => JSON.parse(await cli(...args, '--json'));
 const npy = async (name: string) => (await readNpy(join(cwd, name))).data as Float32Array;
 const SMALL = ['--limit', '640', '--hidden', '32', '--latent', '4', '--epochs', '2'];
-
-beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'node-vae-choices-'));
-});
-afterAll(() => rm(cwd, { recursive: true }));
 
 describe('a conditional model', () => {
   beforeAll(async () => {

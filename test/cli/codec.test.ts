@@ -1,21 +1,19 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { arrayHeader } from '../../src/codecs/lossless/array-file.js';
 import { writeNpy } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { runCli } from './run-cli.js';
 
-let cwd: string;
+const cwd = temporaryFolder('cli-codec');
 const inside = (...parts: string[]) => join(cwd, ...parts);
 const file = Buffer.concat([arrayHeader('idx', [300, 28, 28]), digits(300, 't10k').data]);
 
 beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'node-vae-cli-codec-'));
   await writeFile(inside('digits-idx3-ubyte'), file);
 });
-afterAll(() => rm(cwd, { recursive: true }));
 
 it('packs and unpacks a file, and says what came of it', async () => {
   const packed = await runCli(['compress', 'digits-idx3-ubyte', '-m', 'mnist-codec', '-o', 'd.vaez', '--json'], {

@@ -1,15 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { MNIST, runCli } from './run-cli.js';
 
-let cwd: string;
-beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'node-vae-cli-'));
-});
-afterAll(() => rm(cwd, { recursive: true }));
+const cwd = temporaryFolder('cli');
 
 const RUN = ['--limit', '2000', '--hidden', '64', '--latent', '4', '--epochs', '100000', '--json'];
 

@@ -1,19 +1,18 @@
 /** Files of every kind through the commands: train recognises them, the others read them alike. */
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { readNpy, WavFile, WavWriter } from '../../src/data/index.js';
 import { Y4mFile, Y4mWriter } from '../../src/data/video/y4m.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { runCli } from './run-cli.js';
 
-let cwd: string;
+const cwd = temporaryFolder('kinds');
 const at = (...names: string[]) => join(cwd, ...names);
 
 beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'node-vae-kinds-'));
   for (const [folder, base] of [
     ['warm', 200],
     ['cold', 60],
@@ -43,7 +42,6 @@ beforeAll(async () => {
     await video.write(new Uint8Array(192).map((_, i) => (i * 3 + 20 * frame) % 256));
   await video.close();
 });
-afterAll(() => rm(cwd, { recursive: true }));
 
 /** Runs a command that must succeed. */
 async function good(...args: string[]) {

@@ -1,14 +1,15 @@
 /** Runs are recorded, listed, compared, repeated to the bit, and exported. */
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli as main } from '../../src/cli/run.js';
 import { readMetrics, readRunRecord, Vae, writeNpy } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { type CliResult, runCli } from './run-cli.js';
 
-let cwd: string;
+const cwd = temporaryFolder('runs');
 
 /** The command line within this process: what it prints, and the exit code that a shell would see. */
 async function call(args: readonly string[], directory = cwd): Promise<CliResult> {
@@ -47,12 +48,10 @@ const write = (name: string, count: number) => {
 };
 
 beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'node-vae-runs-'));
   await write('digits.npy', 640);
   await cli('train', 'digits.npy', '-o', 'runs/a', ...SMALL, '--latent', '4', '--epochs', '2', '--seed', '9');
   await cli('train', 'digits.npy', '-o', 'runs/b', ...SMALL, '--latent', '3', '--epochs', '1', '--kl-weight', '200');
 });
-afterAll(() => rm(cwd, { recursive: true }));
 
 describe('a run directory', () => {
   it('holds what the run was given, on what it ran and what came of it', async () => {

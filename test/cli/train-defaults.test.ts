@@ -1,12 +1,12 @@
 /** What train does where nobody says: steps and rows decide, and whoever says something is heard. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { defaultFit, defaultSplit } from '../../src/cli/train/defaults.js';
 import { findDuplicates } from '../../src/data/duplicates.js';
 import type { Dataset } from '../../src/index.js';
 import { toDataset } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { runCli } from './run-cli.js';
 
 const rowsOf = (length: number): Dataset => ({ length }) as Dataset;
@@ -48,9 +48,8 @@ test('findDuplicates() counts copies and names the first', async () => {
 });
 
 describe('node-vae train with no options', () => {
-  let folder: string;
+  const folder = temporaryFolder('first');
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'node-vae-first-'));
     // Two hidden causes behind five columns, and a copy of a row.
     const lines = Array.from({ length: 500 }, (_, row) => {
       const [a, b] = [Math.sin(row * 1.7), Math.cos(row * 0.9)];
@@ -59,7 +58,6 @@ describe('node-vae train with no options', () => {
     lines[499] = lines[7]!;
     await writeFile(join(folder, 'table.csv'), `p,q,r,s,t\n${lines.join('\n')}\n`);
   });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
 
   test('holds out, stops when nothing is gained, and says how good it is and what to try', async () => {
     const { code, stdout, stderr } = await runCli(['train', 'table.csv', '-o', 'model'], { cwd: folder });

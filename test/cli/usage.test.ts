@@ -1,14 +1,9 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readdir } from 'node:fs/promises';
+import { describe, expect, it } from 'vitest';
+import { temporaryFolder } from '../support/temporary.js';
 import { MNIST, runCli } from './run-cli.js';
 
-let cwd: string;
-beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'node-vae-cli-'));
-});
-afterAll(() => rm(cwd, { recursive: true }));
+const cwd = temporaryFolder('cli');
 
 describe('help', () => {
   it('lists the commands with examples, on stdout, with exit code 0', async () => {

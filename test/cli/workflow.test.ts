@@ -1,12 +1,12 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { readIdx, readNpy, Vae, writeNpy } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { MNIST, runCli } from './run-cli.js';
 
-let cwd: string;
+const cwd = temporaryFolder('cli');
 const cli = async (...args: string[]) => {
   const result = await runCli(args, { cwd });
   if (result.code !== 0) throw new Error(`node-vae ${args.join(' ')} ended with ${result.code}: ${result.stderr}`);
@@ -17,10 +17,8 @@ const inside = (name: string) => join(cwd, name);
 const SMALL = ['--limit', '640', '--hidden', '32', '--latent', '4', '--batch-size', '64'];
 
 beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'node-vae-cli-'));
   await cli('train', MNIST, '-o', 'model', ...SMALL, '--epochs', '2', '--validation-split', '0.1', '--report');
 });
-afterAll(() => rm(cwd, { recursive: true }));
 
 describe('train', () => {
   it('writes a model that the library loads, its training state, and a report', async () => {

@@ -1,13 +1,13 @@
-import { mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { ArchiveWriter } from '../../src/archive/writer.js';
 import { compress, decompress, openArchive } from '../../src/codecs/index.js';
 import { arrayHeader } from '../../src/codecs/lossless/array-file.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { VaeError } from '../../src/core/errors.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 import { randomItems, randomNumbers, randomSpec } from './random-spec.js';
 
 const [HEIGHT, WIDTH] = [6, 5];
@@ -29,10 +29,7 @@ afterAll(async () => {
   await Promise.all([codec.close(), other.close()]);
 });
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-archive-'));
-});
-afterEach(async () => {
-  await rm(folder, { recursive: true, force: true });
+  folder = temporaryFolderOfTest('archive');
 });
 
 async function writeArray(kind: 'idx' | 'npy', name: string, data = items): Promise<Buffer> {

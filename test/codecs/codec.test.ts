@@ -1,10 +1,10 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { Vae } from '../../src/vae/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { randomItems, randomSpec } from './random-spec.js';
 
 const SIZE = 784;
@@ -12,11 +12,10 @@ const SIZE = 784;
 describe('a codec made from a VAE', () => {
   let vae: Vae;
   let codec: Codec;
-  let folder: string;
+  const folder = temporaryFolder('codec');
   const test = digits(1000, 't10k');
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'node-vae-codec-'));
     vae = await Vae.create({
       architecture: { type: 'mlp', hidden: [64] },
       input: { kind: 'image', height: 28, width: 28, channels: 1 },
@@ -32,7 +31,6 @@ describe('a codec made from a VAE', () => {
   afterAll(async () => {
     await codec?.close();
     await vae?.close();
-    await rm(folder, { recursive: true, force: true });
   });
 
   it('costs hardly more bits than the VAE says, start-up included', async () => {

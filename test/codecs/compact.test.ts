@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compress, decompress, openArchive } from '../../src/codecs/index.js';
@@ -7,22 +6,21 @@ import { arrayHeader } from '../../src/codecs/lossless/array-file.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { encodePng } from '../../src/codecs/lossless/image-files.js';
 import { VaeError } from '../../src/core/errors.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { randomItems, randomNumbers, randomSpec } from './random-spec.js';
 
 const [HEIGHT, WIDTH] = [6, 5];
 const SIZE = HEIGHT * WIDTH;
 
 let codec: Codec;
-let folder: string;
+const folder = temporaryFolder('compact');
 const at = (...parts: string[]) => join(folder, ...parts);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-compact-'));
   codec = await Codec.make([1, HEIGHT, WIDTH], randomSpec(1, HEIGHT, WIDTH));
 });
 afterAll(async () => {
   await codec.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 const noise = (count: number): Uint8Array => randomItems(count + 1, count, SIZE, 1);

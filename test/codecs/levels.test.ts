@@ -1,6 +1,5 @@
 /** Codecs of several levels of latents, coded in the order of Bit-Swap. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { decodeSafeTensors, encodeSafeTensors } from '../../src/artifacts/safetensors.js';
@@ -14,18 +13,12 @@ import type { GaussianNetwork, Networks } from '../../src/codecs/lossless/networ
 import { standardise } from '../../src/codecs/lossless/standardise.js';
 import { Vae } from '../../src/vae/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { randomItems, randomNumbers, randomSpec } from './random-spec.js';
 
 const SIZE = 784;
 const LEVELS = [8, 5, 3];
-let folder: string;
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-levels-'));
-});
-afterAll(async () => {
-  await rm(folder, { recursive: true, force: true });
-});
+const folder = temporaryFolder('levels');
 
 describe('a codec made from a chain', () => {
   let vae: Vae;

@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -8,6 +7,7 @@ import { tilesOf } from '../../src/codecs/pictures/tiles.js';
 import { trainLossy } from '../../src/codecs/pictures/train.js';
 import { VaeError } from '../../src/core/errors.js';
 import { readMetrics } from '../../src/training/log/read-metrics.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { drawing } from './drawing.js';
 import { randomNumbers } from './random-spec.js';
 
@@ -20,11 +20,10 @@ const config = {
 };
 
 let codec: LossyCodec;
-let folder: string;
+const folder = temporaryFolder('lossy');
 const picture = drawing(7, 200, 170);
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-lossy-'));
   const pictures = [1, 2, 3, 4].map((seed) => drawing(seed, 160, 128));
   ({ codec } = await trainLossy(pictures, {
     config,
@@ -37,7 +36,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await codec?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 function squaredError(a: Uint8Array, b: Uint8Array): number {

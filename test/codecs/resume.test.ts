@@ -1,10 +1,10 @@
-import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compress, decompress } from '../../src/codecs/index.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { encodePng } from '../../src/codecs/lossless/image-files.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 import { randomItems, randomSpec } from './random-spec.js';
 
 const [HEIGHT, WIDTH] = [6, 5];
@@ -21,9 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => codec.close());
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-resume-'));
+  folder = temporaryFolderOfTest('resume');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 async function archiveOfArray(): Promise<Uint8Array> {
   const { archive } = await compress({ data: items, shape: [COUNT, HEIGHT, WIDTH] }, { model: codec, chunkItems: 16 });

@@ -1,8 +1,7 @@
 /** The codec models that come with the package, and archives that every later version must read. */
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
@@ -18,6 +17,7 @@ import {
 } from '../../src/codecs/index.js';
 import { readIdx } from '../../src/data/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 import { drawing } from './drawing.js';
 import { wavOfTones } from './tones.mjs';
 
@@ -48,14 +48,10 @@ describe('sound-codec', () => {
     const wav = wavOfTones(3000);
     await using archive = await openSounds(new Uint8Array(golden));
     expect(Buffer.compare(await archive.read('tones.wav'), wav)).toBe(0);
-    const folder = await mkdtemp(join(tmpdir(), 'node-vae-golden-'));
-    try {
-      await writeFile(join(folder, 'tones.wav'), wav);
-      const again = await compress(join(folder, 'tones.wav'), { model: 'sound-codec' });
-      expect(Buffer.compare(again.archive!, await writtenToday('sound-codec'))).toBe(0);
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    const folder = temporaryFolderOfTest('golden');
+    await writeFile(join(folder, 'tones.wav'), wav);
+    const again = await compress(join(folder, 'tones.wav'), { model: 'sound-codec' });
+    expect(Buffer.compare(again.archive!, await writtenToday('sound-codec'))).toBe(0);
   });
 });
 

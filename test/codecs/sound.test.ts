@@ -1,14 +1,14 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { RECORD_BYTES } from '../../src/archive/format.js';
 import { ArchiveWriter } from '../../src/archive/writer.js';
 import { compress, decompress, openArchive, openPictures, openSounds, soundItems } from '../../src/codecs/index.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { fromItems, type SampleFormat, toItems } from '../../src/codecs/sound/residuals.js';
 import { decodeSegment, encodeSegment, encodeSegmentName, SEGMENT_BYTES } from '../../src/codecs/sound/segment.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 import { randomNumbers } from './random-spec.js';
 
 let folder: string;
@@ -20,9 +20,8 @@ beforeAll(async () => {
 });
 afterAll(() => codec.close());
 beforeEach(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-sound-'));
+  folder = temporaryFolderOfTest('sound');
 });
-afterEach(() => rm(folder, { recursive: true, force: true }));
 
 interface Wav extends SampleFormat {
   readonly frames: number;

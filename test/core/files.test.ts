@@ -1,13 +1,13 @@
-import { chmod, mkdtemp, readdir, readFile, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { chmod, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { writeFilesAtomically } from '../../src/core/files.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 
-const folder = (): Promise<string> => mkdtemp(join(tmpdir(), 'node-vae-files-'));
+const folder = (): string => temporaryFolderOfTest('files');
 
 test('writes every file, in folders made on the way', async () => {
-  const root = await folder();
+  const root = folder();
   await writeFilesAtomically([
     { path: join(root, 'a.bin'), chunks: [Buffer.from('one'), Buffer.from('two')] },
     { path: join(root, 'deep', 'er', 'b.bin'), chunks: [Buffer.from('three')] },
@@ -17,7 +17,7 @@ test('writes every file, in folders made on the way', async () => {
 });
 
 test('a failure leaves the earlier files whole and nothing beside them', async () => {
-  const root = await folder();
+  const root = folder();
   await writeFile(join(root, 'a.bin'), 'before');
   await writeFile(join(root, 'blocked'), 'a file where a folder is wanted');
   const write = writeFilesAtomically([
@@ -31,7 +31,7 @@ test('a failure leaves the earlier files whole and nothing beside them', async (
 
 // Root may write anywhere, so permissions mean nothing to it.
 test.skipIf(process.getuid?.() === 0)('a folder that cannot be written is an error with its reason', async () => {
-  const root = await folder();
+  const root = folder();
   await chmod(root, 0o500);
   const write = writeFilesAtomically([{ path: join(root, 'a'), chunks: [Buffer.from('x')] }]);
   await expect(write).rejects.toMatchObject({

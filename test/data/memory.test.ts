@@ -1,12 +1,12 @@
 /** Folders larger than the memory allowed train: what is resident does not grow with the folder. */
 import { existsSync } from 'node:fs';
-import { link, mkdir, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { link, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { execute, PACKAGE_ROOT } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const SIDE = 384;
 // Enough that what is read ahead is full.
@@ -15,11 +15,10 @@ const MANY = 300;
 const MIB = 2 ** 20;
 const ALLOWED = 6 * MIB;
 
-let folder: string;
+const folder = temporaryFolder('memory');
 beforeAll(async () => {
   if (!existsSync(join(PACKAGE_ROOT, 'dist/main/index.js')))
     throw new Error('This runs the built package: run `npm run setup` first.');
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-memory-'));
   const noise = { create: { width: SIDE, height: SIDE, channels: 3, background: '#888' } } as const;
   for (let index = 0; index < 8; index += 1)
     await sharp({ create: { ...noise.create, noise: { type: 'gaussian', mean: 60 + 10 * index, sigma: 20 } } })
@@ -33,7 +32,6 @@ beforeAll(async () => {
       await link(join(folder, `${index % 8}.jpg`), join(to, `${String(index).padStart(4, '0')}.jpg`));
   }
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 const PROGRAM = `
 import { readImages, Vae } from '${pathToFileURL(join(PACKAGE_ROOT, 'dist/main/index.js')).href}';

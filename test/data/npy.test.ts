@@ -1,13 +1,13 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { TypedArray } from '../../src/core/dtype.js';
 import { isVaeError } from '../../src/core/errors.js';
 import { writeNpyHeader } from '../../src/data/npy/header.js';
 import { parseNpy, readNpy } from '../../src/data/npy/read.js';
 import { formatNpy, writeNpy } from '../../src/data/npy/write.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { mutate } from './mutate.js';
 
 /** numpy.save of np.arange(6, dtype='<f4').reshape(2, 3), byte for byte as NumPy 2.4 wrote it. */
@@ -139,11 +139,7 @@ describe('parseNpy', () => {
 });
 
 describe('files', () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'node-vae-npy-'));
-  });
-  afterAll(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder('npy');
 
   it('writes files that read back, also compressed', async () => {
     const path = join(folder, 'a.npy');

@@ -1,17 +1,17 @@
 /** What becomes of pictures where nobody says, what is told of it, and what is refused. */
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { compress, decompress, readPicture, readPictureBytes } from '../../src/codecs/index.js';
 import { modelOptionsFor, readDataset, readImages } from '../../src/data/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/reading/files/${name}`, import.meta.url));
-let folder: string;
+const folder = temporaryFolder('choices');
 const at = (...names: string[]) => join(folder, ...names);
 const grey = (side: number, level = 9) =>
   sharp(new Uint8Array(side * side).fill(level), { raw: { width: side, height: side, channels: 1 } }).toColourspace(
@@ -19,11 +19,9 @@ const grey = (side: number, level = 9) =>
   );
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-choices-'));
   for (const name of ['classes', 'elsewhere/cats', 'mixed', 'loop/inner', 'turned'])
     await mkdir(at(name), { recursive: true });
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 describe('values of a row', () => {
   it.each([

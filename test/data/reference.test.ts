@@ -1,8 +1,7 @@
 /** What pandas, numpy and scipy read from the same files; made by test/golden/make-tables-golden.py. */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   decodeTableRows,
   readDataset,
@@ -11,6 +10,7 @@ import {
   type TableRow,
   writeTable,
 } from '../../src/data/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const GOLDEN = join(import.meta.dirname, '../golden/tables');
 
@@ -22,11 +22,7 @@ interface Expected {
 
 const expected = JSON.parse(await readFile(join(GOLDEN, 'expected.json'), 'utf8')) as Expected;
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-reference-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('reference');
 
 /** Rows are standardised in float32: values are held to its precision, beside the spread of their column. */
 async function expectRows(path: string, rows: readonly TableRow[], columns?: readonly string[]): Promise<void> {

@@ -1,19 +1,15 @@
 /** Many channels to few, sounds that are not what they are called, and values that are no numbers. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { resampled } from '../../src/data/audio/resample.js';
 import { readAudio } from '../../src/data/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const golden = (name: string) => fileURLToPath(new URL(`../golden/reading/files/${name}`, import.meta.url));
-let folder: string;
+const folder = temporaryFolder('mix');
 const at = (name: string) => join(folder, name);
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-mix-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
 
 /** One sample of each channel. */
 const source = (values: readonly number[], mask: number) => ({

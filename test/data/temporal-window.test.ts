@@ -1,18 +1,13 @@
 /** Models of single frames over video, with the latents of neighbours. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readVideo } from '../../src/data/index.js';
 import { temporalWindow } from '../../src/data/video/temporal-window.js';
 import { Y4mFile, Y4mWriter } from '../../src/data/video/y4m.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-window-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('window');
 
 describe('temporalWindow', () => {
   /** Frames of one value that pass unchanged, in batches of these sizes. */

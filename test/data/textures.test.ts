@@ -1,21 +1,19 @@
 /** A model of crops and whole pictures: what is learned on the one holds for the other. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { psnrOfValues } from '../../src/data/image/psnr.js';
 import { cutTo, mirroredTo, readPicture } from '../../src/data/image/rebuild.js';
 import { modelOptionsFor, readImages } from '../../src/data/index.js';
 import { decodePicture, encodePicture, Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const WIDTH = 121;
 const HEIGHT = 90;
 const CROP = 32;
 
-let folder: string;
+const folder = temporaryFolder('textures');
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-textures-'));
   const stripes = Uint8Array.from(
     { length: WIDTH * HEIGHT },
     (_, i) => 128 + 90 * Math.sin((i % WIDTH) / 3 + Math.floor(i / WIDTH) / 5),
@@ -25,7 +23,6 @@ beforeAll(async () => {
     .png()
     .toFile(join(folder, 'stripes.png'));
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 it('rebuilds whole pictures as well as the crops it learned', { timeout: 180_000 }, async () => {
   const picture = join(folder, 'stripes.png');

@@ -1,23 +1,18 @@
 /** Colours, range and times of video beside what its files say. What is not .y4m is made and read by ffmpeg. */
 import { execFileSync } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { fileAt, findFiles } from '../../src/data/find-files.js';
 import { readVideo } from '../../src/data/index.js';
 import { openVideo } from '../../src/data/video/open.js';
 import { Y4mWriter } from '../../src/data/video/y4m.js';
 import { hasFfmpeg } from '../support/ffmpeg.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let folder: string;
+const folder = temporaryFolder('colours');
 const at = (...names: string[]) => join(folder, ...names);
 const ffmpeg = (...args: string[]) => execFileSync('ffmpeg', ['-v', 'error', '-y', ...args]);
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-colours-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
 
 async function firstPixel(path: string): Promise<number[]> {
   const video = await openVideo(fileAt(path), { longestSide: 4096 });

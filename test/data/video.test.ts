@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { fileAt } from '../../src/data/find-files.js';
 import { type Dataset, readDataset, readVideo, type VideoRecipe } from '../../src/data/index.js';
 import { rebuildVideo, writeVideo } from '../../src/data/video/rebuild.js';
 import { Y4mFile, Y4mWriter } from '../../src/data/video/y4m.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let folder: string;
+const folder = temporaryFolder('video');
 const at = (...names: string[]) => join(folder, ...names);
 const hasFfmpeg = (() => {
   try {
@@ -39,13 +39,11 @@ async function clip(path: string, frames: number, { size = 16, grey = false } = 
 }
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-video-'));
   await mkdir(at('clips/a'), { recursive: true });
   await mkdir(at('clips/b'));
   await clip(at('clips/a/one.y4m'), 20);
   await clip(at('clips/b/two.y4m'), 5);
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 describe('.y4m files', () => {
   it.each([

@@ -1,22 +1,20 @@
 /** The examples with files of one kind, each in a small form. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { WavWriter } from '../../src/data/index.js';
 import { execute, PACKAGE_ROOT } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let out: string;
+const out = temporaryFolder('examples');
 beforeAll(async () => {
   if (!existsSync(join(PACKAGE_ROOT, 'dist/main/index.js')))
     throw new Error('The examples run the built package: run `npm run setup` first.');
-  out = await mkdtemp(join(tmpdir(), 'node-vae-examples-'));
 });
-afterAll(() => rm(out, { recursive: true }));
 
 /** Runs an example and gives what it said and what its report holds. */
 async function run(name: string, args: readonly string[]) {

@@ -1,21 +1,19 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { beforeAll, expect, it } from 'vitest';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-let out: string;
+const out = temporaryFolder('demo');
 beforeAll(async () => {
   if (!existsSync(join(root, 'dist/main/index.js')))
     throw new Error('The examples run the built package: run `npm run setup` first.');
-  out = await mkdtemp(join(tmpdir(), 'node-vae-demo-'));
 });
-afterAll(() => rm(out, { recursive: true }));
 
 it('trains, scores, saves, loads and reports, in small', async () => {
   const args = ['examples/mnist-demo.mjs', '--epochs', '2', '--train', '3000', '--test', '500', '--out', out];

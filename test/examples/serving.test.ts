@@ -1,9 +1,8 @@
 /** The serving examples as they are run: the service against real HTTP, the folder jobs on real files. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -11,10 +10,11 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { readNpy, Vae, writeNpy } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const held = digits(200, 't10k');
-let folder: string;
+const folder = temporaryFolder('examples');
 let model: string;
 let vae: Vae;
 
@@ -28,7 +28,6 @@ const run = (...args: string[]) => promisify(execFile)(process.execPath, args, {
 beforeAll(async () => {
   if (!existsSync(join(root, 'dist/main/index.js')))
     throw new Error('The examples run the built package: run `npm run setup` first.');
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-examples-'));
   model = join(folder, 'model');
   vae = await Vae.create({
     input: { kind: 'image', height: 28, width: 28 },
@@ -45,7 +44,6 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(async () => {
   await vae?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 interface Answer {

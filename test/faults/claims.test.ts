@@ -1,16 +1,12 @@
 /** Files of some hundred bytes that claim to be large: refused before memory is taken for what they claim. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { readImages } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-claims-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('claims');
 
 /** A GIF whose screen and only frame claim so many pixels a side. */
 async function claiming(side: number): Promise<string> {

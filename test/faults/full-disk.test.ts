@@ -1,19 +1,18 @@
 /** Commands on a disk that fills up, and on one that is read-only: what is said, and what is left. */
 import { spawnSync } from 'node:child_process';
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Vae, writeNpy } from '../../src/index.js';
 import { runCli } from '../cli/run-cli.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 /** Mounting a file system of its own needs Linux and root. */
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-disk-'));
+const folder = temporaryFolder('disk');
 const mounts: string[] = [];
 const canMount = mount('probe', '64k');
 afterAll(async () => {
   for (const at of mounts) spawnSync('umount', [at]);
-  await rm(folder, { recursive: true, force: true });
 });
 
 /** A small file system of its own below the folder. */

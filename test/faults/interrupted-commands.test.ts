@@ -1,15 +1,14 @@
 /** SIGTERM in every command that takes time: the exit code, and nothing half written under the name asked for. */
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { Vae, WavWriter, writeNpy } from '../../src/index.js';
 import { type CliResult, RUNS_BUILT, runCli } from '../cli/run-cli.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let cwd: string;
+const cwd = temporaryFolder('term');
 beforeAll(async () => {
-  cwd = await mkdtemp(join(tmpdir(), 'node-vae-term-'));
   const pictures = Uint8Array.from({ length: 20_000 * 784 }, (_, i) => (i * 31 + (i >> 9)) % 251);
   await writeNpy(join(cwd, 'pictures.npy'), { data: pictures, shape: [20_000, 1, 28, 28] });
   await writeNpy(join(cwd, 'latents.npy'), { data: new Float32Array(400_000 * 8), shape: [400_000, 8] });
@@ -26,7 +25,6 @@ beforeAll(async () => {
   const train = ['train', 'short.wav', '-o', 'voices', '--epochs', '10', '--batch-size', '8'];
   expect(await runCli(train, { cwd })).toMatchObject({ code: 0 });
 }, 240_000);
-afterAll(() => rm(cwd, { recursive: true, force: true }));
 
 async function noise(name: string, seconds: number): Promise<void> {
   const file = await WavWriter.create(join(cwd, name), { sampleRate: 16_000, channels: 1 });

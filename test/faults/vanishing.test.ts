@@ -1,16 +1,12 @@
 /** Files that vanish or shrink while they are in use: an error that names them, and models and archives stay whole. */
-import { mkdir, mkdtemp, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { compress, readImages, Vae, writeNpy } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-vanishing-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('vanishing');
 
 const image = { kind: 'image', height: 16, width: 16 } as const;
 /** Decoded whenever they are read, as pictures that do not fit into memory are. */

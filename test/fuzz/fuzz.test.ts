@@ -3,16 +3,13 @@
  * refused with an error of ours, soon, and without taking memory or writing elsewhere. `npm run check:fuzz` goes on
  * with others for as long as it is told to.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
+import { temporaryFolder } from '../support/temporary.js';
 import { fuzzOne } from './target.js';
 import { makeTargets } from './targets.js';
 
 describe('damaged inputs', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'node-vae-fuzz-'));
-  afterAll(() => rm(folder, { recursive: true, force: true }));
+  const folder = temporaryFolder('fuzz');
   const targets = await makeTargets(folder);
 
   test.each(targets)('$name', { timeout: 240_000 }, async (target) => {

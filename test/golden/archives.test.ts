@@ -1,11 +1,11 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { decompress } from '../../src/codecs/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 interface Expected {
   readonly lossy?: boolean;
@@ -17,12 +17,7 @@ interface Expected {
 
 const root = fileURLToPath(new URL('archives/', import.meta.url));
 const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
-let work: string;
-
-beforeAll(async () => {
-  work = await mkdtemp(join(tmpdir(), 'node-vae-golden-'));
-});
-afterAll(() => rm(work, { recursive: true, force: true }));
+const work = temporaryFolder('golden');
 
 async function found(folder: string, { lossy }: Expected): Promise<Record<string, Record<string, number | string>>> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true });

@@ -1,5 +1,4 @@
-import { closeSync, ftruncateSync, mkdtempSync, openSync, rmSync, statSync, writeSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { closeSync, ftruncateSync, openSync, statSync, writeSync } from 'node:fs';
 import path from 'node:path';
 import { describe, expect, it } from 'vitest';
 import {
@@ -11,6 +10,7 @@ import {
   simplifyModel,
   writeModel,
 } from '../../src/graph/index.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 import { expectVaeError, graphBytes, valueInfo } from './support.js';
 
 /** About 500 nodes of convolution, normalization by arithmetic, attention-like reshapes and shape arithmetic. */
@@ -93,49 +93,45 @@ describe('ten thousand nodes', () => {
 
 describe('a model of 300 MB with external data', () => {
   it('is read without its weights coming into memory', async () => {
-    const folder = mkdtempSync(path.join(tmpdir(), 'node-vae-scale-'));
-    try {
-      const length = 300 * 2 ** 20;
-      const data = openSync(path.join(folder, 'weights.bin'), 'w');
-      ftruncateSync(data, length);
-      writeSync(data, Buffer.from(Float32Array.of(2.5).buffer), 0, 4, length - 4);
-      closeSync(data);
-      const tensors = 30;
-      const bytes = graphBytes({
-        name: 'g',
-        input: [valueInfo('x', ['N'])],
-        initializer: Array.from({ length: tensors }, (_, index) => ({
-          name: `w${index}`,
-          dataType: 1,
-          dims: [BigInt(length / 4 / tensors)],
-          dataLocation: 1,
-          externalData: [
-            { key: 'location', value: 'weights.bin' },
-            { key: 'offset', value: String((length / tensors) * index) },
-          ],
-        })),
-        node: Array.from({ length: tensors }, (_, index) => ({
-          opType: 'ReduceSum',
-          input: [`w${index}`],
-          output: [`s${index}`],
-        })),
-        output: Array.from({ length: tensors }, (_, index) => ({ name: `s${index}` })),
-      });
-      const before = process.memoryUsage();
-      const model = readModel(bytes, { folder });
-      simplifyModel(model);
-      const after = process.memoryUsage();
-      expect(after.heapUsed - before.heapUsed).toBeLessThan(20e6);
-      expect(after.external - before.external).toBeLessThan(20e6);
-      // One tensor at a time, and outside the heap.
-      const last = numbersOf({ ...model.graph.initializers.get('w29')! });
-      expect(last[last.length - 1]).toBe(2.5);
-      // Written again tensor by tensor: the file is as large as its data.
-      await writeModel(model, path.join(folder, 'copy.onnx'), { externalData: true });
-      expect(statSync(path.join(folder, 'copy.onnx.data')).size).toBe(length);
-    } finally {
-      rmSync(folder, { recursive: true, force: true });
-    }
+    const folder = temporaryFolderOfTest('scale');
+    const length = 300 * 2 ** 20;
+    const data = openSync(path.join(folder, 'weights.bin'), 'w');
+    ftruncateSync(data, length);
+    writeSync(data, Buffer.from(Float32Array.of(2.5).buffer), 0, 4, length - 4);
+    closeSync(data);
+    const tensors = 30;
+    const bytes = graphBytes({
+      name: 'g',
+      input: [valueInfo('x', ['N'])],
+      initializer: Array.from({ length: tensors }, (_, index) => ({
+        name: `w${index}`,
+        dataType: 1,
+        dims: [BigInt(length / 4 / tensors)],
+        dataLocation: 1,
+        externalData: [
+          { key: 'location', value: 'weights.bin' },
+          { key: 'offset', value: String((length / tensors) * index) },
+        ],
+      })),
+      node: Array.from({ length: tensors }, (_, index) => ({
+        opType: 'ReduceSum',
+        input: [`w${index}`],
+        output: [`s${index}`],
+      })),
+      output: Array.from({ length: tensors }, (_, index) => ({ name: `s${index}` })),
+    });
+    const before = process.memoryUsage();
+    const model = readModel(bytes, { folder });
+    simplifyModel(model);
+    const after = process.memoryUsage();
+    expect(after.heapUsed - before.heapUsed).toBeLessThan(20e6);
+    expect(after.external - before.external).toBeLessThan(20e6);
+    // One tensor at a time, and outside the heap.
+    const last = numbersOf({ ...model.graph.initializers.get('w29')! });
+    expect(last[last.length - 1]).toBe(2.5);
+    // Written again tensor by tensor: the file is as large as its data.
+    await writeModel(model, path.join(folder, 'copy.onnx'), { externalData: true });
+    expect(statSync(path.join(folder, 'copy.onnx.data')).size).toBe(length);
   });
 });
 

@@ -2,15 +2,14 @@
  * Every ending of a decoder, in the forms of both exporters, at every opset, under every likelihood: what decode()
  * gives, and what the files give that save() writes, held against onnxruntime-node's run of the file that came.
  */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { readModel } from '../../src/graph/index.js';
 import type { FromOnnxOptions } from '../../src/index.js';
 import { Vae } from '../../src/index.js';
 import { LIKELIHOOD_NAMES } from '../../src/nn/likelihoods/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 import {
   DATA,
   decoderOf,
@@ -23,8 +22,7 @@ import {
   OPSETS,
 } from './graphs.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-endings-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('endings');
 
 const ROWS = 24;
 const latents = Float32Array.from({ length: ROWS * LATENT }, (_, i) => 2 * Math.sin(1.3 * i + 0.4));

@@ -3,17 +3,16 @@
  * model: mean and log-variance held against onnxruntime-node's run of a plain encoder of the same layers.
  */
 
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import type { Value } from '../../src/graph/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { DATA, decoderOf, ENDINGS, EXPORTERS, encoderOf, type Heads, OPSETS, type Writer } from './graphs.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-posteriors-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('posteriors');
 
 const half = (w: Writer, value: Value): Value => w.op('Mul', [value, w.number(0.5)]);
 const stdOf = (w: Writer, logVariance: Value): Value => w.op('Exp', [half(w, logVariance)]);

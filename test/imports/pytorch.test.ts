@@ -1,16 +1,15 @@
 /** Small VAEs as PyTorch 2.13 exports them: what they encode and decode, and how their losses fall by SGD, beside PyTorch's own. */
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type ImportOptions, importOnnx } from '../../src/artifacts/import-onnx.js';
 import { artifactsOf } from '../../src/artifacts/model-io.js';
 import { readModel, writeModel } from '../../src/graph/index.js';
 import { type FromOnnxOptions, Vae } from '../../src/index.js';
 import { runGraph } from '../../src/inference/imported/run-graph.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 interface Golden {
   readonly x: number[];
@@ -23,8 +22,7 @@ interface Golden {
 
 const home = fileURLToPath(new URL('../golden/imports/', import.meta.url));
 const golden = JSON.parse(readFileSync(join(home, 'golden.json'), 'utf8')) as Record<string, Golden>;
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-pytorch-'));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('pytorch');
 
 const [ROWS, DATA, LATENT, RATE] = [8, 6, 2, 0.02];
 const SGD = { type: 'sgd', learningRate: RATE, momentum: 0, dampening: 0, nesterov: false, weightDecay: 0 } as const;

@@ -1,14 +1,13 @@
 /** Models of other makers: what they compute is held against PyTorch and diffusers. */
-import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { Vae, VaeError } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const GOLDEN = fileURLToPath(new URL('../golden/import/', import.meta.url));
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-import-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('import');
 
 interface Numbers {
   readonly shape: readonly number[];

@@ -1,13 +1,12 @@
 /** A score that is not finite is reported alike by every way to a model, and by its cause. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { constantOf, GraphBuilder, type Value, writeModel } from '../../src/graph/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-scores-'));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('scores');
 
 type Heads = (g: GraphBuilder, x: Value) => { mean: Value; logVariance: Value };
 

@@ -1,26 +1,22 @@
 /** Execution providers as plugins; with devices where a plugin and a Vulkan driver in software are there (.ci/run). */
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Worker } from 'node:worker_threads';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { listProviders, Vae } from '../../src/index.js';
 import { findProviderLibraries } from '../../src/inference/sessions/plugins.js';
 import { runCli } from '../cli/run-cli.js';
 import { PACKAGE_ROOT } from '../support/project.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
 const PLUGIN = process.env['NODE_VAE_TEST_WEBGPU_PLUGIN'] ?? '';
 const canRun = existsSync(SWIFTSHADER) && existsSync(PLUGIN);
 
-let folder: string;
+const folder = temporaryFolder('plugins');
 let saved: NodeJS.ProcessEnv;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-plugins-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
 beforeEach(() => {
   saved = { ...process.env };
   for (const name of ['NODE_VAE_PROVIDER_LIBRARIES', 'VIRTUAL_ENV', 'CONDA_PREFIX']) delete process.env[name];

@@ -1,15 +1,15 @@
-import { mkdtemp, readdir, readFile, rm, stat, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { readModel } from '../../src/graph/index.js';
 import { type LabelledOptions, type QuantizationReport, Vae, type VaeOptions } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const train = digits(2000);
 const held = digits(300, 't10k');
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-int8-'));
+const folder = temporaryFolder('int8');
 let vae: Vae;
 let int8: Vae;
 let report: QuantizationReport;
@@ -26,7 +26,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([vae.close(), int8.close()]);
-  await rm(folder, { recursive: true, force: true });
 });
 
 const data = (tensor: { data: unknown }) => tensor.data as Float32Array;

@@ -1,14 +1,14 @@
 /** What a server leans on: buffers of its own, clones, warm-up, traces. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Vae } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const held = digits(20, 't10k');
 let vae: Vae;
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-serving-'));
+const folder = temporaryFolder('serving');
 
 beforeAll(async () => {
   vae = await Vae.create({
@@ -19,7 +19,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await vae.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 test("results are written into the caller's arrays, and are those very arrays", async () => {

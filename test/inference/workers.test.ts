@@ -1,15 +1,15 @@
 /** Models in worker threads, and every order in which workers and the main thread may end. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { Vae } from '../../src/index.js';
 import { compileBinding } from '../binding/compiled.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 /** Sanitizers make programs many times slower. */
 const PATIENCE_MS = Number(process.env['NODE_VAE_TEST_PATIENCE_MS'] ?? 60_000);
-let folder: string;
+const folder = temporaryFolder('workers');
 
 /** Loads the model and does what it is told; `busy` keeps several batches in flight. */
 const WORKER = `
@@ -46,7 +46,6 @@ const batch = { data, shape: [2048, 64] };
 `;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-workers-'));
   await compileBinding(folder, {}, 'index.ts');
   await writeFile(join(folder, 'worker.mjs'), WORKER);
   await using vae = await Vae.create({
@@ -56,7 +55,6 @@ beforeAll(async () => {
   });
   await vae.save(join(folder, 'model'));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 
 let scripts = 0;
 async function run(script: string): Promise<{ code: number | null; signal: string | null; out: string; err: string }> {

@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { ROOT } from '../binding/compiled.js';
 import { randomSpec } from '../codecs/random-spec.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { type Models, round } from './rounds.js';
 
 // `npm run check:jobs -- MINUTES` goes on where this stops: rounds are numbered, and each number is a seed.
@@ -12,10 +11,9 @@ const SECONDS = Number(process.env.NODE_VAE_JOBS_SECONDS ?? 40);
 const FIRST = Number(process.env.NODE_VAE_JOBS_SEED ?? 1);
 const MOST = Number(process.env.NODE_VAE_JOBS_ROUNDS ?? 500);
 
-let folder: string;
+const folder = temporaryFolder('jobs');
 let models: Models;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-jobs-'));
   const png = await Codec.make([1, 6, 5], randomSpec(1, 6, 5));
   await png.save(join(folder, 'pictures'));
   const wav = await Codec.load(join(ROOT, 'models', 'sound-codec'));
@@ -23,7 +21,6 @@ beforeAll(async () => {
 });
 afterAll(async () => {
   await Promise.all([models.png.close(), models.wav.close()]);
-  await rm(folder, { recursive: true, force: true });
 });
 
 it('whatever happens to jobs, what went in comes out or is named', { timeout: (SECONDS + 120) * 1000 }, async () => {

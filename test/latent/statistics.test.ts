@@ -1,10 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Vae, type VaeOptions } from '../../src/index.js';
 import { LatentStatisticsSum } from '../../src/latent/statistics.js';
 import { hashedUniform } from '../golden/formula.js';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 
 const ROWS = 300;
 const SIDE = 8;
@@ -131,18 +130,14 @@ describe('Vae.latentStatistics()', () => {
   });
 
   test('imported networks: the divergence of what their encoder gives', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'node-vae-statistics-'));
-    try {
-      await using vae = await Vae.create({ input, latentDim: 5, seed: 3 });
-      await vae.save(folder);
-      const pair = { encoder: join(folder, 'encoder.onnx'), decoder: join(folder, 'decoder.onnx') };
-      await using imported = await Vae.load(pair);
-      const [ours, theirs] = [await vae.latentStatistics(data), await imported.latentStatistics(data)];
-      for (const key of ['klPerDimension', 'meanVariance'] as const) {
-        for (const [index, value] of ours[key]!.entries()) expect(theirs[key]![index]).toBeCloseTo(value, 4);
-      }
-    } finally {
-      await rm(folder, { recursive: true });
+    const folder = temporaryFolderOfTest('statistics');
+    await using vae = await Vae.create({ input, latentDim: 5, seed: 3 });
+    await vae.save(folder);
+    const pair = { encoder: join(folder, 'encoder.onnx'), decoder: join(folder, 'decoder.onnx') };
+    await using imported = await Vae.load(pair);
+    const [ours, theirs] = [await vae.latentStatistics(data), await imported.latentStatistics(data)];
+    for (const key of ['klPerDimension', 'meanVariance'] as const) {
+      for (const [index, value] of ours[key]!.entries()) expect(theirs[key]![index]).toBeCloseTo(value, 4);
     }
   });
 

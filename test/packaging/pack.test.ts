@@ -1,12 +1,11 @@
 /** The package as strangers get it: packed, installed into an empty project without scripts, and used. */
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { nodeFileTrace } from '@vercel/nft';
 import { build } from 'esbuild';
 import { publint } from 'publint';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { execute, type Finished } from '../../scripts/package/execute.js';
 import {
   PACKAGE_ROOT,
@@ -17,19 +16,18 @@ import {
   succeed,
 } from '../../scripts/package/packed.js';
 import { BESIDE, BUNDLES, PROGRAMS, TYPED_PROGRAM, TYPED_SETTINGS } from '../../scripts/package/programs.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 describe('a packed install', () => {
-  let folder: string;
+  const folder = temporaryFolder('pack');
   let project: string;
   let packed: Packed;
 
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'node-vae-pack-'));
     project = join(folder, 'project');
     packed = await packInto(folder);
     await projectWith(project, [packed.tarball]);
   }, 400_000);
-  afterAll(() => rm(folder, { recursive: true, force: true }));
 
   async function program(name: string, code: string): Promise<Finished> {
     await writeFile(join(project, name), code);

@@ -1,8 +1,7 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { escapeXml } from '../../src/report/drawing/xml.js';
 import { NARROW, WIDE } from '../../src/report/figure.js';
 import {
@@ -17,6 +16,7 @@ import {
 } from '../../src/report/index.js';
 import { projectToPlane } from '../../src/report/principal-axes.js';
 import { DARK, LIGHT } from '../../src/report/theme.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const epochs = [1, 2, 3].map((epoch) => ({
   epoch,
@@ -150,11 +150,7 @@ describe('pictures', () => {
 });
 
 describe('writeReport', () => {
-  let folder: string;
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'node-vae-report-'));
-  });
-  afterAll(() => rm(folder, { recursive: true }));
+  const folder = temporaryFolder('report');
 
   it('writes a page that needs nothing else, pictures and numbers', async () => {
     const written = await writeReport(join(folder, 'run'), {

@@ -1,20 +1,19 @@
 /** The lint of imports finds what it is there for. */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { beforeEach, expect, it } from 'vitest';
 import { findFaults, judge } from '../../scripts/lint/imports.mjs';
 import { FOLDERS } from '../../scripts/lint/rules.mjs';
+import { temporaryFolderOfTest } from '../support/temporary.js';
 
 let root: string;
 beforeEach(() => {
-  root = mkdtempSync(join(tmpdir(), 'node-vae-imports-'));
+  root = temporaryFolderOfTest('imports');
   put('docs/architecture.md', FOLDERS.map((folder) => `src/${folder}    what it is for`).join('\n'));
   put('src/core/errors.ts', 'export const error = 1;\n');
   put('src/graph/ir.ts', "import { error } from '../core/errors.js';\nexport const ir = error;\n");
   put('native/core/error.h', '#include <string>\n');
 });
-afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 function put(path: string, text: string): void {
   mkdirSync(dirname(join(root, path)), { recursive: true });

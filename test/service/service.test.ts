@@ -1,8 +1,7 @@
 /** The service against real HTTP, by friends and by strangers. */
 import { spawn } from 'node:child_process';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -10,10 +9,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createService, type Service, serviceOptionsFrom } from '../../src/entries/service/index.js';
 import { compress, Vae } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const held = digits(40, 't10k');
-let folder: string;
+const folder = temporaryFolder('service');
 let vae: Vae;
 let service: Service;
 let url: string;
@@ -30,7 +30,6 @@ const postJson = (path: string, body: unknown, headers: Record<string, string> =
 const OPTIONS = { logLevel: 'silent', maxBodyBytes: 1 << 20, shutdownMs: 500, maxRows: 8 } as const;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-service-'));
   await mkdir(join(folder, 'archives'));
   await writeFile(join(folder, 'secret.vaez'), 'secret');
   await compress(
@@ -44,7 +43,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await service?.close();
   await vae?.close();
-  await rm(folder, { recursive: true, force: true });
 });
 
 describe('answers', () => {

@@ -1,11 +1,10 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { expectClose, fixtureModel, fixtureRows, matchArray, matchBytes } from '../../src/entries/testing/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'node-vae-testing-'));
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('testing');
 beforeEach(() => {
   vi.stubEnv('CI', '');
   vi.stubEnv('NODE_VAE_UPDATE_SNAPSHOTS', '');

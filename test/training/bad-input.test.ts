@@ -1,11 +1,11 @@
 /** What can be wrong about a run's directory is said clearly, and the last good state stays whole. */
-import { mkdtemp, readdir, readFile, rename, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, rename, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { decodeSafeTensors, encodeSafeTensors } from '../../src/artifacts/safetensors.js';
 import { type FitOptions, Vae, type VaeOptions } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const train = digits(256);
 const make = (options: Partial<VaeOptions> = {}): Promise<Vae> =>
@@ -25,7 +25,7 @@ const refusal = async (vae: Vae, data: typeof train, options: FitOptions<typeof 
   throw new Error('the run was not refused');
 };
 
-let folder: string;
+const folder = temporaryFolder('bad');
 let directory: string;
 /** Every file of the directory, byte for byte. */
 const content = async (): Promise<Map<string, string>> => {
@@ -37,7 +37,6 @@ const checkpoints = async (): Promise<string[]> =>
   (await readdir(directory)).filter((name) => name.startsWith('checkpoint-')).sort();
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-bad-'));
   directory = join(folder, 'run');
   await using vae = await make();
   // Stops in the middle of the second epoch.
@@ -49,7 +48,6 @@ beforeAll(async () => {
   });
   expect(await checkpoints()).toHaveLength(2);
 });
-afterAll(() => rm(folder, { recursive: true }));
 
 describe('a directory with checkpoints', () => {
   test('of another model', async () => {

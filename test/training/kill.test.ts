@@ -1,16 +1,15 @@
 /** kill -9 at any moment: a resumed run ends with the bits of one that was never interrupted. */
 import { spawn } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
-import { mkdtemp, readFile, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, rm, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const script = fileURLToPath(new URL('fixtures/resumable-run.ts', import.meta.url));
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-kill-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('kill');
 
 interface Outcome {
   readonly steps: number[];

@@ -1,8 +1,7 @@
 /** What a run tells of itself: latents and norms by epoch, JSON lines, warnings, and what callbacks can do. */
-import { appendFile, mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { appendFile, readdir, readFile, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   type EpochProgress,
   type FitOptions,
@@ -14,9 +13,9 @@ import {
   type VaeOptions,
 } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-metrics-'));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('metrics');
 
 const make = (options: Partial<VaeOptions> = {}): Promise<Vae> =>
   Vae.create({

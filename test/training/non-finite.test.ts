@@ -1,13 +1,12 @@
 /** Losses, gradients and steps that are not finite: what is skipped counts for nothing, and nothing broken is kept. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { type FitProgress, Vae } from '../../src/index.js';
 import { readMetrics } from '../../src/training/log/read-metrics.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-non-finite-'));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('non-finite');
 
 const ROWS = 48;
 const rows = (scale: number) => ({

@@ -1,13 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterAll, beforeEach, describe, expect, test } from 'vitest';
+import { beforeEach, describe, expect, test } from 'vitest';
 import { constantOf, GraphBuilder } from '../../src/graph/index.js';
 import { type Artifacts, generateArtifacts, TrainingSession, writeArtifacts } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-session-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('session');
 
 /** Least squares: loss = mean (x w + b − y)², with a prediction output. */
 function regression(): Artifacts {

@@ -1,14 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { type Dataset, toDataset, Vae, writeNpy } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-domain-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('domain');
 
 const ROWS = 3;
 const WIDTH = 6;

@@ -1,14 +1,13 @@
 /** Exports run in another runtime, and give what the model gives as closely as their precision allows. */
-import { mkdtemp, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterAll, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { exportModel, Vae, type VaeOptions } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-export-'));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('export');
 
 const input = { kind: 'image', height: 28, width: 28, channels: 1 } as const;
 const ROWS = 3;

@@ -1,12 +1,12 @@
 /** Fine-tuning of graphs that PyTorch 2.13 exported: residual blocks, group normalisation, SiLU, attention. */
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { constantOf, GraphBuilder, readModel, writeModel } from '../../src/graph/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const golden = (name: string): string => fileURLToPath(new URL(`../golden/import/${name}`, import.meta.url));
 const diffusion = (folder: string) => ({
@@ -15,8 +15,7 @@ const diffusion = (folder: string) => ({
   input: { kind: 'image', height: 16, width: 16, channels: 3 } as const,
   likelihood: 'gaussian' as const,
 });
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-import-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('import');
 
 const pictures = {
   data: Float32Array.from({ length: 8 * 3 * 16 * 16 }, (_, index) => Math.sin(index * 0.013 + Math.floor(index / 768))),

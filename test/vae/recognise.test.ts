@@ -1,14 +1,13 @@
 /** Models that other tools keep are named, with the command that makes of them what can be opened. */
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { GraphBuilder, writeModel } from '../../src/graph/index.js';
 import { Vae } from '../../src/index.js';
 import { runCli } from '../cli/run-cli.js';
+import { temporaryFolder } from '../support/temporary.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-foreign-'));
-afterAll(() => rm(folder, { recursive: true }));
+const folder = temporaryFolder('foreign');
 
 /** The beginning of a zip file, with the name of its first entry. */
 const zip = (entry: string): Buffer => {

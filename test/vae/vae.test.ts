@@ -1,12 +1,12 @@
 /** The Vae class as its users meet it, on real digits. */
 import { copyFile, mkdtemp, readFile, rm, truncate, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Tensor } from 'onnxruntime-common';
 import { InferenceSession } from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type FitProgress, TrainingSession, Vae, VaeError, type VaeOptions } from '../../src/index.js';
 import { digits } from '../support/digits.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const OPTIONS: VaeOptions = {
   architecture: { type: 'mlp', hidden: [64] },
@@ -16,9 +16,7 @@ const OPTIONS: VaeOptions = {
 };
 const train = digits(1000);
 const held = digits(200, 't10k');
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-'));
-
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('vae');
 
 const parametersOf = (vae: Vae): Record<string, Float32Array> =>
   Object.fromEntries(vae.info.parameters.map(({ name }) => [name, vae.parameter(name)]));

@@ -1,9 +1,8 @@
 /** The file itself: the schema, external data, properties, hostile bytes. */
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readFile, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Builder } from 'flatbuffers';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import {
   decodeOrtCheckpoint,
   isOrtCheckpoint,
@@ -12,13 +11,10 @@ import {
 import { readOrtCheckpoint } from '../../../src/artifacts/onnxruntime/directory.js';
 import { encodeOrtCheckpoint } from '../../../src/artifacts/onnxruntime/encode-checkpoint.js';
 import { FIELDS, IDENTIFIER } from '../../../src/artifacts/onnxruntime/fields.js';
+import { temporaryFolder } from '../../support/temporary.js';
 import { goldenPath } from './golden.js';
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-checkpoint-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('checkpoint');
 
 const FORMAT = expect.objectContaining({ code: 'ERR_VAE_FORMAT' });
 const float = (name: string, dims: number[], ...values: number[]) => ({

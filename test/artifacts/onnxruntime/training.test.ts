@@ -1,23 +1,19 @@
 /** Directories of onnxruntime-training on the stock runtime: same losses, and back again. */
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { InferenceSession } from 'onnxruntime-node';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { decodeOrtCheckpoint } from '../../../src/artifacts/onnxruntime/checkpoint.js';
 import { encodeOrtCheckpoint } from '../../../src/artifacts/onnxruntime/encode-checkpoint.js';
 import { TrainingSession } from '../../../src/index.js';
+import { temporaryFolder } from '../../support/temporary.js';
 import { batch, directory, golden, goldenPath, ROWS, train, worst } from './golden.js';
 
 const NAMES = Object.keys(golden).filter((name) => !name.includes(' '));
 /** Batch normalisation sums in another order than ONNX Runtime's training library does. */
 const bound = (name: string) => (name.startsWith('convbn') ? 1e-4 : 1e-6);
 
-let folder: string;
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-ort-'));
-});
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('ort');
 
 describe.each(NAMES)('%s', (name) => {
   test('50 losses, the evaluation and the parameters are those of onnxruntime-training', async () => {

@@ -1,24 +1,22 @@
 /** A VAE that onnxruntime-training made, as a Vae and from the command line. */
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { cp, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { formatNpy, TrainingSession, toDataset, trainArtifacts, Vae } from '../../../src/index.js';
 import { runCli } from '../../cli/run-cli.js';
+import { temporaryFolder } from '../../support/temporary.js';
 import { batch, directory, golden, goldenPath, ROWS } from './golden.js';
 
 const STEPS = 10;
-let folder: string;
+const folder = temporaryFolder('ort-vae');
 let rows: Float32Array;
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-ort-vae-'));
   rows = new Float32Array(STEPS * ROWS * 784);
   for (let step = 0; step < STEPS; step += 1) {
     rows.set(batch('vae', step)['x']!.data as Float32Array, step * ROWS * 784);
   }
   await writeFile(join(folder, 'rows.npy'), formatNpy({ data: rows, shape: [STEPS * ROWS, 784] }));
 });
-afterAll(() => rm(folder, { recursive: true, force: true }));
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
 
 describe('Vae.fromOnnx({ artifacts })', () => {

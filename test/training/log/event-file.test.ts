@@ -1,13 +1,13 @@
 /** Event files hold what TensorBoard's own writer would have written; what its own reader finds in such files is kept beside them. */
 import { readFileSync } from 'node:fs';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { type EpochProgress, type StepProgress, Vae } from '../../../src/index.js';
 import { crc32c } from '../../../src/training/log/crc32c.js';
 import { record, restartEvent, summaryEvent, versionEvent } from '../../../src/training/log/event-file.js';
 import { digits } from '../../support/digits.js';
+import { temporaryFolder, temporaryFolderOfTest } from '../../support/temporary.js';
 import { type Events, readEvents } from './read-events.js';
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
@@ -74,24 +74,19 @@ test.each(Object.keys(EVENTS))('the file %s is, byte for byte, that of TensorBoa
 });
 
 test('the reader of these tests finds in them what TensorBoard’s own finds', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'node-vae-events-'));
-  try {
-    for (const [name, bytes] of Object.entries(GOLDEN.files)) await writeFile(join(folder, name), bytes, 'hex');
-    const { scalars, histograms } = await readEvents(folder);
-    expect({ scalars, histograms }).toEqual({ scalars: GOLDEN.scalars, histograms: GOLDEN.histograms });
-  } finally {
-    await rm(folder, { recursive: true });
-  }
+  const folder = temporaryFolderOfTest('events');
+  for (const [name, bytes] of Object.entries(GOLDEN.files)) await writeFile(join(folder, name), bytes, 'hex');
+  const { scalars, histograms } = await readEvents(folder);
+  expect({ scalars, histograms }).toEqual({ scalars: GOLDEN.scalars, histograms: GOLDEN.histograms });
 });
 
 type Points = Events['scalars'];
 
 describe('a run', () => {
-  let folder: string;
+  const folder = temporaryFolder('events');
   const steps: StepProgress[] = [];
   const epochs: EpochProgress[] = [];
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'node-vae-events-'));
     await using vae = await Vae.create({
       architecture: { type: 'mlp', hidden: [16] },
       input: { kind: 'image', height: 28, width: 28, channels: 1 },
@@ -106,7 +101,6 @@ describe('a run', () => {
     await vae.fit(digits(640), { ...options, epochs: 2 });
     await vae.fit(digits(640), { ...options, epochs: 3, resume: true });
   });
-  afterAll(() => rm(folder, { recursive: true }));
 
   test('every value comes back', async () => {
     expect((await readdir(join(folder, 'run'))).every((name) => name.startsWith('events.out.tfevents.'))).toBe(true);
