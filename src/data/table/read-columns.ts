@@ -67,15 +67,22 @@ const readDelimited: ReadColumns = async (path, options) => {
   const { encoding, marks = PLAIN, signal, comment, each } = options;
   const size = (await stat(path).catch(() => undefined))?.size ?? 0;
   let table:
-    | { scanner: CsvScanner; columns: Column[]; names: readonly string[]; notes: string[]; delimiter: string }
+    | {
+        scanner: CsvScanner;
+        columns: Column[];
+        given: readonly string[];
+        names: readonly string[];
+        notes: string[];
+        delimiter: string;
+      }
     | undefined;
   const begin = (sample: Uint8Array, whole: boolean) => {
     const text = new TextDecoder().decode(sample);
     const dialect = dialectOf(text, whole, path, options);
-    checkNames(dialect.names, dialect.named, path);
+    const distinct = distinctNames(dialect.names);
     const expected = rowsIn(sample, size, whole);
     const make = columnMaker(options);
-    const columns = dialect.names.map((name, index) => make(nameOf(name, index), expected));
+    const columns = distinct.names.map((name) => make(name, expected));
     const scanner = new CsvScanner(columns, {
       delimiter: dialect.delimiter,
       decimal: marks.decimal.charCodeAt(0),
@@ -85,19 +92,26 @@ const readDelimited: ReadColumns = async (path, options) => {
       where: path,
     });
     const delimiter = dialect.delimiter === BLANKS ? ' ' : String.fromCharCode(dialect.delimiter);
-    table = { scanner, columns, names: dialect.names, notes: [...dialect.notes], delimiter };
+    table = {
+      scanner,
+      columns,
+      given: dialect.names,
+      ...distinct,
+      notes: [...dialect.notes, ...distinct.notes],
+      delimiter,
+    };
     return { scanner, start: dialect.start };
   };
   await scanPieces(readText(path, { encoding, signal }), begin, () => each?.(table!.scanner.rows));
-  const { scanner, columns, names, notes, delimiter } = table!;
+  const { scanner, columns, given, names, notes, delimiter } = table!;
   if (scanner.rows === 0) throw new VaeError('ERR_VAE_DATA', `${path}: the table has no rows besides its names.`);
   for (const column of columns) column.finish(scanner.rows);
   if (scanner.comments > 0) notes.push(`${scanner.comments} lines of comments were left out.`);
-  const kept = columns.map((column, index) => !isEmptyColumn(names[index]!, column));
+  const kept = columns.map((column, index) => !isEmptyColumn(given[index]!, column));
   const empty = kept.filter((keep) => !keep).length + (scanner.trailing > 0 ? 1 : 0);
   if (empty > 0) notes.push(`${empty === 1 ? 'A column' : `${empty} columns`} without name and values was left out.`);
   return {
-    names: names.map(nameOf).filter((_, index) => kept[index]),
+    names: names.filter((_, index) => kept[index]),
     columns: columns.filter((_, index) => kept[index]),
     rows: scanner.rows,
     place: (row) => `line ${scanner.lines.of(row)}`,
@@ -128,19 +142,26 @@ function rowsIn(sample: Uint8Array, size: number, whole: boolean): number {
   return whole ? lines + 1 : Math.ceil(1.1 * lines * Math.max(1, size / Math.max(1, sample.length)));
 }
 
-function checkNames(names: readonly string[], named: boolean, path: string): void {
-  const seen = new Set<string>();
-  for (const [index, given] of names.entries()) {
-    const name = nameOf(given, index);
-    if (!seen.has(name)) {
-      seen.add(name);
-      continue;
+/** Names of which each is there once: `a`, `a.1`, … where several columns are called `a`, as pandas calls them. */
+function distinctNames(given: readonly string[]): { names: string[]; notes: string[] } {
+  const counts = new Map<string, number>();
+  const renamed: string[] = [];
+  const names = given.map(nameOf);
+  const there = new Set(names);
+  const distinct = names.map((name, index) => {
+    let free = name;
+    for (let count = counts.get(free) ?? 0; count > 0; ) {
+      counts.set(name, count + 1);
+      free = `${name}.${count}`;
+      count = there.has(free) ? count + 1 : (counts.get(free) ?? 0);
     }
-    throw new VaeError(
-      'ERR_VAE_DATA',
-      `${path}: two columns are named "${name}". Rename one${named ? ', or say that there is no line of names (header: false)' : ''}.`,
-    );
-  }
+    counts.set(free, (counts.get(free) ?? 0) + 1);
+    if (free !== name) renamed.push(`column ${index + 1}, "${name}", is called "${free}"`);
+    return free;
+  });
+  if (renamed.length === 0) return { names: distinct, notes: [] };
+  const shown = renamed.slice(0, 5).join('; ') + (renamed.length > 5 ? `; and ${renamed.length - 5} more` : '');
+  return { names: distinct, notes: [`Several columns have the same name: ${shown}.`] };
 }
 
 /** One object or list of numbers to a line, or a JSON array of them. */

@@ -20,6 +20,7 @@ const numericColumn = z.strictObject({
       join: z.enum(['', ' ', 'T']),
       time: z.enum(['none', 'minutes', 'seconds', 'fraction']),
       decimals: z.int().min(0).max(9),
+      shortYear: z.boolean().optional(),
       zone: z.string(),
     })
     .optional(),

@@ -176,12 +176,12 @@ function studyColumn(column: Column, context: ColumnContext): TableColumn | 'tex
     if (format === 'unclear') {
       refuse(
         written[0]!.code,
-        `holds dates in which day and month cannot be told apart: ${shown(written)}. Say which comes first: dates: "dmy" or "mdy" (--dates dmy).`,
+        `holds dates in which day and month cannot be told apart: ${shown(written)}. Say which comes first: dates: "dmy" or "mdy" (--dates dmy), or that the column holds categories (categories).`,
       );
     }
     if (format !== undefined && format !== 'unclear') {
       notes.push(
-        `Column "${name}" holds dates (${{ ymd: 'year, month, day', dmy: 'day, month, year', mdy: 'month, day, year' }[format.order]}).`,
+        `Column "${name}" holds dates (${{ ymd: 'year, month, day', dmy: 'day, month, year', mdy: 'month, day, year' }[format.order]}${format.shortYear ? '; 00 to 68 are of this century, 69 to 99 of the last' : ''}).`,
       );
       return asNumber(column, texts, { date: format }, context);
     }
