@@ -1,14 +1,13 @@
 /** Graphs that draw random numbers of their own: the seed does not reach them, and a warning says so at either way in. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { afterAll, describe, expect, test, vi } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import type { Value } from '../../src/graph/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
 import { DATA, decoderOf, type Ending, encoderOf, type Heads, type Writer } from './graphs.js';
 
-const folder = await mkdtemp(join(tmpdir(), 'node-vae-noise-'));
-afterAll(() => rm(folder, { recursive: true, force: true }));
+const folder = temporaryFolder('noise');
 
 const OPSET = 18;
 const quiet: Heads['heads'] = (_, mu, logvar) => ({ mu, logvar });
