@@ -18,25 +18,29 @@ export type { Checkpoint, CheckpointProgress, CheckpointSlot } from './artifacts
 export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts } from './artifacts/generate.js';
 export type { ArtifactsManifest } from './artifacts/manifest.js';
 export { shippedModels } from './artifacts/model-source.js';
-export { type ArtifactsDescription, describeArtifacts } from './artifacts/onnxruntime/describe.js';
+export {
+  type ArtifactsDescription,
+  type DescribedTensor,
+  describeArtifacts,
+} from './artifacts/onnxruntime/describe.js';
 export type { OptimizerConfig, OptimizerInput, OptimizerOptions } from './artifacts/optimizer-options.js';
 export * from './codecs/index.js';
 export { VaeError, type VaeErrorCode, type VaeErrorOptions } from './core/errors.js';
 export type { Seed } from './core/seed.js';
-export type { ArrayWithShape, TensorLike } from './core/tensor.js';
+export type { ArrayWithShape, Layout, TensorLike } from './core/tensor.js';
 export type { RebuiltSound } from './data/audio/rebuild.js';
 export type { OpenWavOptions } from './data/audio/wav.js';
 export * from './data/index.js';
 export type { Rows } from './data/rows/rows.js';
 export type { NestedRow, NestedRows } from './data/stack.js';
-export type { BatchInput as DatasetBatch } from './data/to-dataset.js';
+export type { BatchInput as DatasetBatch, LabelledRows } from './data/to-dataset.js';
 export type { RebuiltVideo } from './data/video/rebuild.js';
 export { DeviceTensor } from './inference/device/device-tensor.js';
 export type { DeviceEncoding, DeviceLatents } from './inference/device/run-on-device.js';
-export type { OnnxPair } from './inference/imported/open-imported.js';
+export type { OnnxPair, PosteriorNames } from './inference/imported/open-imported.js';
 export type { QuantizationReport } from './inference/int8/quantization-report.js';
 export type { LabelledArray, LabelRows } from './inference/rows/labels.js';
-export type { BatchInput } from './inference/rows/rows.js';
+export type { BatchInput, RowsInput } from './inference/rows/rows.js';
 export type { TilingInput } from './inference/rows/tiling.js';
 export type { Batcher, BatcherOptions, RequestOptions } from './inference/serving/batcher.js';
 export type { StreamItem, StreamOptions, VaeStream } from './inference/serving/streams.js';

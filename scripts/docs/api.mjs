@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
 const entries = Object.values(exports)
-  .filter((entry) => typeof entry === 'object')
+  .filter((entry) => typeof entry === 'object' && entry.types.startsWith('./dist/'))
   .map(({ types }) => types.replace('./dist/', 'src/').replace(/\.d\.ts$/, '.ts'));
 
 const options = {
@@ -18,10 +18,11 @@ const options = {
   tsconfig: join(root, 'tsconfig.json'),
   name: 'node-vae',
   readme: 'none',
-  // One page for each entry of the package.
-  outputFileStrategy: 'modules',
+  // One page for each member of an entry.
+  outputFileStrategy: 'members',
   entryFileName: 'README',
   excludePrivate: true,
+  excludeProtected: true,
   excludeInternal: true,
   excludeExternals: true,
   // A signature that names what nobody can import.

@@ -7,9 +7,9 @@ import { VaeError } from '../core/errors.js';
 import { packageFiles } from '../core/package-files.js';
 import type { Addon, RuntimeInfo } from './addon.js';
 import { checkEnvironment } from './environment.js';
-import { InferenceSession } from './inference-session.js';
 import { findOnnxRuntime } from './library.js';
 import { makeNativeError } from './native-errors.js';
+import { PlannedInference } from './planned-inference.js';
 import { platformObstacle } from './platform.js';
 import { pollRequest } from './poll.js';
 import type { RawAddon } from './raw-addon.js';
@@ -44,10 +44,10 @@ export function loadAddon(): Addon {
         // a run needs it after all.
         const later = { ...denseNetwork, library: findOnnxRuntime().path };
         const session = await native.createInferenceSession(model, { ...options, denseNetwork: later });
-        return new InferenceSession(native, session);
+        return new PlannedInference(native, session);
       }
       loadRuntime();
-      return new InferenceSession(native, await native.createInferenceSession(model, options));
+      return new PlannedInference(native, await native.createInferenceSession(model, options));
     },
     async createTrainingSession(config) {
       loadRuntime();

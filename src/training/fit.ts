@@ -4,15 +4,15 @@ import type { ModelParts } from '../artifacts/model-io.js';
 import { VaeError } from '../core/errors.js';
 import { checkFitData, scaleHint, withDomain } from './check-data.js';
 import type { ResolvedFitOptions } from './fit-options.js';
+import { GuardedRun } from './guarded-run.js';
 import { MetricsLog } from './log/metrics-log.js';
 import { freshState } from './loop/loop-state.js';
 import { openSession } from './open-session.js';
 import type { History } from './progress.js';
+import { CheckpointDirectory } from './record/checkpoint-directory.js';
 import { fingerprintOf } from './record/fingerprint.js';
-import { RunDirectory } from './record/run-directory.js';
 import { restoreSnapshot } from './record/snapshot.js';
 import type { RunRequest, TrainingTask } from './request.js';
-import { TrainingRun } from './training-run.js';
 import { vaeTask } from './vae-task.js';
 
 /** @throws VaeError for data that does not fit the model; whatever the run itself ends with. */
@@ -37,7 +37,7 @@ export async function runTask(task: TrainingTask, request: RunRequest): Promise<
       'fit(): { resume: true } goes on from the checkpoints in the directory, checkpoint: { replace: true } lets go of them; they exclude each other.',
     );
   }
-  const directory = policy && (await RunDirectory.open(policy.directory, { ...policy, resume: options.resume }));
+  const directory = policy && (await CheckpointDirectory.open(policy.directory, { ...policy, resume: options.resume }));
   try {
     const resumed = options.resume ? await resumable(task, options, directory) : undefined;
     const seed = BigInt(resumed?.progress.seed ?? options.seed ?? task.seed);
@@ -47,7 +47,7 @@ export async function runTask(task: TrainingTask, request: RunRequest): Promise<
       const log = await MetricsLog.open(options.log);
       const start = { state, seed, fingerprint, directory, log };
       try {
-        const run = new TrainingRun(session, task, request, start);
+        const run = new GuardedRun(session, task, request, start);
         return await run.complete();
       } finally {
         await log.close();
@@ -64,7 +64,7 @@ export async function runTask(task: TrainingTask, request: RunRequest): Promise<
 async function resumable(
   task: TrainingTask,
   options: ResolvedFitOptions,
-  directory: RunDirectory | undefined,
+  directory: CheckpointDirectory | undefined,
 ): Promise<Checkpoint | undefined> {
   const checkpoint = (await directory?.latest(task.artifacts.manifest)) ?? task.checkpoint;
   const optimizer = checkpoint?.progress.optimizer;

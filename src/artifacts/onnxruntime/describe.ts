@@ -6,7 +6,7 @@ import type { OptimizerConfig } from '../optimizer-options.js';
 import { isOrtDirectory, readOrtCheckpoint, readOrtDirectory } from './directory.js';
 import { findHalves } from './halves.js';
 
-interface DescribedTensor {
+export interface DescribedTensor {
   readonly name: string;
   readonly dims: readonly number[];
 }

@@ -19,7 +19,7 @@ const LOG_VARIANCE_RANGE = [-30, 20] as const;
 const DEFAULT_SCALING = 0.18215;
 
 /** Names of an encoder's outputs, by what they are. */
-type PosteriorNames =
+export type PosteriorNames =
   | { readonly mean: string; readonly logVariance: string }
   | { readonly mean: string; readonly variance: string }
   | { readonly mean: string; readonly std: string }

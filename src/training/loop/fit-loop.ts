@@ -86,12 +86,12 @@ export async function runEpochs(
 ): Promise<History> {
   const { options } = loop;
   return withAbort(options.signal, async (flag) => {
-    const run = new Run(session, train, validation, loop, flag);
+    const run = new EpochLoop(session, train, validation, loop, flag);
     return run.all();
   });
 }
 
-class Run {
+class EpochLoop {
   readonly #session: NativeTrainingSession;
   readonly #loop: LoopOptions;
   readonly #rows: number;

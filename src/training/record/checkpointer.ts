@@ -2,7 +2,7 @@
 import { performance } from 'node:perf_hooks';
 import type { Checkpoint } from '../../artifacts/checkpoint.js';
 import type { LoopState } from '../loop/loop-state.js';
-import type { RunDirectory } from './run-directory.js';
+import type { CheckpointDirectory } from './checkpoint-directory.js';
 
 export interface CheckpointPolicy {
   /** Batches between two checkpoints. */
@@ -11,7 +11,7 @@ export interface CheckpointPolicy {
 }
 
 export class Checkpointer {
-  readonly #directory: RunDirectory;
+  readonly #directory: CheckpointDirectory;
   readonly #policy: CheckpointPolicy;
   readonly #snapshot: () => Checkpoint;
   #lastMicroBatch: number;
@@ -19,7 +19,7 @@ export class Checkpointer {
   #writing: Promise<void> = Promise.resolve();
 
   /** @param snapshot copies the run's state; called between requests only. */
-  constructor(directory: RunDirectory, policy: CheckpointPolicy, state: LoopState, snapshot: () => Checkpoint) {
+  constructor(directory: CheckpointDirectory, policy: CheckpointPolicy, state: LoopState, snapshot: () => Checkpoint) {
     this.#directory = directory;
     this.#policy = policy;
     this.#snapshot = snapshot;

@@ -1,0 +1,179 @@
+/** The checkpoints of a run on disk: written whole, the last few kept, found again after a crash. */
+import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../artifacts/checkpoint.js';
+import type { ArtifactsManifest } from '../../artifacts/manifest.js';
+import { VaeError } from '../../core/errors.js';
+import { ioError, makeFolder, writeFilesAtomically } from '../../core/files.js';
+
+const NAME = /^checkpoint-(\d{10})\.safetensors$/;
+const BEST = 'best.safetensors';
+const LOCK = 'run.lock';
+
+export interface CheckpointDirectoryOptions {
+  /** Checkpoints that are kept, the best one apart. */
+  readonly keep: number;
+  /** Whether a run is to go on from what is there. */
+  readonly resume: boolean;
+  /** Whether a run that begins may remove what is there. */
+  readonly replace: boolean;
+}
+
+/** A directory that one run at a time writes checkpoints into. */
+export class CheckpointDirectory {
+  readonly path: string;
+  readonly #keep: number;
+  #lock: FileHandle | undefined;
+
+  private constructor(path: string, keep: number, lock: FileHandle) {
+    this.path = path;
+    this.#keep = keep;
+    this.#lock = lock;
+  }
+
+  /**
+   * Takes the directory for this process.
+   *
+   * @throws VaeError ERR_VAE_BUSY where a living process has it, ERR_VAE_IO where it cannot be written,
+   *   ERR_VAE_OPTION where a run is to begin in it and it holds another's checkpoints.
+   */
+  static async open(path: string, { keep, resume, replace }: CheckpointDirectoryOptions): Promise<CheckpointDirectory> {
+    let directory: CheckpointDirectory;
+    try {
+      await makeFolder(path);
+      directory = new CheckpointDirectory(path, keep, await takeLock(join(path, LOCK), path));
+    } catch (error) {
+      throw ioError(error, `opening the run directory ${path}`);
+    }
+    try {
+      if (!resume) await directory.#begin(replace);
+      return directory;
+    } catch (error) {
+      await directory.close();
+      throw error;
+    }
+  }
+
+  /** Writes a checkpoint beside its place, flushes and renames it, then lets go of those beyond `keep`. */
+  async save(checkpoint: Checkpoint): Promise<void> {
+    const name = `checkpoint-${String(checkpoint.progress.microBatch).padStart(10, '0')}.safetensors`;
+    await writeFilesAtomically([{ path: join(this.path, name), chunks: encodeCheckpoint(checkpoint) }]);
+    const old = (await this.#names()).slice(this.#keep);
+    await this.#remove(old);
+  }
+
+  async saveBest(checkpoint: Checkpoint): Promise<void> {
+    await writeFilesAtomically([{ path: join(this.path, BEST), chunks: encodeCheckpoint(checkpoint) }]);
+  }
+
+  /**
+   * The newest checkpoint that is whole, or undefined where there is none.
+   *
+   * @throws VaeError ERR_VAE_REPRODUCIBILITY where it is another model's; ERR_VAE_FORMAT where there
+   *   are checkpoints but none of them is whole.
+   */
+  async latest(manifest: ArtifactsManifest): Promise<Checkpoint | undefined> {
+    let damaged: VaeError | undefined;
+    for (const name of await this.#names()) {
+      try {
+        return await this.#read(name, manifest);
+      } catch (error) {
+        if (!(error instanceof VaeError) || error.code !== 'ERR_VAE_FORMAT') throw error;
+        damaged ??= error;
+      }
+    }
+    if (damaged !== undefined) throw damaged;
+    return undefined;
+  }
+
+  async best(manifest: ArtifactsManifest): Promise<Checkpoint | undefined> {
+    const names = await this.#list();
+    return names.includes(BEST) ? this.#read(BEST, manifest) : undefined;
+  }
+
+  async close(): Promise<void> {
+    const lock = this.#lock;
+    this.#lock = undefined;
+    if (lock === undefined) return;
+    await lock.close();
+    // What ended the run matters more than a lock that went away with its folder.
+    await rm(join(this.path, LOCK), { force: true }).catch(() => {});
+  }
+
+  /** Sees that no checkpoint of another run lies here: it would be taken for one of this run. */
+  async #begin(replace: boolean): Promise<void> {
+    const names = (await this.#list()).filter((name) => NAME.test(name) || name === BEST);
+    if (names.length > 0 && !replace) {
+      throw new VaeError(
+        'ERR_VAE_OPTION',
+        `fit(): ${this.path} holds the checkpoints of an earlier run. Go on with that run by { resume: true }, ` +
+          'let go of them by checkpoint: { replace: true }, or choose another directory.',
+      );
+    }
+    await this.#remove(names);
+  }
+
+  async #read(name: string, manifest: ArtifactsManifest): Promise<Checkpoint> {
+    const path = join(this.path, name);
+    const bytes = await readFile(path).catch((error: unknown) => {
+      throw ioError(error, `reading ${path}`);
+    });
+    return decodeCheckpoint(bytes, manifest, path);
+  }
+
+  async #list(): Promise<string[]> {
+    return readdir(this.path).catch((error: unknown) => {
+      throw ioError(error, `listing ${this.path}`);
+    });
+  }
+
+  async #remove(names: readonly string[]): Promise<void> {
+    try {
+      await Promise.all(names.map((name) => rm(join(this.path, name), { force: true })));
+    } catch (error) {
+      throw ioError(error, `removing old checkpoints from ${this.path}`);
+    }
+  }
+
+  /** Newest first. */
+  async #names(): Promise<string[]> {
+    const names = await this.#list();
+    return names
+      .filter((name) => NAME.test(name))
+      .sort()
+      .reverse();
+  }
+}
+
+/** A lock names its process, so that one left behind by a crash does not block the next run. */
+async function takeLock(lock: string, path: string): Promise<FileHandle> {
+  for (;;) {
+    const handle = await open(lock, 'wx').catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EEXIST') return undefined;
+      throw error;
+    });
+    if (handle !== undefined) {
+      await handle.writeFile(String(process.pid));
+      return handle;
+    }
+    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
+    if (holder !== process.pid && !isAlive(holder)) {
+      await rm(lock, { force: true });
+      continue;
+    }
+    throw new VaeError(
+      'ERR_VAE_BUSY',
+      `Another run (process ${holder}) writes into ${path}. Wait for it, or choose another directory.`,
+    );
+  }
+}
+
+function isAlive(pid: number): boolean {
+  if (!Number.isInteger(pid) || pid <= 0) return false;
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
