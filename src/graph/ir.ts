@@ -94,10 +94,12 @@ export interface Model {
  */
 export const WORKING_OPSET = 18;
 export const LOWEST_INPUT_OPSET = 13;
-export const HIGHEST_INPUT_OPSET = 23;
+export const HIGHEST_INPUT_OPSET = 26;
 
 /** The version of the file format that came with an operator set; checkers refuse an older one beside it. */
 export function irVersionOf(opset: number): number {
+  if (opset >= 25) return 13;
+  if (opset >= 24) return 12;
   if (opset >= 23) return 11;
   if (opset >= 21) return 10;
   return opset >= 19 ? 9 : 8;

@@ -1,6 +1,6 @@
 /**
  * Raises models from one operator set to a later one. What is listed here are the operators whose form
- * or meaning changed between opsets 13 and 23; all others mean the same under the later number.
+ * or meaning changed between opsets 13 and 26; all others mean the same under the later number.
  */
 import { VaeError } from '../core/errors.js';
 import { constantOf } from './constants.js';

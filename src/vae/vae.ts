@@ -58,7 +58,7 @@ export class Vae {
   /**
    * Takes an encoder and a decoder that PyTorch, TensorFlow or anyone exported to ONNX, to be trained
    * further: their weights become parameters, joined by sampling and a loss. `save()` writes them
-   * back with the inputs, outputs and opset they came with. Opsets 13 to 23, float32. Data has the layout of the
+   * back with the inputs, outputs and opset they came with. Opsets 13 to 26, float32. Data has the layout of the
    * graphs: TensorFlow's have channels last unless tf2onnx is told otherwise (`--inputs-as-nchw`).
    *
    * @throws VaeError ERR_VAE_FORMAT, ERR_VAE_GRAPH, ERR_VAE_SHAPE, ERR_VAE_UNSUPPORTED_OPERATOR for graphs that

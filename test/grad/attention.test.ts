@@ -58,26 +58,35 @@ const ATTENTIONS: readonly Form[] = [
   { name: 'with a past', q: [2, 2, 3, 4], k: [2, 2, 3, 4], v: [2, 2, 3, 3], past: 2 },
 ];
 
-const ATTENDING = ATTENTIONS.map(
-  ({ name, q, k, v, mask, past, attributes }): GradientCase => ({
-    name: `Attention ${name}`,
-    opset: 23,
-    // ONNX Runtime works in float32 inside it, whatever the data.
-    dtype: 'float32',
-    inputs: {
-      q: { dims: q, shape: q.map((length, axis) => (axis === 0 ? 'N' : length)) },
-      k: { dims: k, shape: k.map((length, axis) => (axis === 0 ? 'N' : length)) },
-      v: { dims: v, shape: v.map((length, axis) => (axis === 0 ? 'N' : length)) },
-      ...(mask ? { mask } : {}),
-      ...(past
-        ? { pastKey: { dims: [k[0]!, k[1]!, past, k[3]!] }, pastValue: { dims: [v[0]!, v[1]!, past, v[3]!] } }
-        : {}),
-    },
-    build: (g, inputs) => {
-      const operands = [inputs['q'], inputs['k'], inputs['v'], inputs['mask'], inputs['pastKey'], inputs['pastValue']];
-      return g.ops('Attention', operands, attributes ?? {}, { outputs: past ? 3 : 1 })[0]!;
-    },
-  }),
+const ATTENDING = [23, 24].flatMap((opset) =>
+  ATTENTIONS.map(
+    ({ name, q, k, v, mask, past, attributes }): GradientCase => ({
+      name: `Attention ${name}, opset ${opset}`,
+      opset,
+      // ONNX Runtime works in float32 inside it, whatever the data.
+      dtype: 'float32',
+      inputs: {
+        q: { dims: q, shape: q.map((length, axis) => (axis === 0 ? 'N' : length)) },
+        k: { dims: k, shape: k.map((length, axis) => (axis === 0 ? 'N' : length)) },
+        v: { dims: v, shape: v.map((length, axis) => (axis === 0 ? 'N' : length)) },
+        ...(mask ? { mask } : {}),
+        ...(past
+          ? { pastKey: { dims: [k[0]!, k[1]!, past, k[3]!] }, pastValue: { dims: [v[0]!, v[1]!, past, v[3]!] } }
+          : {}),
+      },
+      build: (g, inputs) => {
+        const operands = [
+          inputs['q'],
+          inputs['k'],
+          inputs['v'],
+          inputs['mask'],
+          inputs['pastKey'],
+          inputs['pastValue'],
+        ];
+        return g.ops('Attention', operands, attributes ?? {}, { outputs: past ? 3 : 1 })[0]!;
+      },
+    }),
+  ),
 );
 
 const ROTARY: GradientCase[] = [0, 1].flatMap((interleaved) =>

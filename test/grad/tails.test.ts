@@ -38,6 +38,8 @@ interface Tail {
   /** Default: from -60 to 60. */
   readonly at?: readonly number[];
   readonly tolerance?: number;
+  /** Default 20. */
+  readonly opset?: number;
 }
 
 const op =
@@ -57,6 +59,11 @@ const TAILS: Readonly<Record<string, Tail>> = {
   SiLU: {
     build: (g, x) => g.op('Mul', [x, g.op('Sigmoid', [x])]),
     slope: (x) => sigma(x) * (1 + x * sigma(-x)),
+  },
+  Swish: {
+    build: op('Swish', { alpha: 0.5 }),
+    slope: (x) => sigma(x / 2) * (1 + (x / 2) * sigma(-x / 2)),
+    opset: 24,
   },
   Mish: {
     build: op('Mish'),
@@ -101,8 +108,8 @@ const TAILS: Readonly<Record<string, Tail>> = {
 
 describe('slopes far from 0', () => {
   it.each(Object.keys(TAILS))('%s', async (name) => {
-    const { build, slope, at = EVERYWHERE, tolerance = 2e-5 } = TAILS[name]!;
-    const g = new GraphBuilder({ opset: 20 });
+    const { build, slope, at = EVERYWHERE, tolerance = 2e-5, opset = 20 } = TAILS[name]!;
+    const g = new GraphBuilder({ opset });
     const x = g.input('x', 'float32', [at.length]);
     const y = build(g, x);
     // Weighed, so that the gradient is not constant.

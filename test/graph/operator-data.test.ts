@@ -161,6 +161,7 @@ describe.skipIf(!hasOperatorData)('operator test data of the ONNX project (Debia
         'AffineGrid',
         'Attention',
         'Bernoulli',
+        'BitCast',
         'BitwiseAnd',
         'BitwiseNot',
         'BitwiseOr',
@@ -168,6 +169,7 @@ describe.skipIf(!hasOperatorData)('operator test data of the ONNX project (Debia
         'CenterCropPad',
         'Col2Im',
         'Constant',
+        'CumProd',
         'DeformConv',
         'Gelu',
         'GlobalLpPool',
@@ -183,6 +185,8 @@ describe.skipIf(!hasOperatorData)('operator test data of the ONNX project (Debia
         'RandomUniform',
         'RandomUniformLike',
         'RotaryEmbedding',
+        'Swish',
+        'TensorScatter',
       ].sort(),
     );
   });

@@ -132,6 +132,7 @@ const CASES: Case[] = [
   { op: 'GlobalLpPool', shapes: [[N, 2, H, W]] },
   { op: 'GlobalMaxPool', shapes: [[N, 2, H, W]] },
   { op: 'Gelu', shapes: [[N, 3]], attributes: { approximate: 'tanh' }, opset: 20 },
+  { op: 'Swish', shapes: [[N, 3]], attributes: { alpha: 0.5 }, opset: 24 },
   { op: 'Mish', shapes: [[N, 3]] },
   { op: 'LpNormalization', shapes: [[N, 3]], attributes: { axis: 1, p: 1 } },
   { op: 'GroupNormalization', shapes: [[N, 4, H], [4], [4]], attributes: { num_groups: 2 }, opset: 21 },
@@ -158,6 +159,24 @@ const CASES: Case[] = [
     attributes: { q_num_heads: 2, kv_num_heads: 2 },
     opset: 23,
   },
+  {
+    op: 'Attention',
+    shapes: [
+      [N, 2, T, 4],
+      [N, 2, 5, 4],
+      [N, 2, 5, 3],
+    ],
+    opset: 24,
+  },
+  {
+    op: 'TensorScatter',
+    shapes: [
+      [N, 2, 6, 4],
+      [N, 2, 3, 4],
+    ],
+    opset: 24,
+  },
+  { op: 'BitCast', shapes: [[N, 3]], attributes: { to: 'int32' }, opset: 26 },
   {
     op: 'RotaryEmbedding',
     shapes: [
@@ -270,6 +289,7 @@ const CASES: Case[] = [
   { op: 'ArgMax', shapes: [[N, T]], attributes: { axis: -1, keepdims: 0 } },
   { op: 'TopK', shapes: [[N, T]], literals: (g) => [g.int64s([2])], outputs: 2 },
   { op: 'CumSum', shapes: [[N, T]], literals: (g) => [g.constant(1, 'int32')] },
+  { op: 'CumProd', shapes: [[N, T]], literals: (g) => [g.constant(1, 'int32')], opset: 26 },
   {
     op: 'Gather',
     shapes: [[N, T, 3]],

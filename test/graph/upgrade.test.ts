@@ -161,8 +161,8 @@ describe('models of opsets 13 to 17', () => {
   });
 });
 
-describe('models of opsets 18 to 23', () => {
-  it.each([18, 19, 20, 21, 22, 23])('opset %i is kept', (opset) => {
+describe('models of opsets 18 to 26', () => {
+  it.each([18, 19, 20, 21, 22, 23, 24, 25, 26])('opset %i is kept', (opset) => {
     const bytes = graphBytes(
       {
         name: 'g',

@@ -87,11 +87,11 @@ describe('verifyModel', () => {
       'an opset out of range',
       () => {
         const m = chain();
-        m.opsets.set('', 24);
+        m.opsets.set('', 27);
         return m;
       },
       'ERR_VAE_GRAPH',
-      ['24', '13 to 23'],
+      ['27', '13 to 26'],
     ],
   ])('refuses %s', (_, make, code, texts) => {
     expectVaeError(() => verifyModel(make()), code as 'ERR_VAE_GRAPH', ...texts);

@@ -3,7 +3,7 @@ import { constantOf, GraphBuilder, type Value, writeModel } from '../../src/grap
 
 export type Exporter = 'torchscript' | 'dynamo';
 export const EXPORTERS: readonly Exporter[] = ['torchscript', 'dynamo'];
-export const OPSETS: readonly number[] = Array.from({ length: 11 }, (_, index) => 13 + index);
+export const OPSETS: readonly number[] = Array.from({ length: 14 }, (_, index) => 13 + index);
 
 export const DATA = 6;
 export const LATENT = 2;

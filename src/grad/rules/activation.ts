@@ -164,6 +164,12 @@ function logSoftmax(context: GradientContext): Gradients {
   return [context.sub(gradient, context.mul(context.op('Exp', [context.output()]), total))];
 }
 
+/** x·σ(αx): s + αx·s(1 - s), s = σ(αx) (Ramachandran, Zoph & Le 2017). */
+function swishSlope(context: GradientContext): Value {
+  const scaled = context.scale(context.input(0), context.float('alpha', 1));
+  return context.add(preciseSigmoid(context, scaled), context.mul(scaled, sigmoidSlope(context, scaled)));
+}
+
 /** |x| > λ passes, shifted by the bias. */
 function shrink(context: GradientContext): Gradients {
   const x = context.input(0);
@@ -190,6 +196,7 @@ export const ACTIVATION: GradientTable = {
     return [context.mul(context.compactGradient(), slope)];
   }),
   Gelu: rule(gelu),
+  Swish: rule((context) => [context.mul(context.compactGradient(), swishSlope(context))]),
   Sigmoid: rule((context) => [context.mul(context.compactGradient(), sigmoidSlope(context, context.input(0)))]),
   HardSigmoid: rule(hardSigmoid),
   HardSwish: rule(hardSwish),

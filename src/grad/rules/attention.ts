@@ -42,13 +42,14 @@ function causalBias(context: GradientContext, query: Value, key: Value, past: Va
   return maskToBias(context, context.cast(seen, 'bool'), query);
 }
 
-/** Scaled dot-product attention (Vaswani et al. 2017) as the operator set 23 defines it. */
+/** Scaled dot-product attention (Vaswani et al. 2017) as the operator sets 23 and 24 define it. */
 function attention(context: GradientContext): Expanded {
   const [first, second, third] = [context.input(0), context.input(1), context.input(2)];
   const query = splitHeads(context, first, context.int('q_num_heads', 0));
   let key = splitHeads(context, second, context.int('kv_num_heads', 0));
   let value = splitHeads(context, third, context.int('kv_num_heads', 0));
-  const [, , , mask, pastKey, pastValue] = context.inputs;
+  const [, , , mask, pastKey, pastValue, unpadded] = context.inputs;
+  if (unpadded) context.fail('rows with padding among their keys (nonpad_kv_seqlen) cannot be trained');
   if (pastKey) key = context.op('Concat', [pastKey, key], { axis: 2 });
   if (pastValue) value = context.op('Concat', [pastValue, value], { axis: 2 });
   const size = query.shape?.[3];

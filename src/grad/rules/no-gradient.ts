@@ -29,6 +29,8 @@ const NONE = [
   // Shapes, constants, indices
   'Shape',
   'Size',
+  // Bits, of which floats are no smooth function
+  'BitCast',
   'Constant',
   'ConstantOfShape',
   'EyeLike',
@@ -72,6 +74,7 @@ const REFUSED: Readonly<Record<string, string>> = {
       'CenterCropPad',
       'Col2Im',
       'Compress',
+      'CumProd',
       'DeformConv',
       'DequantizeLinear',
       'Det',
@@ -84,6 +87,7 @@ const REFUSED: Readonly<Record<string, string>> = {
       'Range',
       'RoiAlign',
       'STFT',
+      'TensorScatter',
     ].map((op): [string, string] => [op, UNDONE]),
   ),
 };

@@ -54,6 +54,7 @@ export const ACTIVATIONS: readonly OperatorDefinition[] = [
   define('Gelu', activation({ approximate: string('none') }, 20)),
   define('HardSigmoid', activation({ alpha: float(0.2), beta: float(0.5) })),
   define('HardSwish', activation({}, 14)),
+  define('Swish', activation({ alpha: float(1) }, 24)),
   define('Mish', activation({}, 18)),
   define('Shrink', { attributes: { bias: float(0), lambd: float(0.5) }, infer: sameAs(0, 'number') }),
   define('ThresholdedRelu', activation({ alpha: float(1) })),

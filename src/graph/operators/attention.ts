@@ -3,7 +3,18 @@ import { describeShape } from '../infer/broadcast.js';
 import { addDims, asLength, divideExactly, multiplyDims } from '../infer/dims.js';
 import type { Dim, Shape } from '../ir.js';
 import type { InferenceContext, OperatorDefinition } from './definition.js';
-import { define, expectRank, expectType, float, int, tensor, unify } from './helpers.js';
+import {
+  type Definition,
+  define,
+  expectRank,
+  expectType,
+  float,
+  int,
+  sameType,
+  string,
+  tensor,
+  unify,
+} from './helpers.js';
 
 interface Heads {
   readonly batch: Dim;
@@ -57,21 +68,31 @@ function attention(context: InferenceContext): ReturnType<OperatorDefinition['in
   ];
 }
 
+const ATTENTION: Definition['attributes'] = {
+  is_causal: int(0),
+  kv_num_heads: 'int',
+  q_num_heads: 'int',
+  qk_matmul_output_mode: int(0),
+  scale: 'float',
+  softcap: float(0),
+  softmax_precision: 'int',
+};
+
 export const ATTENTIONS: readonly OperatorDefinition[] = [
-  define('Attention', {
-    since: 23,
-    inputs: [3, 6],
-    outputs: [1, 4],
-    attributes: {
-      is_causal: int(0),
-      kv_num_heads: 'int',
-      q_num_heads: 'int',
-      qk_matmul_output_mode: int(0),
-      scale: 'float',
-      softcap: float(0),
-      softmax_precision: 'int',
+  define('Attention', { since: 23, inputs: [3, 6], outputs: [1, 4], attributes: ATTENTION, infer: attention }),
+  // With the number of keys of each row that are no padding.
+  define('Attention', { since: 24, inputs: [3, 7], outputs: [1, 4], attributes: ATTENTION, infer: attention }),
+  define('TensorScatter', {
+    since: 24,
+    inputs: [2, 3],
+    attributes: { mode: string('linear'), axis: int(-2) },
+    infer: (context) => {
+      sameType(context, [0, 1], 'any');
+      if (context.given(2)) expectType(context, 2, 'index');
+      const shape = context.shape(0);
+      if (shape !== undefined) context.axis(context.int('axis'), shape.length);
+      return [context.input(0)];
     },
-    infer: attention,
   }),
   define('RotaryEmbedding', {
     since: 23,

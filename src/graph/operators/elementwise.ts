@@ -1,4 +1,5 @@
 /** Operators that treat every element alike: arithmetic, functions of one variable, comparison, logic. */
+import { BYTES_PER_ELEMENT } from '../../core/dtype.js';
 import { addDims, divideExactly, floorDivide, multiplyDims, subtractDims } from '../infer/dims.js';
 import type { Dim } from '../ir.js';
 import { alignedElements, asType, at, mapElements, numeric, zipElements, zipLists } from './arithmetic.js';
@@ -14,6 +15,7 @@ import {
   int,
   sameAs,
   sameType,
+  string,
   tensor,
 } from './helpers.js';
 
@@ -342,8 +344,20 @@ export const ELEMENTWISE: readonly OperatorDefinition[] = [
 
   castOperator(13, {}),
   castOperator(19, { saturate: int(1) }),
+  castOperator(24, { saturate: int(1), round_mode: string('up') }),
   castLikeOperator(15, {}),
   castLikeOperator(19, { saturate: int(1) }),
+  castLikeOperator(24, { saturate: int(1), round_mode: string('up') }),
+  define('BitCast', {
+    since: 26,
+    attributes: { to: 'int' },
+    infer: (context) => {
+      const [from, to] = [context.input(0).dtype, context.dtype('to')];
+      if (from === 'string' || to === 'string' || BYTES_PER_ELEMENT[from] !== BYTES_PER_ELEMENT[to])
+        context.fail(`bits of ${from} are not those of ${to}: both must be of one size, and not text.`);
+      return [tensor(to, context.shape(0))];
+    },
+  }),
 ];
 
 function castOperator(since: number, extra: Definition['attributes']): OperatorDefinition {

@@ -6,6 +6,7 @@ import { asType } from './arithmetic.js';
 import type { InferenceContext, KnownElements, OperatorDefinition } from './definition.js';
 import {
   type Category,
+  type Definition,
   define,
   defineAll,
   expectRank,
@@ -107,6 +108,19 @@ function unknownAxes(context: InferenceContext, count: number | undefined, keep:
   return count === undefined ? undefined : freshShape(context, shape.length - count);
 }
 
+/** Sums or products so far, along an axis that is given as a number. */
+const CUMULATIVE: Definition = {
+  inputs: 2,
+  attributes: { exclusive: int(0), reverse: int(0) },
+  infer: (context) => {
+    expectType(context, 0, 'number');
+    const shape = context.shape(0);
+    const axis = context.numbers(1)?.[0];
+    if (shape !== undefined && axis !== undefined) context.axis(axis, shape.length);
+    return [context.input(0)];
+  },
+};
+
 export const REDUCTIONS: readonly OperatorDefinition[] = [
   ...Object.entries(REDUCE).flatMap(([name, form]) => reduction(name, form)),
   ...defineAll(['ArgMax', 'ArgMin'], {
@@ -133,15 +147,6 @@ export const REDUCTIONS: readonly OperatorDefinition[] = [
       return [tensor(dtype, result), tensor('int64', result)];
     },
   }),
-  define('CumSum', {
-    inputs: 2,
-    attributes: { exclusive: int(0), reverse: int(0) },
-    infer: (context) => {
-      expectType(context, 0, 'number');
-      const shape = context.shape(0);
-      const axis = context.numbers(1)?.[0];
-      if (shape !== undefined && axis !== undefined) context.axis(axis, shape.length);
-      return [context.input(0)];
-    },
-  }),
+  define('CumSum', CUMULATIVE),
+  define('CumProd', { since: 26, ...CUMULATIVE }),
 ];

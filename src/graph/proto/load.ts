@@ -20,7 +20,7 @@ export interface ReadModelOptions {
 }
 
 /**
- * Reads an ONNX model of opset 13 to 23 from its bytes, or from a file (then asynchronously).
+ * Reads an ONNX model of opset 13 to 26 from its bytes, or from a file (then asynchronously).
  *
  * Model-local functions are put in place of their calls, Constant nodes become initializers, an If
  * with a known condition gives way to the branch that runs, opsets below 18 are raised to 18, nodes
