@@ -168,7 +168,7 @@ NODE_VAE_CLONES static double SgdPlain(float* NODE_VAE_RESTRICT p, const float* 
   const SgdStep s = step;
   const auto element = [&](size_t i) {
     const float before = p[i];
-    const float after = before - s.learning_rate * (g[i] * s.gradient_scale + s.weight_decay * before);
+    const float after = std::fma(-s.learning_rate, g[i] * s.gradient_scale + s.weight_decay * before, before);
     p[i] = after;
     return after - before;
   };
