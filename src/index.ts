@@ -73,7 +73,7 @@ export type {
   Terms,
   WarningProgress,
 } from './training/progress.js';
-export { fingerprintOf } from './training/record/fingerprint.js';
+export { fingerprintOf, isFingerprintOf } from './training/record/fingerprint.js';
 export {
   describeEnvironment,
   digestParameters,

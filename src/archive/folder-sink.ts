@@ -3,7 +3,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { constants } from 'node:fs';
 import { type FileHandle, link, lstat, open, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, join } from 'node:path';
+import { basename, dirname, join, normalize } from 'node:path';
 import { nameToBytes, pathOf, shownName } from '../core/byte-names.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, makeFolder } from '../core/files.js';
@@ -53,6 +53,8 @@ export class FolderSink implements UnpackSink {
   /** Files that stand there already, as they should be or to be left. */
   readonly #leave = new Set<string>();
   readonly #folders = new Set<string>();
+  /** Paths of all files of the archive. */
+  readonly #taken = new Set<string>();
   readonly #rules: { value: NameRules } = { value: { windows: process.platform === 'win32', caseBlind: false } };
   #places: ReadonlyMap<string, string> = new Map();
   #release: (() => Promise<void>) | undefined;
@@ -97,6 +99,7 @@ export class FolderSink implements UnpackSink {
     this.#rules.value = { ...this.#rules.value, caseBlind: await isCaseBlind(this.#folder) };
     const { places, renamed } = placesOf(names, this.#rules.value, this.#options.rename);
     this.#places = places;
+    for (const name of names) this.#taken.add(keyOf(this.#pathOf(name)));
     for (const one of renamed) this.#renamed.push(one);
     const existing = new Set<string>();
     for (const name of names) if (await this.#isThere(name)) existing.add(name);
@@ -211,7 +214,9 @@ export class FolderSink implements UnpackSink {
     // What stands behind the parts that were taken over is of no use.
     for (const begun of this.#begun.values()) await (await begun).handle.truncate((await begun).end);
     for (const name of existing) {
-      if (!wrong.has(name)) this.#leave.add(name);
+      if (wrong.has(name)) continue;
+      this.#leave.add(name);
+      await this.#dropOtherName(name);
     }
     const copies = outline.records.flat().filter(({ name, sameAs }) => sameAs !== undefined && existing.has(name));
     for (const { name, sameAs } of copies) {
@@ -259,6 +264,13 @@ export class FolderSink implements UnpackSink {
     return true;
   }
 
+  /** A file that was complete when its job was killed may still have its temporary name too. */
+  async #dropOtherName(name: string): Promise<void> {
+    const path = this.#pathOf(name);
+    const temporary = this.#temporaryOf(path);
+    if (await isSameFile(temporary, path)) await rm(temporary, { force: true });
+  }
+
   async #matches(
     archive: AnyArchive,
     record: number,
@@ -284,11 +296,12 @@ export class FolderSink implements UnpackSink {
     return shownName(join(this.#folder, this.#places.get(name)!));
   }
 
+  /** Where a file grows: beside it, under a name that no file of the archive has. */
   #temporaryOf(path: string | Buffer): string | Buffer {
-    if (typeof path === 'string') return join(dirname(path), besideName(basename(path), 'partial'));
-    const slash = path.lastIndexOf(0x2f);
-    const name = besideName(path.subarray(slash + 1).toString('hex'), 'partial');
-    return Buffer.concat([path.subarray(0, slash + 1), Buffer.from(name)]);
+    for (let number = 0; ; number += 1) {
+      const temporary = temporaryName(path, number === 0 ? 'partial' : `partial${number}`);
+      if (!this.#taken.has(keyOf(temporary))) return temporary;
+    }
   }
 
   /** The file that parts are written to, under its temporary name. */
@@ -389,6 +402,18 @@ export class FolderSink implements UnpackSink {
   }
 }
 
+function temporaryName(path: string | Buffer, suffix: string): string | Buffer {
+  if (typeof path === 'string') return join(dirname(path), besideName(basename(path), suffix));
+  const slash = path.lastIndexOf(0x2f);
+  const name = besideName(path.subarray(slash + 1).toString('hex'), suffix);
+  return Buffer.concat([path.subarray(0, slash + 1), Buffer.from(name)]);
+}
+
+/** A path to look up, whatever the case of its letters. */
+function keyOf(path: string | Buffer): string {
+  return (typeof path === 'string' ? normalize(path) : path.toString('latin1')).toLowerCase();
+}
+
 /** The bytes of a part of a file that is there; undefined where it has other ones for sure. */
 async function readPart(path: string | Buffer, part: OutPart, whole: boolean): Promise<Uint8Array | undefined> {
   const file = await open(path, constants.O_RDONLY | NO_FOLLOW).catch(() => undefined);
@@ -431,6 +456,14 @@ async function sameFiles(left: string | Buffer, right: string | Buffer): Promise
   } finally {
     for (const file of files) await file?.close();
   }
+}
+
+/** Whether two paths are names of one file. */
+export async function isSameFile(left: string | Buffer, right: string | Buffer): Promise<boolean> {
+  const [one, other] = await Promise.all(
+    [left, right].map((path) => lstat(path, { bigint: true }).catch(() => undefined)),
+  );
+  return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev;
 }
 
 /** Gives a file its name; a file that has it already is kept unless it is to be replaced: EEXIST. */

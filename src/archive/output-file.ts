@@ -7,7 +7,7 @@ import { ioError, targetOf } from '../core/files.js';
 import { readFully, writeFully } from '../core/ranges.js';
 import { besideName } from '../core/temporary.js';
 import { type ByteSource, handleSource, memorySource } from './bytes.js';
-import { publish } from './folder-sink.js';
+import { isSameFile, publish } from './folder-sink.js';
 import { type Locker, openLocked } from './lock.js';
 
 export interface ArchiveOutput {
@@ -167,6 +167,8 @@ export async function fileOutput(
 ): Promise<ArchiveOutput> {
   const output = await targetOf(path);
   const partial = partialOf(output);
+  // A job that was killed as it gave the archive its name left it two; what is written to one would change the other.
+  if (await isSameFile(partial, output)) await rm(partial, { force: true });
   const { handle, locked } = await openLocked(partial, lock, `writing ${path}`).catch((error: unknown) => {
     throw ioError(error, `opening ${partial}`);
   });

@@ -20,6 +20,12 @@ export interface RecordedCommand {
   readonly resumed: boolean;
 }
 
+/** The fingerprints of a run's data. */
+export interface ExpectedData {
+  readonly training: string;
+  readonly validation: string | undefined;
+}
+
 /** Flags that say how a command talks, or whose content is in the settings. */
 const NOT_RECORDED = new Set(['json', 'verbose', 'overwrite', 'config', 'set', 'out', 'dryRun']);
 
@@ -28,12 +34,16 @@ export class RunRecording {
   readonly #vae: Vae;
   readonly #earlier: readonly RunPart[];
   readonly #part: RunPart;
+  readonly #training: Dataset;
+  readonly #validation: Dataset | undefined;
   readonly #started = performance.now();
   #written = false;
 
-  private constructor(directory: string, vae: Vae, earlier: readonly RunPart[], part: RunPart) {
-    this.#directory = directory;
+  private constructor(vae: Vae, { out, training, validation }: RecordedCommand, earlier: readonly RunPart[], part: RunPart) {
+    this.#directory = out;
     this.#vae = vae;
+    this.#training = training;
+    this.#validation = validation;
     this.#earlier = earlier;
     this.#part = part;
   }
@@ -54,21 +64,23 @@ export class RunRecording {
       ...(validation && { validation: await describe(validation, signal) }),
       environment: describeEnvironment(),
     };
-    return new RunRecording(out, vae, resumed ? await earlierParts(out) : [], part);
+    return new RunRecording(vae, command, resumed ? await earlierParts(out) : [], part);
   }
 
   /** @throws CliError ERR_VAE_REPRODUCIBILITY where the data are not those with these fingerprints. */
-  expect(expected: { readonly training: string; readonly validation: string | undefined }): void {
-    const { data, validation } = this.#part;
-    for (const [what, found, wanted] of [
-      ['data', data.fingerprint, expected.training],
-      ['validation data', validation?.fingerprint, expected.validation],
-    ]) {
-      if (found === wanted) continue;
+  async expect(expected: ExpectedData, signal: AbortSignal): Promise<void> {
+    const { isFingerprintOf } = await import('../index.js');
+    for (const [what, data, wanted] of [
+      ['data', this.#training, expected.training],
+      ['validation data', this.#validation, expected.validation],
+    ] as const) {
+      if (data === undefined && wanted === undefined) continue;
+      if (data !== undefined && wanted !== undefined && (await isFingerprintOf(data, wanted, signal))) continue;
       throw new CliError(
         'ERR_VAE_REPRODUCIBILITY',
-        `The ${what} are not those of the run: their fingerprint is ${found?.slice(0, 12) ?? 'missing'}…, ` +
-          `that of the run ${wanted?.slice(0, 12) ?? 'none'}…. Restore them, or name their place with --data.`,
+        `The ${what} are not those of the run: ` +
+          `${data === undefined ? 'there are none now' : wanted === undefined ? 'there were none then' : 'their content, names or labels differ'}. ` +
+          'Restore them, or name their place with --data.',
       );
     }
   }

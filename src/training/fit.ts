@@ -10,7 +10,7 @@ import { freshState } from './loop/loop-state.js';
 import { openSession } from './open-session.js';
 import type { History } from './progress.js';
 import { CheckpointDirectory } from './record/checkpoint-directory.js';
-import { fingerprintOf } from './record/fingerprint.js';
+import { fingerprintOf, isFingerprintOf } from './record/fingerprint.js';
 import { restoreSnapshot } from './record/snapshot.js';
 import type { RunRequest, TrainingTask } from './request.js';
 import { vaeTask } from './vae-task.js';
@@ -29,8 +29,7 @@ export async function trainModel(parts: ModelParts, request: RunRequest): Promis
 /** Trains whatever it is: with checkpoints, logs, schedules and interruption. @throws VaeError as the run ends. */
 export async function runTask(task: TrainingTask, request: RunRequest): Promise<History> {
   const { options, train } = request;
-  const fingerprint = await fingerprintOf(train, options.signal);
-  const { checkpoint: policy } = options;
+  const { checkpoint: policy, signal } = options;
   if (options.resume && policy?.replace) {
     throw new VaeError(
       'ERR_VAE_OPTION',
@@ -40,6 +39,9 @@ export async function runTask(task: TrainingTask, request: RunRequest): Promise<
   const directory = policy && (await CheckpointDirectory.open(policy.directory, { ...policy, resume: options.resume }));
   try {
     const resumed = options.resume ? await resumable(task, options, directory) : undefined;
+    const before = resumed?.progress.loop?.fingerprint;
+    const isSame = before !== undefined && (await isFingerprintOf(train, before, signal));
+    const fingerprint = isSame ? before : await fingerprintOf(train, signal);
     const seed = BigInt(resumed?.progress.seed ?? options.seed ?? task.seed);
     const session = await openSession(task, request, seed);
     try {

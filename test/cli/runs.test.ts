@@ -1,10 +1,10 @@
 /** Runs are recorded, listed, compared, repeated to the bit, and exported. */
-import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { runCli as main } from '../../src/cli/run.js';
-import { readMetrics, readRunRecord, Vae, writeNpy } from '../../src/index.js';
+import { readMetrics, readRunRecord, Vae, WavWriter, writeNpy } from '../../src/index.js';
 import { digits } from '../support/digits.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { type CliResult, runCli } from './run-cli.js';
@@ -140,6 +140,21 @@ describe('reproduce', () => {
     const record = await readRunRecord(inside('runs/a'));
     expect(record.parts.map(({ resumed }) => resumed)).toEqual([false, true]);
     expect(result.parameters).toBe(record.result!.parameters);
+  });
+
+  it('knows named rows again, however their place is written and wherever they lie', async () => {
+    const [data, run] = ['sounds/deep/tone.wav', 'runs/sound'];
+    await mkdir(inside('sounds/deep'), { recursive: true });
+    const file = await WavWriter.create(inside(data), { sampleRate: 8000, channels: 1 });
+    await file.write(Float32Array.from({ length: 24_000 }, (_, i) => Math.sin(i * i) / 4));
+    await file.close();
+    for (const path of [data, `./${data}`, inside('sounds'), 'sounds/', 'sounds/**/*.wav']) {
+      await cli('train', path, '-o', run, '--epochs', '1', '--batch-size', '8', '--overwrite');
+      const { stdout } = await call(['reproduce', inside(run), '--json'], tmpdir());
+      expect(JSON.parse(stdout)).toMatchObject({ identical: true });
+    }
+    await rename(inside('sounds'), inside('moved'));
+    expect(await json('reproduce', run, '--data', 'moved')).toMatchObject({ identical: true });
   });
 
   it('keeps the repeated run where it is told to', async () => {

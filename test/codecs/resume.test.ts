@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { link, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compress, decompress } from '../../src/codecs/index.js';
@@ -96,4 +96,44 @@ describe('an interrupted decompress', () => {
     expect((await stat(at('out', '016.png'))).mtimeMs).toBe(old.getTime());
     expect((await readFile(at('out', '020.png'))).equals(await readFile(at('020.png')))).toBe(true);
   });
+});
+
+describe('a job that was killed as it gave a file its name', () => {
+  it('does not leave the other name behind', async () => {
+    const archive = await archiveOfArray();
+    await decompress(archive, { model: codec, output: at('out') });
+    await link(at('out', 'items.npy'), at('out', '.items.npy.partial'));
+    await decompress(archive, { model: codec, output: at('out') });
+    expect(await readdir(at('out'))).toEqual(['items.npy']);
+  });
+
+  it('never writes into the complete archive', async () => {
+    const options = { model: codec, output: at('x.vaez'), threads: 1, chunkItems: 16 };
+    await compress({ data: items, shape: [COUNT, HEIGHT, WIDTH] }, options);
+    const before = await readFile(at('x.vaez'));
+    for (const more of [{ append: true }, { force: true }]) {
+      await link(at('x.vaez'), at('.x.vaez.partial'));
+      const stop = new AbortController();
+      const other = { data: randomItems(9, COUNT, SIZE), shape: [COUNT, HEIGHT, WIDTH] };
+      const onProgress = () => stop.abort();
+      await expect(compress(other, { ...options, ...more, signal: stop.signal, onProgress })).rejects.toThrow();
+      expect((await readFile(at('x.vaez'))).equals(before)).toBe(true);
+      await rm(at('.x.vaez.partial'), { force: true });
+    }
+  });
+});
+
+it('files of an archive that are called like temporary ones come out as they are', async () => {
+  const { mkdir } = await import('node:fs/promises');
+  await mkdir(at('in'));
+  await writeFile(at('in', 'a.png'), await encodePng(items.subarray(0, SIZE), [1, HEIGHT, WIDTH]));
+  for (const name of ['a.txt', '.a.txt.partial', '.a.txt.partial1', '.a.png.partial']) {
+    await writeFile(at('in', name), `this is ${name}`);
+  }
+  const { archive } = await compress(at('in'), { model: codec, threads: 2 });
+  await decompress(archive!, { model: codec, output: at('out') });
+  expect((await readdir(at('out'))).sort()).toEqual((await readdir(at('in'))).sort());
+  for (const name of await readdir(at('in'))) {
+    if (!name.endsWith('.png')) expect(await readFile(at('out', name), 'utf8')).toBe(`this is ${name}`);
+  }
 });

@@ -1,5 +1,5 @@
 /** SIGTERM in every command that takes time: the exit code, and nothing half written under the name asked for. */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
@@ -38,8 +38,8 @@ const TELLTALE = `data:text/javascript,${encodeURIComponent(
   "process.on('newListener', (name) => name === 'SIGTERM' && process.stderr.write('LISTENS\\n'))",
 )}`;
 
-/** Sends SIGTERM so long after the work began. */
-function terminated(args: readonly string[], delayMs: number): Promise<CliResult> {
+/** Sends SIGTERM so long after the work began, or once there is a file that is not empty. */
+function terminated(args: readonly string[], when: number | string): Promise<CliResult> {
   let sent = false;
   return runCli(args, {
     cwd,
@@ -47,7 +47,16 @@ function terminated(args: readonly string[], delayMs: number): Promise<CliResult
     onStderr: (child, said) => {
       if (sent || !said.includes('LISTENS')) return;
       sent = true;
-      setTimeout(() => child.kill('SIGTERM'), delayMs);
+      if (typeof when === 'number') setTimeout(() => child.kill('SIGTERM'), when);
+      else {
+        const path = join(cwd, when);
+        const timer = setInterval(() => {
+          if ((statSync(path, { throwIfNoEntry: false })?.size ?? 0) === 0) return;
+          clearInterval(timer);
+          child.kill('SIGTERM');
+        }, 2);
+        child.once('exit', () => clearInterval(timer));
+      }
     },
   });
 }
@@ -85,11 +94,17 @@ describe.skipIf(process.platform === 'win32' || !RUNS_BUILT)(
       120_000,
     );
 
+    test('reproduce leaves no half repetition', async () => {
+      const args = ['reproduce', 'voices', '-o', 'half-again'];
+      expect((await terminated(args, 'half-again')).code).toBe(130);
+      expect(existsSync(join(cwd, 'half-again'))).toBe(false);
+    }, 120_000);
+
     test('compress goes on where it was stopped, and decompress can be stopped and run again', async () => {
       const some = Uint8Array.from({ length: 6000 * 784 }, (_, i) => (Math.imul(i, 2654435761) >>> 11) & 255);
       await writeNpy(join(cwd, 'some.npy'), { data: some, shape: [6000, 1, 28, 28] });
       const compress = ['compress', 'some.npy', '-m', 'mnist-codec', '-o', 'some.vaez'];
-      expect((await terminated(compress, 1500)).code).toBe(130);
+      expect((await terminated(compress, '.some.vaez.partial')).code).toBe(130);
       expect(existsSync(join(cwd, 'some.vaez'))).toBe(false);
       expect(await runCli(compress, { cwd })).toMatchObject({ code: 0 });
       expect(existsSync(join(cwd, '.some.vaez.partial'))).toBe(false);

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -51,6 +52,7 @@ async function reproduce(directory: string, flags: ReproduceFlags, signal: Abort
   for (const change of changes) note(`Differs     ${change}`);
   const original = resolve(directory);
   const folder = flags.out === undefined ? await mkdtemp(join(tmpdir(), 'node-vae-reproduce-')) : resolve(flags.out);
+  const isNew = flags.out === undefined || !existsSync(folder);
   try {
     const started = performance.now();
     for (const [index, part] of parts.entries()) await repeat(part, folder, index > 0, flags, signal);
@@ -91,7 +93,8 @@ async function reproduce(directory: string, flags: ReproduceFlags, signal: Abort
       ],
     };
   } finally {
-    if (flags.out === undefined) await rm(folder, { recursive: true, force: true });
+    // Half a repetition compares with nothing.
+    if (flags.out === undefined || (signal.aborted && isNew)) await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -135,13 +138,12 @@ async function repeat(
   signal: AbortSignal,
 ): Promise<void> {
   const { flags, directory } = command;
-  const path = moved === undefined ? resolve(directory, command.path) : resolve(moved);
   const { checkpoint: _checkpoint, log: _log, ...fit } = settings.fit;
   // Options of the model are in the settings; what stays are the flags that say how data are read.
   const kept = omit(flags, ['resume', 'report', 'codec', 'tensorboard']);
   const here = process.cwd();
   // Other files that the flags name lie where the command was given.
-  if (moved === undefined) changeDirectory(directory);
+  const path = moved === undefined ? from(directory, command.path) : resolve(moved);
   try {
     await train(path, { ...(kept as DataFlags & SessionFlags), out, resume, overwrite: false }, signal, {
       settings: { model: settings.model, fit },
@@ -152,11 +154,14 @@ async function repeat(
   }
 }
 
-function changeDirectory(directory: string): void {
+/** Goes where the run was begun; the data's path from there, or whole where that folder is gone. */
+function from(directory: string, path: string): string {
   try {
     process.chdir(directory);
+    return path;
   } catch {
     note(`The folder ${directory}, where the run was begun, is not there; paths are taken from here.`);
+    return resolve(directory, path);
   }
 }
 

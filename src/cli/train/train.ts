@@ -7,7 +7,7 @@ import { writeCodec } from '../codec-training.js';
 import { METRICS_FILE } from '../find-runs.js';
 import { count, note } from '../output.js';
 import { duration, TrainingProgress } from '../progress.js';
-import { RunRecording } from '../recording.js';
+import { type ExpectedData, RunRecording } from '../recording.js';
 import type { CommandResult } from '../result.js';
 import type { TrainSettings } from '../settings.js';
 import { describeData } from '../shared-options.js';
@@ -25,7 +25,7 @@ const REPORT = 'report';
 /** A run that is repeated: its options, in place of what the flags say, and the fingerprints of its data. */
 export interface Repeated {
   readonly settings: TrainSettings;
-  readonly expected: { readonly training: string; readonly validation: string | undefined };
+  readonly expected: ExpectedData;
 }
 
 export async function train(
@@ -44,7 +44,7 @@ export async function train(
   const resumed = flags.resume ?? false;
   const command = { out: flags.out, path, flags: { ...flags }, settings, training, validation, resumed };
   const recording = await RunRecording.begin(vae, command, signal);
-  if (repeated) recording.expect(repeated.expected);
+  if (repeated) await recording.expect(repeated.expected, signal);
   const outcome = await learn(vae, training, validation, flags, settings, recording, signal).catch(
     async (error: unknown) => {
       await recording.fail(error);

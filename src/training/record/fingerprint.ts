@@ -13,13 +13,46 @@ const BYTES_AT_A_TIME = 4 << 20;
 
 /**
  * Tells data sets apart, as 64 hexadecimal digits: by their shape and length, their labels and names, and their
- * content. Data in memory are hashed whole up to 64 MB, larger ones by rows spread evenly over them; of rows that
- * have to be read, up to 256 are.
+ * content. Of names, the folders that they all begin with are left out, so that data are the same wherever they lie.
+ * Data in memory are hashed whole up to 64 MB, larger ones by rows spread evenly over them; of rows that have to be
+ * read, up to 256 are.
  *
  * @throws VaeError as `data.read()` does.
  */
-export async function fingerprintOf(data: Dataset, signal?: AbortSignal): Promise<string> {
-  const { length, rowShape, dtype, labels, names } = data;
+export function fingerprintOf(data: Dataset, signal?: AbortSignal): Promise<string> {
+  return hashOf(data, data.names && withoutPlace(data.names), signal);
+}
+
+/**
+ * Whether a fingerprint is that of these data. Those of 0.1.0 held names in full.
+ *
+ * @throws VaeError as `data.read()` does.
+ */
+export async function isFingerprintOf(data: Dataset, fingerprint: string, signal?: AbortSignal): Promise<boolean> {
+  if ((await fingerprintOf(data, signal)) === fingerprint) return true;
+  return data.names !== undefined && (await hashOf(data, data.names, signal)) === fingerprint;
+}
+
+/** Names without the folders that all of them begin with. */
+function withoutPlace(names: readonly string[]): readonly string[] {
+  let place = names[0] ?? '';
+  for (const name of names) {
+    place = place.slice(0, Math.max(place.lastIndexOf('/'), place.lastIndexOf('\\')) + 1);
+    while (!name.startsWith(place)) {
+      const inner = place.slice(0, -1);
+      place = inner.slice(0, Math.max(inner.lastIndexOf('/'), inner.lastIndexOf('\\')) + 1);
+    }
+    if (place === '') return names;
+  }
+  return names.map((name) => name.slice(place.length));
+}
+
+async function hashOf(
+  data: Dataset,
+  names: readonly string[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<string> {
+  const { length, rowShape, dtype, labels } = data;
   const hash = createHash('sha256').update(JSON.stringify([length, rowShape, dtype]));
   if (labels) hash.update(bytesOf(Uint32Array.from(labels.values)));
   if (names) hash.update(JSON.stringify(names));
