@@ -39,7 +39,12 @@ export class RunRecording {
   readonly #started = performance.now();
   #written = false;
 
-  private constructor(vae: Vae, { out, training, validation }: RecordedCommand, earlier: readonly RunPart[], part: RunPart) {
+  private constructor(
+    vae: Vae,
+    { out, training, validation }: RecordedCommand,
+    earlier: readonly RunPart[],
+    part: RunPart,
+  ) {
     this.#directory = out;
     this.#vae = vae;
     this.#training = training;

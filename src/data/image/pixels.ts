@@ -115,7 +115,9 @@ export async function decodePixels(
         `${name}: has ${stored.pages} pages or frames, and one is wanted. Say which with page (--page N), from 0.`,
       );
     }
-    const size = sidesOf(stored, options);
+    const wanted = sidesOf(stored, options);
+    // Steps of a pipeline that change nothing cost all the same: more than decoding a small picture.
+    const size = wanted?.width === stored.width && wanted.height === stored.height ? undefined : wanted;
     const cost = costOf(stored, size);
     checkLimits(cost, options, name);
     return await withRoom(cost.bytes, options, async () => {

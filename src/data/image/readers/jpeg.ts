@@ -1,9 +1,16 @@
-/** JPEG (ITU-R T.81): what its markers say, without decoding. The pixels are libvips'. */
+/** JPEG (ITU-R T.81): what its markers say, without decoding. The pixels are libjpeg-turbo's, with or without libvips. */
 import { decodeBySharp } from './by-sharp.js';
 import { exifOrientation } from './exif.js';
+import { decodeSmallJpeg } from './small-jpeg.js';
 import type { PictureReader, StoredHeader } from './stored.js';
 
-export const jpegReader: PictureReader = { header: jpegHeader, decode: decodeBySharp };
+export const jpegReader: PictureReader = {
+  header: jpegHeader,
+  async decode(bytes, options) {
+    const small = options.size ? undefined : await decodeSmallJpeg(bytes, options.header);
+    return small ?? decodeBySharp(bytes, options);
+  },
+};
 
 /** Frames with other coefficients than these (lossless, hierarchical, arithmetic) libvips refuses by itself. */
 const FRAMES = [0xc0, 0xc1, 0xc2, 0xc3, 0xc5, 0xc6, 0xc7, 0xc9, 0xca, 0xcb, 0xcd, 0xce, 0xcf];
