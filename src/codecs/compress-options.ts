@@ -5,9 +5,9 @@ import { MAX_CHUNK_ITEMS } from '../archive/format.js';
 import { availableThreads } from '../binding/threads.js';
 import { signalShape } from '../core/common-options.js';
 import type { DatasetInput } from '../data/to-dataset.js';
+import type { WritingModelInput } from './by-kind.js';
 import type { LeftOut } from './inputs/selection.js';
-import type { Codec } from './lossless/codec.js';
-import type { CodecInput } from './models/find.js';
+import type { AnyCodec } from './models/find.js';
 
 export const compressSchema = z.strictObject({
   model: z.unknown().optional(),
@@ -35,7 +35,7 @@ export const compressSchema = z.strictObject({
 
 export interface CompressOptions {
   /** A codec, the path of its file or folder, or the name of a model of this package. */
-  readonly model: CodecInput;
+  readonly model: WritingModelInput;
   /**
    * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
    * devices are written to. Absent: it is returned.
@@ -119,4 +119,4 @@ export interface CompressResult {
 /** What compress() takes: a dataset or tensor of bytes, or the paths of IDX, .npy, image or WAV files. */
 export type CompressInput = DatasetInput | string | readonly string[];
 
-export type CompressJob = z.output<typeof compressSchema> & { readonly codec: Codec };
+export type CompressJob = z.output<typeof compressSchema> & { readonly codec: AnyCodec };

@@ -10,8 +10,8 @@ import { availableThreads } from '../binding/threads.js';
 import { signalShape } from '../core/common-options.js';
 import { ioError, makeFolder } from '../core/files.js';
 import { parseOptions } from '../core/options.js';
+import type { ModelInput } from './by-kind.js';
 import { spooled } from './inputs/spool.js';
-import type { CodecInput, LossyCodecInput } from './models/find.js';
 import { type OpenedArchive, openAny } from './open.js';
 
 /** 64 GiB. */
@@ -36,7 +36,7 @@ const optionsSchema = z.strictObject({
 
 export interface DecompressOptions {
   /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
-  readonly model?: CodecInput | LossyCodecInput;
+  readonly model?: ModelInput;
   /** Folder that the files go into; made where missing. `-` writes the only file of an archive to standard output. */
   readonly output: string;
   /**

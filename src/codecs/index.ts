@@ -4,6 +4,7 @@
 export type { ArchiveFile, DamagedChunk } from '../archive/archive.js';
 export type { Skipped } from '../archive/folder-sink.js';
 export type { Renamed } from '../archive/names.js';
+export type { ModelInput, WritingModelInput } from './by-kind.js';
 export { compress } from './compress.js';
 export type { CompressInput, CompressOptions, CompressProgress, CompressResult } from './compress-options.js';
 export {
@@ -18,6 +19,7 @@ export { Codec, type CodeOptions } from './lossless/codec.js';
 export { type CodecCandidate, codecObstacle } from './lossless/from-vae.js';
 export type { ArchiveHeader } from './lossless/header.js';
 export { Archive, type ArchiveItems, type OpenArchiveOptions } from './lossless/item-archive.js';
+export { type CodecInput, shippedCodecs } from './lossless/models.js';
 export {
   type CodecMeasurement,
   type Measured,
@@ -27,7 +29,6 @@ export {
 } from './measure/measure.js';
 export type { PeerItems, PeerPicture } from './measure/mosaic.js';
 export type { Peer, PeerInput } from './measure/peers.js';
-export { type CodecInput, type LossyCodecInput, shippedCodecs } from './models/find.js';
 export { openArchive, openPictures, openSounds } from './open.js';
 export {
   type CompressPicturesOptions,
@@ -45,6 +46,7 @@ export {
   type LossyEncodeOptions,
 } from './pictures/lossy-codec.js';
 export { PictureMetrics, type PictureQuality } from './pictures/metrics.js';
+export type { LossyCodecInput } from './pictures/models.js';
 export type { Picture } from './pictures/picture.js';
 export { type NamedPicture, type OpenPicturesOptions, PictureArchive } from './pictures/picture-archive.js';
 export { readPicture, readPictureBytes } from './pictures/read-picture.js';

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { DamagedChunk } from '../archive/archive.js';
 import { signalShape } from '../core/common-options.js';
 import { parseOptions } from '../core/options.js';
-import type { CodecInput, LossyCodecInput } from './models/find.js';
+import type { ModelInput } from './by-kind.js';
 import { openAny } from './open.js';
 
 const optionsSchema = z.strictObject({
@@ -14,7 +14,7 @@ const optionsSchema = z.strictObject({
 
 export interface InspectOptions {
   /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
-  readonly model?: CodecInput | LossyCodecInput;
+  readonly model?: ModelInput;
   /** Decode everything, and compare checksums. Default false: only what names the contents is read. */
   readonly decode?: boolean;
   readonly signal?: AbortSignal;

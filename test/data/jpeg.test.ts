@@ -1,5 +1,5 @@
 /** Small JPEG files are decoded without libvips: the values have to be those that libvips gives. */
-import sharp from 'sharp';
+import sharp, { type JpegOptions, type Sharp } from 'sharp';
 import { describe, expect, test } from 'vitest';
 import { decodePixels } from '../../src/data/image/pixels.js';
 import { decodeBySharp } from '../../src/data/image/readers/by-sharp.js';
@@ -15,14 +15,14 @@ const SIDES = [
   [200, 150],
 ] as const;
 
-const WAYS: readonly (readonly [string, sharp.JpegOptions])[] = [
+const WAYS: readonly (readonly [string, JpegOptions])[] = [
   ['4:2:0', { quality: 80 }],
   ['4:4:4', { quality: 95, chromaSubsampling: '4:4:4' }],
   ['progressive', { quality: 60, progressive: true }],
   ['of mozjpeg', { quality: 30, mozjpeg: true }],
 ];
 
-function picture(width: number, height: number, channels: 1 | 3): sharp.Sharp {
+function picture(width: number, height: number, channels: 1 | 3): Sharp {
   let state = 7;
   const data = Uint8Array.from({ length: width * height * channels }, (_, at) => {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;

@@ -2,62 +2,37 @@
 
 import { stat } from 'node:fs/promises';
 import { performance } from 'node:perf_hooks';
-import type { Header } from '../../archive/format.js';
 import type { PackResult } from '../../archive/pack.js';
 import { VaeError } from '../../core/errors.js';
 import type { CompressJob, CompressResult } from '../compress-options.js';
-import { arrayStart, arrayUnits } from '../lossless/array-units.js';
-import type { ItemSource } from '../lossless/item-source.js';
+import type { ArrayPlan } from '../kind.js';
 import { archiveToAppend } from './append.js';
-import { chunkSize } from './chunk-size.js';
 import { writeArchive } from './write-archive.js';
 
-export async function arrayJob(
-  source: ItemSource,
-  job: CompressJob,
-  path: string | undefined,
-): Promise<CompressResult> {
+export async function arrayJob(plan: ArrayPlan, job: CompressJob, path: string | undefined): Promise<CompressResult> {
   const started = performance.now();
   const { codec, output, append } = job;
   await refuseOwnInput(path, output);
-  const wanted = headerOf(source, job);
-  const there = append && output !== undefined ? await archiveToAppend(output, wanted, job) : undefined;
-  const before = there?.items ?? 0;
-  const header = there === undefined ? wanted : { ...there.header, model: codec.identity };
-  const name = typeof header.name === 'string' ? header.name : `items.${header.kind}`;
-  const place = { start: arrayStart(source, before + source.count), before, name };
-  const units = arrayUnits(source, codec, chunkSize(job), place);
+  const there = append && output !== undefined ? await archiveToAppend(output, plan.header, job) : undefined;
+  const header = there === undefined ? plan.header : { ...there.header, model: codec.identity };
+  const name = typeof header['name'] === 'string' ? header['name'] : `items.${header.kind}`;
+  const units = plan.units(there?.items ?? 0, name);
   let phase = 0;
   const packed = await writeArchive(
     {
-      ...{ header, codec, model: job.embedModel ? codec : undefined, resumable: true, totalItems: source.count },
+      ...{ header, codec, model: job.embedModel ? codec : undefined, resumable: true, totalItems: plan.count },
       ...{ meaning: async (bytes) => bytes, threads: job.threads, verify: job.verify, dropPartial: job.dropPartial },
       ...{ signal: job.signal, onProgress: job.onProgress },
       async phase() {
         phase += 1;
         if (phase === 1) return units;
-        await source.checkUnchanged();
+        await plan.checkUnchanged();
         return undefined;
       },
     },
     job,
   );
-  return resultOf(source, job, packed, started);
-}
-
-function headerOf({ kind, name, rowShape }: ItemSource, { codec }: CompressJob): Header {
-  return {
-    model: codec.identity,
-    itemShape: [...codec.itemShape],
-    ...{ dtype: 'uint8', kind },
-    ...(name !== undefined && { name: lastBytes(name) }),
-    rowShape: [...rowShape],
-  };
-}
-
-/** The end of a name that is too long for a header. */
-function lastBytes(name: string): string {
-  return name.length <= 255 ? name : name.slice(-255);
+  return resultOf(plan, job, packed, started);
 }
 
 /** @throws VaeError ERR_VAE_OPTION where the archive would take the place of the array itself. */
@@ -75,16 +50,16 @@ async function refuseOwnInput(path: string | undefined, output: string | undefin
 }
 
 function resultOf(
-  source: ItemSource,
-  { codec, append, verify }: CompressJob,
+  { count, itemBytes }: ArrayPlan,
+  { append, verify }: CompressJob,
   packed: PackResult,
   started: number,
 ): CompressResult {
   const { bytesOut, modelBytes, chunks, resumedChunks, notes, archive } = packed;
   // Of an archive that was added to, all items.
-  const total = (append ? packed.items : source.count) * codec.itemSize;
+  const total = (append ? packed.items : count) * itemBytes;
   return {
-    ...{ items: source.count, bytesIn: source.count * codec.itemSize, bytesOut, chunks, resumedChunks, notes },
+    ...{ items: count, bytesIn: count * itemBytes, bytesOut, chunks, resumedChunks, notes },
     bitsPerDim: ((bytesOut - modelBytes) * 8) / total,
     ...{ storedFiles: 0, storedBecause: [], leftOut: [], excluded: [], verified: verify },
     seconds: (performance.now() - started) / 1000,

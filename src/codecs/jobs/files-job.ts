@@ -1,33 +1,15 @@
 /** compress() of files and folders: those that the model is for, and everything else beside them. */
 import { performance } from 'node:perf_hooks';
-import type { Header } from '../../archive/format.js';
 import type { PhaseControl, Unit } from '../../archive/pack.js';
-import type { Meaning } from '../../archive/verify.js';
 import { VaeError } from '../../core/errors.js';
 import type { TreeFile } from '../../data/file-tree.js';
+import { kindOf, writersFor } from '../by-kind.js';
 import type { CompressJob, CompressResult } from '../compress-options.js';
 import { copyUnits, FILES_RECORD_BYTES, fileUnits, findCopies, type Stored } from '../inputs/plain-files.js';
 import type { Selection } from '../inputs/selection.js';
-import { imageShape } from '../lossless/image-files.js';
-import { imageUnits, pictureCandidates, pictureMeaning } from '../lossless/image-units.js';
-import { isSound, soundUnits } from '../sound/files.js';
-import { widthOf } from '../sound/segment.js';
+import type { FilesPlan, Writing } from '../kind.js';
 import { archiveToAppend, refuseNames } from './append.js';
-import { chunkSize } from './chunk-size.js';
 import { writeArchive } from './write-archive.js';
-
-/** What a kind of model does with files. */
-interface Plan {
-  readonly header: Header;
-  readonly meaning: Meaning;
-  /** Files that the model may be for; the others are passed on. */
-  readonly candidates: readonly TreeFile[];
-  /** Names that may come out. */
-  readonly names: readonly string[];
-  units(files: readonly TreeFile[], stored: Map<TreeFile, Stored>): Promise<Unit[]>;
-  /** Whether each candidate counts as an item, or each item of its chunks. */
-  readonly itemsAreFiles: boolean;
-}
 
 export async function filesJob(selection: Selection, job: CompressJob): Promise<CompressResult> {
   const started = performance.now();
@@ -57,7 +39,8 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
   );
   const { bytesIn, bytesOut, modelBytes, chunks, resumedChunks, notes, archive } = packed;
   const items = plan.candidates.filter((file) => phases.isCoded(file)).length;
-  const total = append && packed.items > 0 && !plan.itemsAreFiles ? packed.items * codec.itemSize : bytesIn;
+  const { itemBytes } = plan;
+  const total = append && packed.items > 0 && itemBytes !== undefined ? packed.items * itemBytes : bytesIn;
   return {
     ...{ items, bytesIn, bytesOut, chunks, resumedChunks, notes, verified: job.verify },
     bitsPerDim: ((bytesOut - modelBytes) * 8) / total,
@@ -72,7 +55,7 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
 /** First what the model is for, then what was passed on, then files that are the same as others. */
 class FilePhases {
   readonly #selection: Selection;
-  readonly #plan: Plan;
+  readonly #plan: FilesPlan;
   readonly #stored: Map<TreeFile, Stored>;
   readonly #signal: AbortSignal | undefined;
   readonly #coded = new Set<TreeFile>();
@@ -80,7 +63,7 @@ class FilePhases {
   #copies: (readonly [TreeFile, TreeFile])[] = [];
   #begun = false;
 
-  constructor(selection: Selection, plan: Plan, stored: Map<TreeFile, Stored>, signal: AbortSignal | undefined) {
+  constructor(selection: Selection, plan: FilesPlan, stored: Map<TreeFile, Stored>, signal: AbortSignal | undefined) {
     this.#selection = selection;
     this.#plan = plan;
     this.#stored = stored;
@@ -100,7 +83,7 @@ class FilePhases {
     const { candidates } = this.#plan;
     if (!this.#begun) {
       this.#begun = true;
-      const copies = this.#plan.itemsAreFiles
+      const copies = kindOf(this.#plan.header).itemsAreFiles
         ? await findCopies(candidates, this.#signal)
         : new Map<TreeFile, TreeFile>();
       for (const copy of copies) this.#copies.push(copy);
@@ -157,59 +140,27 @@ class FilePhases {
 /**
  * @throws VaeError ERR_VAE_SHAPE where the model is not for such files, ERR_VAE_DATA where there are none.
  */
-function planOf(selection: Selection, job: CompressJob): Plan {
-  const { codec } = job;
-  const { files } = selection;
-  const sounds = files.filter(({ name }) => isSound(name));
-  if (sounds.length > 0 && isSoundModel(codec)) {
-    for (const file of files) if (!isSound(file.name)) selection.passOn(file, undefined);
-    return {
-      header: { model: codec.identity, kind: 'sounds' },
-      meaning: async (bytes) => bytes,
-      candidates: sounds,
-      names: files.map(({ name }) => name),
-      units: (some, stored) => soundUnits(some, selection, codec, stored),
-      itemsAreFiles: true,
-    };
+function planOf(selection: Selection, { codec, ...options }: CompressJob): FilesPlan {
+  const writers = writersFor(codec);
+  let refused: VaeError | undefined;
+  for (const writer of writers) {
+    const plan = writer.files(selection, codec, options);
+    if (plan instanceof VaeError) refused ??= plan;
+    else if (plan !== undefined) return plan;
   }
-  const pictures = pictureCandidates(files, selection);
-  if (pictures.length === 0) {
-    // Says which model sounds need.
-    if (sounds.length > 0) widthOf(codec, 'compress()');
-    throw nothing(selection);
-  }
-  const { itemShape } = codec;
-  imageShape(itemShape);
-  const byFile = new Map(pictures.map((candidate) => [candidate.file, candidate]));
-  return {
-    header: { model: codec.identity, itemShape: [...itemShape], dtype: 'uint8', kind: 'images' },
-    meaning: pictureMeaning(itemShape),
-    candidates: pictures.map(({ file }) => file),
-    names: [...new Set([...files, ...pictures].map(({ name }) => name))],
-    units: async (some, stored) =>
-      imageUnits(
-        some.map((file) => byFile.get(file)!),
-        selection,
-        { codec, chunkItems: chunkSize(job), pixelsOnly: job.pixelsOnly },
-        stored,
-      ),
-    itemsAreFiles: false,
-  };
+  throw refused ?? nothing(selection, writers);
 }
 
-function isSoundModel({ itemShape }: CompressJob['codec']): boolean {
-  return itemShape.filter((dim) => dim !== 1).length === 1;
-}
-
-function nothing({ files, excluded }: Selection): VaeError {
+function nothing({ files, excluded }: Selection, writers: readonly Writing[]): VaeError {
   const [first] = files;
   if (first === undefined) {
     const why = excluded.length > 0 ? `; ${excluded.length} are left out by include and exclude` : '';
     return new VaeError('ERR_VAE_DATA', `compress(): there are no files in the inputs${why}.`);
   }
+  const takes = writers.flatMap((writer) => writer.takes);
+  const known = takes.length === 1 ? `not ${takes[0]}` : `neither ${takes.slice(0, -1).join(', ')} nor ${takes.at(-1)}`;
   return new VaeError(
     'ERR_VAE_DATA',
-    `compress(): ${first.shown} is neither an IDX file, a .npy file, an image nor a WAV file` +
-      `${files.length > 1 ? `, nor is any of the ${files.length - 1} others` : ''}.`,
+    `compress(): ${first.shown} is ${known}${files.length > 1 ? `, nor is any of the ${files.length - 1} others` : ''}.`,
   );
 }

@@ -8,7 +8,7 @@ import { readLayout } from '../../archive/reader.js';
 import { lockFile } from '../../binding/file-lock.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
-import { COMPACT_KINDS, kindOf, readAnyHeader } from '../kinds.js';
+import { COMPACT_KINDS, kindOf, readAnyHeader } from '../by-kind.js';
 
 export interface WriteOptions {
   readonly output?: string | undefined;

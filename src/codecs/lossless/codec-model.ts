@@ -2,7 +2,6 @@
  * The file of a codec model: safetensors with the integers of ItemCodecSpec, so that any language can
  * read it. Its SHA-256 is the model's identity.
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { decodeSafeTensors, encodeSafeTensors, type SafeTensor } from '../../artifacts/safetensors.js';
 import type { IntegerLayer, ItemCodecSpec, LatentLevel } from '../../binding/coder.js';
@@ -13,8 +12,6 @@ const FORMAT = 'node-vae.codec';
 /** Models of one level of latents are of version 1, those of several of version 2. */
 const CODEC_VERSION = 1;
 const LEVELS_VERSION = 2;
-/** Larger files are refused before they are read. */
-export const MAX_CODEC_BYTES = 2 ** 30;
 
 const count = (most: number) => z.int().min(1).max(most);
 const clamps = z
@@ -81,11 +78,6 @@ const PARTS = [
 /** Levels are numbered as the data has them: the first, below these, has no number in its names. */
 function levelPath(index: number, part: (typeof LEVEL_NETWORKS)[number]): string {
   return `level.${index + 1}.${part}`;
-}
-
-/** SHA-256 of a codec model's file, in hexadecimal. */
-export function identityOf(file: Uint8Array): string {
-  return createHash('sha256').update(file).digest('hex');
 }
 
 export function encodeCodecModel({ itemShape, spec, fingerprint }: CodecModel): Uint8Array {

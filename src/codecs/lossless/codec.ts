@@ -5,8 +5,8 @@ import { withAbort } from '../../binding/with-abort.js';
 import { Lifetime } from '../../core/disposal.js';
 import { VaeError } from '../../core/errors.js';
 import { writeFilesAtomically } from '../../core/files.js';
-import { readModelFile } from '../models/model-file.js';
-import { type CodecModel, decodeCodecModel, encodeCodecModel, identityOf } from './codec-model.js';
+import { identityOf, readModelFile } from '../models/model-file.js';
+import { type CodecModel, decodeCodecModel, encodeCodecModel } from './codec-model.js';
 
 /** Name of the codec's file within a model directory. */
 export const CODEC_FILE = 'codec.safetensors';

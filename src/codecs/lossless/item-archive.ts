@@ -4,13 +4,13 @@ import type { ChunkItems } from '../../archive/chunk.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
-import { type CodecInput, findCodec, shippedCodecOf } from '../models/find.js';
 import { codecForArchive } from '../models/for-archive.js';
 import { arrayHeader } from './array-file.js';
 import { decodeChunk, decodeItemNames } from './chunk.js';
-import { Codec } from './codec.js';
+import type { Codec } from './codec.js';
 import type { ArchiveHeader } from './header.js';
 import { encodePng, readImage } from './image-files.js';
+import { CODECS, type CodecInput } from './models.js';
 import { splitExtras, withExtras } from './png-extras.js';
 
 export interface OpenArchiveOptions {
@@ -45,10 +45,8 @@ export class Archive extends ArchiveBase<ArchiveHeader, ChunkItems> {
     { model }: OpenArchiveOptions = {},
   ): Promise<Archive> {
     const { itemShape } = layout.header;
-    const found = await codecForArchive<Codec, CodecInput>(source, layout, model, {
-      find: (input) => findCodec(input, 'openArchive()'),
-      fromBytes: (file, where) => Codec.fromBytes(file, where),
-      shipped: shippedCodecOf,
+    const found = await codecForArchive(CODECS, source, layout, model, {
+      where: 'openArchive()',
       fits: (codec) => String(codec.itemShape) === String(itemShape),
     });
     return new Archive({ source, layout, owned: found?.owned ? found.codec : undefined }, found?.codec);

@@ -6,7 +6,8 @@ import { VaeError } from '../../core/errors.js';
 import { parseOptions } from '../../core/options.js';
 import { type DatasetInput, toDataset } from '../../data/to-dataset.js';
 import { compress } from '../compress.js';
-import { type CodecInput, findCodec } from '../models/find.js';
+import { CODECS, type CodecInput } from '../lossless/models.js';
+import { findModel } from '../models/find.js';
 import { openArchive } from '../open.js';
 import { PEERS, type Peer, peerInput } from './peers.js';
 
@@ -66,7 +67,7 @@ export const PEER_NAMES: readonly string[] = PEERS.map(({ name }) => name);
 export async function measureCodec(input: DatasetInput, options: MeasureOptions): Promise<CodecMeasurement> {
   const { threads, peers, signal } = parseOptions(optionsSchema, options, 'measureCodec()');
   const chosen = choosePeers(peers);
-  const { codec, owned } = await findCodec(options.model, 'measureCodec()');
+  const { codec, owned } = await findModel([CODECS], options.model, 'measureCodec()');
   try {
     const where = { where: 'measureCodec()', rowShape: codec.itemShape, ...(signal && { signal }) };
     const data = await toDataset(input, where);

@@ -1,96 +1,99 @@
-/** From what a user names, or an archive needs, to a codec. */
+/** From what a user names, or an archive needs, to a model of any class. */
 
 import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { describeValue } from '../../core/options.js';
 import { packageFiles } from '../../core/package-files.js';
-import { CODEC_FILE, Codec } from '../lossless/codec.js';
-import { identityOf } from '../lossless/codec-model.js';
-import { LOSSY_FILE, LossyCodec } from '../pictures/lossy-codec.js';
-import { isFile, modelFileIn, readModelFile } from './model-file.js';
+import { identityOf, isFile, modelFileIn, PACKED, readModelFile } from './model-file.js';
 
-/** A codec, the path of its file or folder, or the name of a model of this package. */
-export type CodecInput = Codec | string;
-/** Likewise for pictures with loss. */
-export type LossyCodecInput = LossyCodec | string;
+/** What archives need of a model. */
+export interface AnyCodec {
+  /** SHA-256 of its file, in hexadecimal. */
+  readonly identity: string;
+  /** The bytes of its file: what archives embed. */
+  readonly file: Uint8Array;
+  close(): Promise<void>;
+}
 
-/** The model for pictures with loss that is used where none is named. */
-export const DEFAULT_LOSSY_MODEL = 'photo-lossy';
+export interface ModelSettings {
+  /** Threads of one run of a network; 0 lets ONNX Runtime choose. */
+  readonly threads?: number | undefined;
+}
 
-/** A codec and whether whoever asked for it must close it. */
-export interface FoundCodec {
-  readonly codec: Codec;
+/** A class of models: how they are told, found and opened. */
+export interface ModelClass<C extends AnyCodec> {
+  /** With its article, for messages: `a Codec`. */
+  readonly called: string;
+  /** What its file is called in a model's folder. */
+  readonly file: string;
+  is(value: unknown): value is C;
+  fromBytes(bytes: Uint8Array, where: string, settings: ModelSettings): Promise<C>;
+}
+
+/** A model and whether whoever asked for it must close it. */
+export interface Found<C> {
+  readonly codec: C;
   readonly owned: boolean;
 }
 
-/** @throws VaeError ERR_VAE_IO where there is no such codec, with the names that exist. */
-export async function findCodec(input: CodecInput, where: string): Promise<FoundCodec> {
-  if (input instanceof Codec) return { codec: input, owned: false };
-  if (typeof input !== 'string' || input === '') {
-    throw new VaeError(
-      'ERR_VAE_OPTION',
-      `${where}: option "model" should be a Codec, a path or the name of a model, received ${describeValue(input)}.`,
-    );
-  }
-  return { codec: await Codec.load(await findModelFile(input, CODEC_FILE, where)), owned: true };
-}
-
-/** @throws VaeError ERR_VAE_IO where there is no such model, with the names that exist. */
-export async function findLossyCodec(
-  input: LossyCodecInput,
+/**
+ * @param classes of which it may be.
+ * @throws VaeError ERR_VAE_OPTION for what is no model, ERR_VAE_IO where there is no such model, with the names that exist.
+ */
+export async function findModel<C extends AnyCodec>(
+  classes: readonly ModelClass<C>[],
+  input: unknown,
   where: string,
-  threads: number,
-): Promise<{ readonly codec: LossyCodec; readonly owned: boolean }> {
-  if (input instanceof LossyCodec) return { codec: input, owned: false };
+  settings: ModelSettings = {},
+): Promise<Found<C>> {
+  for (const one of classes) if (one.is(input)) return { codec: input, owned: false };
   if (typeof input !== 'string' || input === '') {
+    const called = classes.map((one) => one.called).join(', ');
     throw new VaeError(
       'ERR_VAE_OPTION',
-      `${where}: option "model" should be a LossyCodec, a path or the name of a model, received ${describeValue(input)}.`,
+      `${where}: option "model" should be ${called}, a path or the name of a model, received ${describeValue(input)}.`,
     );
   }
-  return { codec: await LossyCodec.load(await findModelFile(input, LOSSY_FILE, where), { threads }), owned: true };
-}
-
-async function findModelFile(input: string, file: string, where: string): Promise<string> {
-  const found = (await modelFileIn(input, file)) ?? ((await isFile(input)) ? input : undefined);
-  if (found !== undefined) return found;
-  const shipped = /^[\w-]+$/.test(input) ? await modelFileIn(join(packageFiles().models, input), file) : undefined;
-  if (shipped !== undefined) return shipped;
-  const known = await shippedModels(file);
+  for (const folder of [input, ...(/^[\w-]+$/.test(input) ? [join(packageFiles().models, input)] : [])]) {
+    for (const one of classes) {
+      const path = await modelFileIn(folder, one.file);
+      if (path !== undefined) return { codec: await open(one, path, settings), owned: true };
+    }
+    if (folder === input && (await isFile(input))) {
+      const name = basename(input, PACKED);
+      const [first] = classes;
+      return { codec: await open(classes.find(({ file }) => file === name) ?? first!, input, settings), owned: true };
+    }
+  }
+  const known = (await Promise.all(classes.map(shippedNames))).flat();
   throw new VaeError(
     'ERR_VAE_IO',
     `${where}: there is no codec model "${input}". The ones of this package are ${known.join(', ') || 'none'}.`,
   );
 }
 
-/** Names of the codec models that come with the package. */
-export function shippedCodecs(): Promise<string[]> {
-  return shippedModels(CODEC_FILE);
-}
-
-async function shippedModels(file: string): Promise<string[]> {
+/** Names of the models of a class that come with the package. */
+export async function shippedNames({ file }: Pick<ModelClass<AnyCodec>, 'file'>): Promise<string[]> {
   const entries = await readdir(packageFiles().models).catch(() => [] as string[]);
   const found = await Promise.all(entries.map((name) => modelFileIn(join(packageFiles().models, name), file)));
   return entries.filter((_, index) => found[index]).sort();
 }
 
-/** The package's own codec with this identity, if it has it. */
-export async function shippedCodecOf(identity: string): Promise<Codec | undefined> {
-  const path = await shippedFileOf(identity, CODEC_FILE);
-  return path === undefined ? undefined : Codec.load(path);
-}
-
-/** The package's own lossy model with this identity, if it has it. */
-export async function shippedLossyCodecOf(identity: string, threads: number): Promise<LossyCodec | undefined> {
-  const path = await shippedFileOf(identity, LOSSY_FILE);
-  return path === undefined ? undefined : LossyCodec.load(path, { threads });
-}
-
-async function shippedFileOf(identity: string, file: string): Promise<string | undefined> {
-  for (const name of await shippedModels(file)) {
-    const { bytes, path } = await readModelFile(join(packageFiles().models, name), file);
-    if (identityOf(bytes) === identity) return path;
+/** The package's own model with this identity, if it has it. */
+export async function shippedModel<C extends AnyCodec>(
+  models: ModelClass<C>,
+  identity: string,
+  settings: ModelSettings,
+): Promise<C | undefined> {
+  for (const name of await shippedNames(models)) {
+    const { bytes, path } = await readModelFile(join(packageFiles().models, name), models.file);
+    if (identityOf(bytes) === identity) return models.fromBytes(bytes, path, settings);
   }
   return undefined;
+}
+
+async function open<C extends AnyCodec>(models: ModelClass<C>, path: string, settings: ModelSettings): Promise<C> {
+  const found = await readModelFile(path, models.file);
+  return models.fromBytes(found.bytes, found.path, settings);
 }

@@ -3,20 +3,13 @@ import type { ByteSource } from '../../archive/bytes.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { readModel } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
+import { type AnyCodec, type Found, findModel, type ModelClass, type ModelSettings, shippedModel } from './find.js';
 
-export interface Found<C> {
-  readonly codec: C;
-  /** Whether whoever asked for it must close it. */
-  readonly owned: boolean;
-}
-
-/** How models of one kind are had. */
-export interface ModelKind<C, I> {
-  find(input: I): Promise<Found<C>>;
-  fromBytes(file: Uint8Array, where: string): Promise<C>;
-  shipped(identity: string): Promise<C | undefined>;
-  /** Whether it is for what the archive holds. */
-  fits(codec: C): boolean;
+export interface Wanted<C> extends ModelSettings {
+  /** Whose call it is, for messages. */
+  readonly where: string;
+  /** Whether a model is for what the archive holds. Default: any is. */
+  readonly fits?: (codec: C) => boolean;
 }
 
 /**
@@ -24,15 +17,16 @@ export interface ModelKind<C, I> {
  *
  * @throws VaeError ERR_VAE_REPRODUCIBILITY when the model is another one than it was made with, or cannot be found.
  */
-export async function codecForArchive<C extends { readonly identity: string; close(): Promise<void> }, I>(
+export async function codecForArchive<C extends AnyCodec>(
+  models: ModelClass<C>,
   source: ByteSource,
   { header: { model: identity }, modelOffset }: ArchiveLayout,
-  given: I | undefined,
-  kind: ModelKind<C, I>,
+  given: unknown,
+  wanted: Wanted<C>,
 ): Promise<Found<C> | undefined> {
   if (identity === undefined) return undefined;
-  const found = await anyCodec(source, identity, modelOffset, given, kind);
-  if (found.codec.identity === identity && kind.fits(found.codec)) return found;
+  const found = await anyCodec(models, source, identity, modelOffset, given, wanted);
+  if (found.codec.identity === identity && (wanted.fits?.(found.codec) ?? true)) return found;
   if (found.owned) await found.codec.close();
   throw new VaeError(
     'ERR_VAE_REPRODUCIBILITY',
@@ -41,19 +35,20 @@ export async function codecForArchive<C extends { readonly identity: string; clo
   );
 }
 
-async function anyCodec<C, I>(
+async function anyCodec<C extends AnyCodec>(
+  models: ModelClass<C>,
   source: ByteSource,
   identity: string,
   modelOffset: number | undefined,
-  given: I | undefined,
-  kind: ModelKind<C, I>,
+  given: unknown,
+  wanted: Wanted<C>,
 ): Promise<Found<C>> {
-  if (given !== undefined) return kind.find(given);
+  if (given !== undefined) return findModel([models], given, wanted.where, wanted);
   if (modelOffset !== undefined) {
-    const codec = await kind.fromBytes(await readModel(source, modelOffset), 'The model within the archive');
+    const codec = await models.fromBytes(await readModel(source, modelOffset), 'The model within the archive', wanted);
     return { codec, owned: true };
   }
-  const codec = await kind.shipped(identity);
+  const codec = await shippedModel(models, identity, wanted);
   if (codec !== undefined) return { codec, owned: true };
   throw new VaeError(
     'ERR_VAE_REPRODUCIBILITY',

@@ -1,13 +1,16 @@
 /** Files of codec models: as they are, or packed by Brotli, as those of this package are. */
+import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
-import { MAX_CODEC_BYTES } from '../lossless/codec-model.js';
 
-const PACKED = '.br';
+/** Ending of those that are packed. */
+export const PACKED = '.br';
+/** Larger files are refused before they are read. */
+const MAX_CODEC_BYTES = 2 ** 30;
 const unpack = promisify(brotliDecompress);
 
 /** The path of `file` or `file.br` within a folder; undefined where there is neither. */
@@ -51,4 +54,9 @@ async function unpacked(bytes: Uint8Array, path: string): Promise<Uint8Array> {
 
 function tooLong(path: string, size: number): VaeError {
   return new VaeError('ERR_VAE_FORMAT', `${path} has ${size} bytes, more than any codec model.`);
+}
+
+/** SHA-256 of a codec model's file, in hexadecimal. */
+export function identityOf(file: Uint8Array): string {
+  return createHash('sha256').update(file).digest('hex');
 }

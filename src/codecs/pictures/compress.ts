@@ -12,10 +12,11 @@ import { type LeftOut, Selection } from '../inputs/selection.js';
 import { spooled } from '../inputs/spool.js';
 import { writeArchive } from '../jobs/write-archive.js';
 import { pictureCandidates } from '../lossless/image-units.js';
-import { DEFAULT_LOSSY_MODEL, findLossyCodec, type LossyCodecInput } from '../models/find.js';
+import { findModel } from '../models/find.js';
 import { type CodedPicture, encodePictureChunk } from './chunk.js';
 import type { LossyCodec } from './lossy-codec.js';
 import { PictureMetrics } from './metrics.js';
+import { DEFAULT_LOSSY_MODEL, LOSSY_CODECS, type LossyCodecInput } from './models.js';
 import { MOST_QUALITY, type Picture } from './picture.js';
 import type { NamedPicture } from './picture-archive.js';
 import { decodeOpaque } from './read-picture.js';
@@ -146,7 +147,7 @@ export async function compressPictures(
   const model = options.model ?? DEFAULT_LOSSY_MODEL;
   await using inputs = all.every((each) => typeof each === 'string') ? await spooled(all) : undefined;
   const selection = inputs && (await Selection.of(inputs.paths, parsed.output, parsed));
-  const { codec, owned } = await findLossyCodec(model, 'compressPictures()', parsed.threads);
+  const { codec, owned } = await findModel([LOSSY_CODECS], model, 'compressPictures()', parsed);
   try {
     const job = { codec, ...parsed };
     if (selection !== undefined) return await picturesOfFiles(selection, job);

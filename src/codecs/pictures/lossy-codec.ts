@@ -5,7 +5,7 @@ import { createLatentCodec, type LatentPlace, type NativeLatentCodec } from '../
 import { Lifetime } from '../../core/disposal.js';
 import { VaeError } from '../../core/errors.js';
 import { writeFilesAtomically } from '../../core/files.js';
-import { readModelFile } from '../models/model-file.js';
+import { identityOf, readModelFile } from '../models/model-file.js';
 import { DOWNSAMPLING, type LossyConfig, reduced } from './config.js';
 import { decodeLossyModel, encodeLossyModel, type LossyModel } from './model-file.js';
 import {
@@ -57,7 +57,7 @@ export class LossyCodec implements AsyncDisposable {
 
   private constructor(file: Uint8Array, config: LossyConfig, native: NativeLatentCodec, transforms: Transforms) {
     this.file = file;
-    this.identity = createHash('sha256').update(file).digest('hex');
+    this.identity = identityOf(file);
     this.config = config;
     this.#native = native;
     this.#transforms = transforms;

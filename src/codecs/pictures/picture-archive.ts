@@ -4,11 +4,11 @@ import { decodeNames } from '../../archive/chunk.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
-import { findLossyCodec, type LossyCodecInput, shippedLossyCodecOf } from '../models/find.js';
 import { codecForArchive } from '../models/for-archive.js';
 import { type DecodedPictureChunk, decodePictureChunk } from './chunk.js';
 import type { PictureArchiveHeader } from './header.js';
-import { LossyCodec } from './lossy-codec.js';
+import type { LossyCodec } from './lossy-codec.js';
+import { LOSSY_CODECS, type LossyCodecInput } from './models.js';
 import type { Picture } from './picture.js';
 import { pictureToPng } from './read-picture.js';
 
@@ -40,12 +40,7 @@ export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPic
     layout: ArchiveLayout<PictureArchiveHeader>,
     { model, threads = 0 }: OpenPicturesOptions = {},
   ): Promise<PictureArchive> {
-    const found = await codecForArchive<LossyCodec, LossyCodecInput>(source, layout, model, {
-      find: (input) => findLossyCodec(input, 'openPictures()', threads),
-      fromBytes: (file, where) => LossyCodec.fromBytes(file, where, { threads }),
-      shipped: (identity) => shippedLossyCodecOf(identity, threads),
-      fits: () => true,
-    });
+    const found = await codecForArchive(LOSSY_CODECS, source, layout, model, { where: 'openPictures()', threads });
     if (found === undefined) throw damaged('its pictures have no model');
     return new PictureArchive({ source, layout, owned: found.owned ? found.codec : undefined }, found.codec);
   }

@@ -5,8 +5,8 @@ import type { FilesMethod } from '../../archive/files-record.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
-import { Codec } from '../lossless/codec.js';
-import { type CodecInput, findCodec, shippedCodecOf } from '../models/find.js';
+import type { Codec } from '../lossless/codec.js';
+import { CODECS, type CodecInput } from '../lossless/models.js';
 import { codecForArchive } from '../models/for-archive.js';
 import { gatheredSounds } from './gather.js';
 import type { SoundArchiveHeader } from './header.js';
@@ -50,12 +50,7 @@ export class SoundArchive extends ArchiveBase<SoundArchiveHeader, Uint8Array> {
     layout: ArchiveLayout<SoundArchiveHeader>,
     { model }: OpenSoundsOptions = {},
   ): Promise<SoundArchive> {
-    const found = await codecForArchive<Codec, CodecInput>(source, layout, model, {
-      find: (input) => findCodec(input, 'openSounds()'),
-      fromBytes: (file, where) => Codec.fromBytes(file, where),
-      shipped: shippedCodecOf,
-      fits: () => true,
-    });
+    const found = await codecForArchive(CODECS, source, layout, model, { where: 'openSounds()' });
     const parts = { source, layout, owned: found?.owned ? found.codec : undefined };
     const archive = new SoundArchive(parts, found?.codec);
     await archive.#list();

@@ -1,0 +1,42 @@
+/** From a header, or a model, to the kinds of archives that it may be of. */
+import type { CompactKind } from '../archive/compact.js';
+import { damaged, type Header } from '../archive/format.js';
+import type { HeaderReader } from '../archive/reader.js';
+import type { Kind, Writing, WritingKind } from './kind.js';
+import { KINDS } from './kinds.js';
+import { type AnyCodec, type Found, findModel } from './models/find.js';
+
+type AnyKind = (typeof KINDS)[keyof typeof KINDS];
+
+/** A model, the path of its file or folder, or the name of a model of this package: whatever decodes an archive. */
+export type ModelInput = ModelOf<AnyKind> | string;
+/** Likewise, for what compress() writes. */
+export type WritingModelInput = WritingModelOf<AnyKind> | string;
+
+type ModelOf<K> = K extends Kind<infer Model> ? Model : never;
+type WritingModelOf<K> = K extends WritingKind<infer Model> ? Model : never;
+
+const ALL = Object.values(KINDS) as unknown as readonly Kind[];
+
+export const COMPACT_KINDS: readonly CompactKind[] = ALL.flatMap(({ compact }) => compact);
+
+/** @throws VaeError ERR_VAE_FORMAT for a header of no known kind. */
+export function kindOf(header: Header): Kind {
+  const kind = ALL.find(({ names }) => names.includes(header.kind));
+  if (kind === undefined) throw damaged(`its header's "kind" is wrong: ${header.kind}`);
+  return kind;
+}
+
+/** Reads the header of any kind. */
+export const readAnyHeader: HeaderReader = (header) => kindOf(header).read(header);
+
+/** The model that compress() was given, of whatever kind it writes. */
+export function findWritingModel(input: unknown, where: string): Promise<Found<AnyCodec>> {
+  const classes = new Set(ALL.filter(({ write }) => write).map(({ models }) => models));
+  return findModel([...classes], input, where);
+}
+
+/** What writes archives with a model, in the order of the table. */
+export function writersFor(model: AnyCodec): Writing[] {
+  return ALL.flatMap(({ models, write }) => (write && models.is(model) ? [write] : []));
+}
