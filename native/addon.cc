@@ -6,6 +6,7 @@
 #include "binding/item_codec.h"
 #include "binding/latent_codec.h"
 #include "binding/napi.h"
+#include "binding/picture_difference.h"
 #include "binding/random.h"
 #include "binding/runtime.h"
 #include "binding/state.h"
@@ -37,6 +38,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   state->latent_codec_class = Napi::Persistent(LatentCodecWrap::Define(env));
   exports.Set("createLatentCodec", Napi::Function::New(env, LatentCodecWrap::Create, "createLatentCodec"));
   exports.Set("lockFile", Napi::Function::New(env, LockFile, "lockFile"));
+  exports.Set("pictureDifference", Napi::Function::New(env, PictureDifference, "pictureDifference"));
   exports.Set("coderConstants", CoderConstants(env));
   exports.Set("AbortFlag", abort_flag);
   exports.Set("random", MakeRandom(env));

@@ -401,6 +401,17 @@ export interface Addon {
    * lives: `held`; `taken` by another opening of the file; `unsupported` where the file system has no locks.
    */
   lockFile(descriptor: number): 'held' | 'taken' | 'unsupported';
+  /**
+   * How one channel of two pictures of one size differs, [height, width, channels] bytes, borrowed until the promise is
+   * settled: the sum of squared differences, and the means of MS-SSIM's five scales (contrast and structure; at the last
+   * one times luminance), which are 0 for pictures of less than 176 pixels a side.
+   */
+  pictureDifference(
+    a: Uint8Array,
+    b: Uint8Array,
+    size: { readonly width: number; readonly height: number; readonly channels: number },
+    channel: number,
+  ): Promise<Float64Array>;
   /** Numbers of native/coder that models made here depend on: a test holds them against ours. */
   readonly coderConstants: Readonly<Record<string, number>>;
   AbortFlag: new () => NativeAbortFlag;
