@@ -226,6 +226,9 @@ SessionConfig ToSessionConfig(napi_env env, Napi::Object options) {
                                      std::to_string(config.intra_op_threads) + ".");
     }
   }
+  if (GetOptional(env, options, "keepMemory", &value)) {
+    Check(env, napi_get_value_bool(env, value, &config.keep_memory));
+  }
   if (GetOptional(env, options, "spin", &value)) Check(env, napi_get_value_bool(env, value, &config.spin));
   if (GetOptional(env, options, "optimizationLevel", &value)) {
     Check(env, napi_get_value_int32(env, value, &config.optimization_level));

@@ -6,6 +6,7 @@
 
 #include "binding/coder_values.h"
 #include "binding/kept.h"
+#include "core/heap.h"
 
 namespace node_vae {
 
@@ -82,6 +83,7 @@ class LatentCodecWrap::EncodeJob : public Job {
 
   void Work(WorkerSlot&) override {
     bytes_ = codec_->Encode(latents_, hyper_, place_.height, place_.width, place_.level);
+    GiveMemoryBack();
   }
   napi_value Result(napi_env env) override {
     napi_value array;
@@ -116,7 +118,10 @@ class LatentCodecWrap::DecodeJob : public Job {
     result_.Hold(env, NewFloat32(env, count, &latents_));
   }
 
-  void Work(WorkerSlot&) override { codec_->Decode(bytes_, place_.height, place_.width, place_.level, latents_); }
+  void Work(WorkerSlot&) override {
+    codec_->Decode(bytes_, place_.height, place_.width, place_.level, latents_);
+    GiveMemoryBack();
+  }
   napi_value Result(napi_env env) override { return result_.Value(env); }
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);

@@ -84,40 +84,41 @@ std::vector<uint8_t> LatentCodec::Encode(std::span<float> latents, std::span<con
   CheckLevel(level);
   if (latents.size() != Latents(height, width)) throw Error(code::kShape, "The latents have another size than they say.");
   const size_t plane = height * width;
+  // A stack: what is to be decoded first is pushed last. So everything goes in from its end, and no symbol is kept.
+  RansStack message(1);
   std::vector<CodedSymbol> symbols;
-  symbols.reserve(latents.size() + latents.size() / 8);
+  const auto push = [&](const SymbolTable& table, int32_t value) {
+    symbols.clear();
+    table.Append(value, symbols);
+    for (size_t i = symbols.size(); i-- > 0;) message.Push(0, symbols[i].interval, symbols[i].precision);
+  };
   if (hyperprior()) {
     const size_t hyper_plane = HyperSide(height) * HyperSide(width);
     if (hyper.size() != hyper_channels_ * hyper_plane) {
       throw Error(code::kShape, "The hyper-latents have another size than they say.");
     }
     std::vector<int16_t> z(hyper.size());
-    for (size_t i = 0; i < z.size(); ++i) {
-      z[i] = static_cast<int16_t>(Rounded(hyper[i], kMostHyper));
-      Prior(level, i / hyper_plane).Append(z[i], symbols);
-    }
+    for (size_t i = 0; i < z.size(); ++i) z[i] = static_cast<int16_t>(Rounded(hyper[i], kMostHyper));
     const std::vector<int16_t> statistics = Statistics(z, height, width);
-    for (size_t c = 0; c < channels_; ++c) {
-      for (size_t at = 0; at < plane; ++at) {
+    for (size_t c = channels_; c-- > 0;) {
+      for (size_t at = plane; at-- > 0;) {
         const int16_t* own = statistics.data() + at * 2 * channels_;
         const float mean = static_cast<float>(own[c]) / (1 << kMeanBits);
         const int scale = std::clamp<int>(own[channels_ + c], 0, SymbolTable::kScales - 1);
         float& latent = latents[c * plane + at];
         const int32_t residual = Rounded(latent - mean, SymbolTable::kMostValue);
-        scales_[static_cast<size_t>(scale)].Append(residual, symbols);
+        push(scales_[static_cast<size_t>(scale)], residual);
         latent = Latent(residual, own[c], kMeanBits);
       }
     }
+    for (size_t i = z.size(); i-- > 0;) push(Prior(level, i / hyper_plane), z[i]);
   } else {
-    for (size_t i = 0; i < latents.size(); ++i) {
+    for (size_t i = latents.size(); i-- > 0;) {
       const int32_t value = Rounded(latents[i], SymbolTable::kMostValue);
-      Prior(level, i / plane).Append(value, symbols);
+      push(Prior(level, i / plane), value);
       latents[i] = static_cast<float>(value);
     }
   }
-  // A stack: what is to be decoded first is pushed last.
-  RansStack message(1);
-  for (size_t i = symbols.size(); i-- > 0;) message.Push(0, symbols[i].interval, symbols[i].precision);
   return message.Serialize();
 }
 

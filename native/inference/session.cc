@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/heap.h"
 #include "inference/activations.h"
 #include "ort/memory.h"
 
@@ -67,6 +68,7 @@ void InferenceSession::Run(InferenceRequest& request, const std::function<Ort::R
     ThrowRuntimeError(error, "Running the model");
   }
   for (InferenceOutput& output : request.outputs) Collect(output);
+  if (!session_.keeps_memory()) GiveMemoryBack();
 }
 
 void InferenceSession::CheckFinite(const InferenceRequest& request) const {

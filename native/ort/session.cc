@@ -36,6 +36,7 @@ Ort::SessionOptions MakeOptions(const SessionConfig& config, bool share_threads)
   if (!config.optimized_model_path.empty()) {
     options.SetOptimizedModelFilePath(NativePath(config.optimized_model_path).c_str());
   }
+  if (!config.keep_memory) options.DisableCpuMemArena().DisableMemPattern();
   if (config.custom_ops != nullptr) options.Add(config.custom_ops);
   AppendProviders(options, config.providers);
   return options;
@@ -109,7 +110,7 @@ int64_t ModelSize(const ModelSource& model) {
 }
 
 Session::Session(const ModelSource& model, const SessionConfig& config)
-    : profiling_(!config.profile_prefix.empty()) {
+    : profiling_(!config.profile_prefix.empty()), keeps_memory_(config.keep_memory) {
   Refusing(model, [&] {
     Open(model, config);
     const size_t input_count = session_.GetInputCount();

@@ -18,6 +18,8 @@ namespace node_vae {
 struct SessionConfig {
   int intra_op_threads = 0;  // 0: ONNX Runtime's choice
   bool spin = true;
+  // Memory of a run goes back to the system when it ends, instead of being kept for the next.
+  bool keep_memory = true;
   int optimization_level = 99;
   std::vector<ProviderChoice> providers;
   std::string profile_prefix;
@@ -61,6 +63,8 @@ class Session {
   // Index, or -1.
   int FindInput(const std::string& name) const noexcept;
   int FindOutput(const std::string& name) const noexcept;
+  // See SessionConfig.
+  bool keeps_memory() const noexcept { return keeps_memory_; }
   const DeviceMemory& device() const {
     ort();
     return *device_;
@@ -87,6 +91,7 @@ class Session {
   mutable std::mutex opening_;
   mutable std::optional<Deferred> deferred_;  // guarded by opening_
   bool profiling_ = false;
+  bool keeps_memory_ = true;
 };
 
 // Throws the Error that stands for a failed ONNX Runtime call; `doing` begins the message.

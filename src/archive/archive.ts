@@ -86,6 +86,8 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
     this.#items = total;
   }
 
+  /** @internal Records that are decoded at once at the most. */
+  readonly mostAtOnce: number = Number.POSITIVE_INFINITY;
   /** What messages call an item. */
   protected abstract readonly unit: string;
   /** The items of a record. @throws VaeError ERR_VAE_FORMAT when it is damaged. */

@@ -86,7 +86,7 @@ export async function unpack(archive: AnyArchive, sink: UnpackSink, options: Unp
     if (there.size > 0) told();
     await inOrder(
       todo.length,
-      threads,
+      Math.min(threads, archive.mostAtOnce),
       async (index): Promise<Output | undefined> => {
         const record = todo[index]!;
         signal?.throwIfAborted();

@@ -105,6 +105,11 @@ export interface SessionOptions {
   readonly intraOpThreads?: number;
   /** Whether idle threads spin (lower latency) or sleep (lower load). Default true. */
   readonly spin?: boolean;
+  /**
+   * Whether what a run needs in between is kept for the next one (quicker), or goes back to the system (less memory where
+   * shapes are large). Default true.
+   */
+  readonly keepMemory?: boolean;
   /** Execution providers in order of preference, by ONNX Runtime's short names (`cpu`, `cuda`, …). */
   readonly providers?: readonly {
     readonly name: string;

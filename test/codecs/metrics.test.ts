@@ -52,8 +52,7 @@ function msSsim(one: Plane, other: Plane): number {
     const [aa, bb, ab] = [blur(product(a, a)).data, blur(product(b, b)).data, blur(product(a, b)).data];
     let sum = 0;
     for (let i = 0; i < ma.length; i += 1) {
-      const contrast =
-        (2 * (ab[i]! - ma[i]! * mb[i]!) + C2) / (aa[i]! - ma[i]! ** 2 + (bb[i]! - mb[i]! ** 2) + C2);
+      const contrast = (2 * (ab[i]! - ma[i]! * mb[i]!) + C2) / (aa[i]! - ma[i]! ** 2 + (bb[i]! - mb[i]! ** 2) + C2);
       const luminance = (2 * ma[i]! * mb[i]! + C1) / (ma[i]! ** 2 + mb[i]! ** 2 + C1);
       sum += scale === EXPONENTS.length - 1 ? contrast * luminance : contrast;
     }
@@ -92,18 +91,21 @@ describe('how near pictures are', () => {
     [176, 176, 1, 20],
     [201, 180, 3, 60],
     [200, 191, 1, 500],
-  ] as const)('MS-SSIM of %i × %i × %i with noise %i is that of the equations', async (width, height, channels, noise) => {
-    await using metrics = new PictureMetrics();
-    const [a, b] = pair(width, height, channels, noise);
-    let expected = 0;
-    for (let channel = 0; channel < channels; channel += 1)
-      expected += msSsim(planeOf(a, channel), planeOf(b, channel)) / channels;
-    let squares = 0;
-    for (let i = 0; i < a.data.length; i += 1) squares += (a.data[i]! - b.data[i]!) ** 2;
-    const found = await metrics.compare(a, b);
-    expect(Math.abs(found.msSsim! - expected)).toBeLessThan(1e-9);
-    expect(found.psnr).toBeCloseTo(10 * Math.log10(255 ** 2 / (squares / a.data.length)), 10);
-  });
+  ] as const)(
+    'MS-SSIM of %i × %i × %i with noise %i is that of the equations',
+    async (width, height, channels, noise) => {
+      await using metrics = new PictureMetrics();
+      const [a, b] = pair(width, height, channels, noise);
+      let expected = 0;
+      for (let channel = 0; channel < channels; channel += 1)
+        expected += msSsim(planeOf(a, channel), planeOf(b, channel)) / channels;
+      let squares = 0;
+      for (let i = 0; i < a.data.length; i += 1) squares += (a.data[i]! - b.data[i]!) ** 2;
+      const found = await metrics.compare(a, b);
+      expect(Math.abs(found.msSsim! - expected)).toBeLessThan(1e-9);
+      expect(found.psnr).toBeCloseTo(10 * Math.log10(255 ** 2 / (squares / a.data.length)), 10);
+    },
+  );
 
   // Of earlier releases, which computed in single precision.
   it.each([

@@ -26,6 +26,8 @@ export interface NamedPicture extends Picture {
 /** An open archive of pictures with loss: any picture by its number. */
 export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPictureChunk> {
   protected readonly unit = 'picture';
+  /** Its networks have threads of their own, and what they need in between is large. */
+  override readonly mostAtOnce = 1;
   readonly codec: LossyCodec;
 
   /** @internal Inside use: takes over the source, and the codec when it is owned. */

@@ -1,8 +1,8 @@
 /** Transforms of pictures larger than what should be in memory at once, piece by piece. */
 import { DOWNSAMPLING } from './config.js';
 
-/** Pixels of a side of a tile: 1024, some 60 MB within the transforms. */
-const TILE = 64;
+/** Pixels of a side of a tile: 512, some 130 MB within the transforms. */
+const TILE = 32;
 /**
  * Latents around a tile that go through the transform with it. A latent depends on pixels up to 23
  * outside its own 16 × 16, and a pixel on latents up to 2 away: with these around, tiles are what the

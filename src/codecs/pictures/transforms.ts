@@ -36,7 +36,7 @@ export class Transforms {
     try {
       for (const name of networksOf(config)) {
         const model = writeModel(buildNetwork(name, config, constantsFrom(weights)));
-        sessions.set(name, await GraphSession.open(model, name, { intraOpThreads: threads }));
+        sessions.set(name, await GraphSession.open(model, name, { intraOpThreads: threads, keepMemory: false }));
       }
     } catch (error) {
       await Promise.all([...sessions.values()].map((session) => session.close()));

@@ -15,7 +15,7 @@ import { GATHERED_BELOW, gatheredSounds, noteOf } from './gather.js';
 import {
   encodeSegment,
   encodeSegmentName,
-  isSampleSize,
+  isStoredSize,
   MOST_CHANNELS,
   SEGMENT_BYTES,
   type SoundPart,
@@ -152,7 +152,7 @@ export async function soundIn(path: string | Buffer): Promise<SoundPart | undefi
   try {
     const { channels, bits, float, length, law, bigEndian } = wav.info;
     const bytesPerSample = bits / 8;
-    if (float || law || bigEndian || !isSampleSize(bytesPerSample) || channels > MOST_CHANNELS) return undefined;
+    if (float || law || bigEndian || !isStoredSize(bytesPerSample) || channels > MOST_CHANNELS) return undefined;
     return { channels, bytesPerSample, start: wav.dataStart, frames: length };
   } finally {
     await wav.close();

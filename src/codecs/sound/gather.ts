@@ -26,7 +26,7 @@ interface Sound {
 function soundsOf(
   parts: readonly FilePart[],
 ): { format: Pick<SoundPart, 'channels' | 'bytesPerSample'>; sounds: Sound[] } | undefined {
-  let format: { channels: number; bytesPerSample: 1 | 2 | 3 } | undefined;
+  let format: { channels: number; bytesPerSample: SoundPart['bytesPerSample'] } | undefined;
   let from = 0;
   const sounds: Sound[] = [];
   for (const { bytes, note } of parts) {
@@ -34,7 +34,7 @@ function soundsOf(
     const length = frames * channels * bytesPerSample;
     if (start + length > bytes) return undefined;
     if (length > 0) {
-      format ??= { channels, bytesPerSample: bytesPerSample as 1 | 2 | 3 };
+      format ??= { channels, bytesPerSample: bytesPerSample as SoundPart['bytesPerSample'] };
       if (format.channels !== channels || format.bytesPerSample !== bytesPerSample) return undefined;
     }
     sounds.push({ from, bytes, start, length });

@@ -43,8 +43,10 @@ export async function soundItems(paths: string | readonly string[], options: Sou
   let count = 0;
   for (const path of await soundPaths(all)) {
     const part = await soundIn(path);
-    if (part === undefined) continue;
+    // Samples of 32 bits have no items of their own: compress() takes from them what they waste, where they do.
+    if (part === undefined || part.bytesPerSample === 4) continue;
     const { channels, bytesPerSample, start, frames } = part;
+    const format = { channels, bytesPerSample };
     const frameBytes = channels * bytesPerSample;
     const step = Math.floor(SEGMENT_BYTES / frameBytes);
     const handle = await open(path, 'r').catch((error: unknown) => {
@@ -55,7 +57,7 @@ export async function soundItems(paths: string | readonly string[], options: Sou
       for (let first = 0; first < frames && count < maxItems; first += step) {
         signal?.throwIfAborted();
         const samples = await source.read(start + first * frameBytes, Math.min(step, frames - first) * frameBytes);
-        const { items: made } = await toItems(samples, part, width, signal);
+        const { items: made } = await toItems(samples, format, width, signal);
         items.push(made.subarray(0, (maxItems - count) * width));
         count += Math.min(maxItems - count, made.length / width);
       }

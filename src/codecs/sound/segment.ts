@@ -15,7 +15,12 @@ import { damaged, type RecordHeader } from '../../archive/format.js';
 import { readVarint, varint } from '../../archive/varint.js';
 import { VaeError } from '../../core/errors.js';
 import type { Codec } from '../lossless/codec.js';
-import { fromItems, itemCount, type SampleFormat, toItems } from './residuals.js';
+import { type Reduced, readDescription, reductions, restored, type StoredFormat } from './reduce.js';
+import { type CodedSound, fromItems, itemCount, type SampleFormat, toItems } from './residuals.js';
+
+/** What the third byte of a sound says: how its edges are stored, and whether its samples were reduced. */
+const EDGES_PACKED = 1;
+const REDUCED = 2;
 
 /** Bytes of a file that one segment holds; the last segment of a file may have fewer. */
 export const SEGMENT_BYTES = 1 << 18;
@@ -23,7 +28,7 @@ export const SEGMENT_BYTES = 1 << 18;
 export const MOST_CHANNELS = 8;
 
 /** Where sound lies in the bytes of a segment. What stands before and after it are other bytes of the file. */
-export interface SoundPart extends SampleFormat {
+export interface SoundPart extends StoredFormat {
   readonly start: number;
   readonly frames: number;
 }
@@ -99,36 +104,71 @@ export async function encodeSound(
   bytes: Uint8Array,
   part: SoundPart,
   { verify, signal }: { readonly verify: boolean; readonly signal?: AbortSignal | undefined },
-): Promise<Uint8Array> {
+): Promise<Uint8Array | undefined> {
   const { channels, bytesPerSample, start, frames } = part;
   const width = widthOf(codec, 'compress()');
   const end = start + frames * channels * bytesPerSample;
   const samples = bytes.subarray(start, end);
-  const { items, bits } = await toItems(samples, part, width, signal);
-  if (verify && Buffer.compare(await fromItems({ items, bits }, frames, part, width, signal), samples) !== 0) {
-    throw new VaeError('ERR_VAE_RUNTIME', 'compress(): sound did not come out of its items as it went in.');
-  }
   const edges = Buffer.concat([bytes.subarray(0, start), bytes.subarray(end)]);
   const packed = await brotli(edges);
   const short = packed.length < edges.length;
   const block = short ? packed : edges;
-  const numbers = [start, bytes.length - end, frames, block.length, bits.length].map(varint);
-  const coded = await codec.encode(items, { verify, ...(signal && { signal }) });
-  return Buffer.concat([Buffer.of(channels, bytesPerSample, short ? 1 : 0), ...numbers, block, bits, coded]);
+  const ways = await reductions(samples, { channels, bytesPerSample });
+  const [first] = ways;
+  // Fewer bits or channels to code are never longer; a table of values may be.
+  const plain: Reduced[] =
+    bytesPerSample === 4 || first?.hasTable === false
+      ? []
+      : [{ samples, format: { channels, bytesPerSample }, description: Buffer.alloc(0), hasTable: false }];
+  let best: Buffer | undefined;
+  for (const way of [...plain, ...ways]) {
+    const { items, bits } = await toItems(way.samples, way.format, width, signal);
+    if (verify) await checkItems({ items, bits }, frames, way, width, signal);
+    const numbers = [start, bytes.length - end, frames, block.length, bits.length].map(varint);
+    const flags = (short ? EDGES_PACKED : 0) | (way.description.length > 0 ? REDUCED : 0);
+    const coded =
+      items.length === 0 ? Buffer.alloc(0) : await codec.encode(items, { verify, ...(signal && { signal }) });
+    const made = Buffer.concat([
+      Buffer.of(channels, bytesPerSample, flags),
+      ...[way.description, ...numbers, block, bits, coded],
+    ]);
+    if (best === undefined || made.length < best.length) best = made;
+  }
+  return best;
+}
+
+async function checkItems(
+  coded: CodedSound,
+  frames: number,
+  { samples, format }: Reduced,
+  width: number,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  if (Buffer.compare(await fromItems(coded, frames, format, width, signal), samples) === 0) return;
+  throw new VaeError('ERR_VAE_RUNTIME', 'compress(): sound did not come out of its items as it went in.');
 }
 
 export async function decodeSound(codec: Codec, data: Uint8Array, signal?: AbortSignal): Promise<Uint8Array> {
   const width = widthOf(codec, 'openSounds()');
   const view = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
-  const [channels, bytesPerSample, packed] = view;
-  if (channels === undefined || bytesPerSample === undefined || packed === undefined || packed > 1) {
+  const [channels, bytesPerSample, flags] = view;
+  if (channels === undefined || bytesPerSample === undefined || flags === undefined) {
     throw damaged('a part of a sound ends too early');
   }
-  if (channels < 1 || channels > MOST_CHANNELS || !isSampleSize(bytesPerSample)) {
+  if (flags > (EDGES_PACKED | REDUCED)) throw damaged('a part of a sound is coded in an unknown way');
+  const isReduced = (flags & REDUCED) !== 0;
+  if (
+    channels < 1 ||
+    channels > MOST_CHANNELS ||
+    !isStoredSize(bytesPerSample) ||
+    (bytesPerSample === 4 && !isReduced)
+  ) {
     throw damaged(`a part of a sound has ${channels} channels of ${bytesPerSample} bytes`);
   }
-  const format: SampleFormat = { channels, bytesPerSample };
+  const stored: StoredFormat = { channels, bytesPerSample };
   const cursor = { at: 3 };
+  const description = isReduced ? await readDescription(view, cursor, channels) : undefined;
+  const format = description?.format ?? { channels, bytesPerSample: bytesPerSample as SampleFormat['bytesPerSample'] };
   const next = () => readVarint(view, cursor, view.length, 2 * SEGMENT_BYTES);
   const [before, after, frames, blockBytes, bitBytes] = [next(), next(), next(), next(), next()] as const;
   const soundBytes = frames * channels * bytesPerSample;
@@ -138,14 +178,16 @@ export async function decodeSound(codec: Codec, data: Uint8Array, signal?: Abort
   }
   const block = view.subarray(cursor.at, cursor.at + blockBytes);
   const bits = view.subarray(cursor.at + blockBytes, cursor.at + blockBytes + bitBytes);
-  const edges = packed === 1 ? await inflate(block, before + after) : block;
+  const edges = (flags & EDGES_PACKED) !== 0 ? await inflate(block, before + after) : block;
   if (edges.length !== before + after) throw damaged('what stands around a sound has another length than it says');
   const rest = view.subarray(cursor.at + blockBytes + bitBytes);
-  const decoded = await codec.decode(rest, items, signal ? { signal } : {});
-  const samples = await fromItems({ items: decoded, bits }, frames, format, width, signal);
+  if (items === 0 && rest.length > 0) throw damaged('a sound without anything coded has some');
+  const decoded = items === 0 ? new Uint8Array(0) : await codec.decode(rest, items, signal ? { signal } : {});
+  const coded = await fromItems({ items: decoded, bits }, frames, format, width, signal);
+  const samples = description === undefined ? coded : await restored(coded, frames, stored, description);
   return Buffer.concat([edges.subarray(0, before), samples, edges.subarray(before)]);
 }
 
-export function isSampleSize(bytes: number): bytes is SampleFormat['bytesPerSample'] {
-  return bytes === 1 || bytes === 2 || bytes === 3;
+export function isStoredSize(bytes: number): bytes is StoredFormat['bytesPerSample'] {
+  return bytes === 1 || bytes === 2 || bytes === 3 || bytes === 4;
 }
