@@ -22,11 +22,26 @@ const compiled = [
   'src',
   'packages/report/src',
   'packages/report/build.mjs',
+  'packages/explorer/src',
   'scripts/bundle',
   'package.json',
   'tsconfig.json',
   'tsconfig.build.json',
 ];
+// The page reads and writes the messages of the server by the same source, and draws sound as the library does.
+step(
+  'the page of the explorer',
+  'packages/explorer/dist/.node-vae-stamp',
+  [
+    'packages/explorer/page',
+    'packages/explorer/build.mjs',
+    'packages/explorer/package.json',
+    'src/entries/explorer',
+    'src/data/audio',
+  ],
+  () => run(process.execPath, ['packages/explorer/build.mjs']),
+);
+
 step('TypeScript', 'dist/.node-vae-stamp', compiled, () => run(process.execPath, ['scripts/bundle/bundle.mjs']));
 
 function step(name, stampFile, inputs, work) {

@@ -7,6 +7,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 run('set-up', ['scripts/setup.mjs']);
 run('lint', ['scripts/lint/run.mjs']);
 run('types', ['node_modules/typescript/bin/tsc', '--noEmit', '-p', 'tsconfig.json']);
+run("types of the explorer's page", [
+  'node_modules/typescript/bin/tsc',
+  '--noEmit',
+  '-p',
+  'packages/explorer/tsconfig.json',
+]);
 run('tests', ['node_modules/vitest/vitest.mjs', 'run', ...process.argv.slice(2)]);
 
 function run(name, args) {

@@ -25,7 +25,7 @@ export const FOLDERS = [
 /** Packages that few may import, and where. */
 export const PACKAGES = [
   { name: 'sharp', folders: ['src/data/image/', 'src/report/'] },
-  { name: 'fastify', folders: ['src/entries/service/'] },
+  { name: 'fastify', folders: ['src/entries/'] },
   { name: 'onnxruntime-node', folders: ['src/binding/'] },
   { name: 'commander', folders: ['src/cli/'] },
   { name: 'cli-progress', folders: ['src/cli/'] },

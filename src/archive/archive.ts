@@ -4,7 +4,7 @@ import { VaeError } from '../core/errors.js';
 import type { ByteSource } from './bytes.js';
 import { hasChecksum } from './chunk.js';
 import { cutFiles, decodeEntries, decodeFiles, type FilesMethod } from './files-record.js';
-import type { Header, IndexEntry, RecordHeader } from './format.js';
+import { type Header, type IndexEntry, type Method, RECORD_BYTES, type RecordHeader } from './format.js';
 import { type ArchiveLayout, readNames, readRecord } from './reader.js';
 
 /** A chunk that does not decode. */
@@ -115,6 +115,14 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
   /** @internal Where a record begins. */
   offsetOf(record: number): number {
     return this.#entry(record).offset;
+  }
+
+  /** @internal How a record is coded, and the bytes it takes. @throws VaeError ERR_VAE_FORMAT when it is damaged. */
+  codingOf(record: number): Promise<{ readonly method: Method; readonly bytes: number }> {
+    return this.lifetime.run(async () => {
+      const { record: header } = await readNames(this.#source, this.layout.itemSize, this.#entry(record));
+      return { method: header.method, bytes: RECORD_BYTES + header.payloadBytes };
+    });
   }
 
   /** First item and number of items of a chunk. */

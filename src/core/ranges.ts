@@ -1,12 +1,13 @@
 /** Whole ranges of open files: one call of the system may read or write less than was asked. */
 import { type FileHandle, open } from 'node:fs/promises';
+import type { ReadableFile } from './memory-file.js';
 
 /** One call reads at most 2 GiB, and an abort is seen between calls. */
 const PIECE_BYTES = 64 << 20;
 
 /** Fills `bytes` from `offset` on, as far as the file goes; how many came. */
 export async function readInto(
-  file: FileHandle,
+  file: ReadableFile,
   bytes: Uint8Array,
   offset: number,
   signal?: AbortSignal,
@@ -33,7 +34,7 @@ export async function readHead(path: string, length: number): Promise<Buffer> {
 }
 
 /** Exactly these bytes; undefined where the file ends before. */
-export async function readFully(file: FileHandle, offset: number, length: number): Promise<Buffer | undefined> {
+export async function readFully(file: ReadableFile, offset: number, length: number): Promise<Buffer | undefined> {
   const bytes = Buffer.allocUnsafe(length);
   return (await readInto(file, bytes, offset)) === length ? bytes : undefined;
 }

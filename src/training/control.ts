@@ -36,12 +36,27 @@ export interface FitControl {
    * @throws VaeError (as a rejection) ERR_VAE_IO.
    */
   saveModel(directory: string): Promise<void>;
+  /**
+   * A copy of the parameters of this moment: what training averaged, where it averages. Training goes on as it was.
+   *
+   * @throws VaeError ERR_VAE_DISPOSED after the run.
+   */
+  parameters(): MomentParameters;
+}
+
+/** Values of one moment of a run: copies. */
+export interface MomentParameters {
+  /** Every trainable parameter, one after another. */
+  readonly values: Float32Array;
+  /** What the model keeps besides, such as running means, by name. */
+  readonly states: Readonly<Record<string, Float32Array>>;
 }
 
 /** How saving is done; called between batches. */
 export interface ControlActions {
   saveCheckpoint(): Promise<void>;
   saveModel(directory: string): Promise<void>;
+  parameters(): MomentParameters;
 }
 
 /** A control of one run, and what the run sees of it. */
@@ -89,6 +104,11 @@ export class RunControl implements FitControl {
 
   saveModel(directory: string): Promise<void> {
     return this.#save(() => this.#actions.saveModel(directory));
+  }
+
+  parameters(): MomentParameters {
+    this.#check();
+    return this.#actions.parameters();
   }
 
   /** Waits for saving under way. @throws what saving failed with. */

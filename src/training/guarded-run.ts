@@ -2,7 +2,7 @@
 import type { Checkpoint } from '../artifacts/checkpoint.js';
 import type { NativeTrainingSession } from '../binding/addon.js';
 import { VaeError } from '../core/errors.js';
-import { RunControl } from './control.js';
+import { type MomentParameters, RunControl } from './control.js';
 import type { MetricsLog, RunEnded } from './log/metrics-log.js';
 import { type LoopHooks, runEpochs } from './loop/fit-loop.js';
 import type { LoopState } from './loop/loop-state.js';
@@ -48,6 +48,7 @@ export class GuardedRun {
     this.#control = new RunControl(start.state, {
       saveCheckpoint: () => this.#saveCheckpoint(),
       saveModel: (directory) => this.#saveModel(directory),
+      parameters: () => this.#parameters(),
     });
     const { checkpoint: policy, accumulate } = request.options;
     if (policy !== undefined && start.directory !== undefined) {
@@ -170,8 +171,14 @@ export class GuardedRun {
   }
 
   #saveModel(directory: string): Promise<void> {
+    const { values, states } = this.#parameters();
+    return this.#task.saveModel(directory, values, states);
+  }
+
+  /** What the model is now. */
+  #parameters(): MomentParameters {
     const values = this.#session.getSlot('ema') ?? this.#session.getParameters();
-    return this.#task.saveModel(directory, values, this.#session.getStates());
+    return { values, states: this.#session.getStates() };
   }
 
   #rollBack(): boolean {

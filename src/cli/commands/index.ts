@@ -6,6 +6,7 @@ import { registerCompress } from './compress.js';
 import { registerDecode } from './decode.js';
 import { registerDecompress } from './decompress.js';
 import { registerEncode } from './encode.js';
+import { registerExplore } from './explore.js';
 import { registerExport } from './export.js';
 import { registerInfo } from './info.js';
 import { registerPlot } from './plot.js';
@@ -31,6 +32,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerProviders,
   registerRuns,
   registerReproduce,
+  registerExplore,
   registerExport,
   registerCompress,
   registerDecompress,

@@ -3,8 +3,8 @@
  * Specifications 1.0, 1991), big-endian ones (RIFX), and those of more than 4 GiB (RF64, EBU Tech 3306).
  */
 
-import type { FileHandle } from 'node:fs/promises';
 import { VaeError } from '../../core/errors.js';
+import type { ReadableFile } from '../../core/memory-file.js';
 import { readInto } from '../../core/ranges.js';
 
 export interface WavFormat {
@@ -46,7 +46,7 @@ function isPlaceholder(size: number): boolean {
 }
 
 export async function readWavHeader(
-  file: FileHandle,
+  file: ReadableFile,
   name: string,
   acceptTruncated: boolean,
 ): Promise<{ info: WavInfo; start: number }> {
@@ -106,7 +106,7 @@ export async function readWavHeader(
 }
 
 /** Chunks begin at even places; programs that forget that are forgiven. */
-async function nextChunk(file: FileHandle, end: number, size: number): Promise<number> {
+async function nextChunk(file: ReadableFile, end: number, size: number): Promise<number> {
   if (end % PAD === 0) return end;
   const names = Buffer.alloc(5);
   const bytesRead = await readInto(file, names, end);
@@ -121,7 +121,7 @@ const TRAILING = /LIST|id3 |ID3 |bext|cue |smpl|iXML|axml|JUNK|PEAK|fact|afsp/g;
 
 /** Bytes of the chunks that end with the file. */
 async function trailingBytes(
-  file: FileHandle,
+  file: ReadableFile,
   start: number,
   size: number,
   u32: (bytes: Buffer, at: number) => number,

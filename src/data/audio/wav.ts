@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { firstNonFinite } from '../../core/finite.js';
+import { memoryFile, type ReadableFile } from '../../core/memory-file.js';
 import { readInto, writeFully } from '../../core/ranges.js';
 import { readWavHeader, type WavFormat, type WavInfo } from './wav-header.js';
 
@@ -24,11 +25,11 @@ const FLOAT = 3;
 /** An open WAV file. Close it. */
 export class WavFile {
   readonly info: WavInfo;
-  readonly #file: FileHandle;
+  readonly #file: ReadableFile;
   readonly #start: number;
   readonly #name: string;
 
-  private constructor(file: FileHandle, info: WavInfo, start: number, name: string) {
+  private constructor(file: ReadableFile, info: WavInfo, start: number, name: string) {
     this.#file = file;
     this.info = info;
     this.#start = start;
@@ -55,6 +56,13 @@ export class WavFile {
       await file.close();
       throw ioError(error, `reading ${name}`);
     }
+  }
+
+  /** As open(), of a file in memory, which is borrowed. */
+  static async fromBytes(bytes: Uint8Array, name: string, options: OpenWavOptions = {}): Promise<WavFile> {
+    const file = memoryFile(bytes);
+    const { info, start } = await readWavHeader(file, name, options.acceptTruncated ?? false);
+    return new WavFile(file, info, start, name);
   }
 
   /**

@@ -13,4 +13,6 @@ export interface ColumnOptions extends DialectOptions {
   /** Called with the rows that are complete, again and again. */
   readonly each?: ((rows: number) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  /** Text files: what the file holds, where it is in memory; its path is then a name only. Borrowed. */
+  readonly bytes?: Uint8Array | undefined;
 }

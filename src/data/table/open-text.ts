@@ -40,11 +40,20 @@ function checkEncoding(encoding: string): string {
  */
 export async function* readText(
   path: string,
-  { encoding, signal }: { readonly encoding?: string | undefined; readonly signal?: AbortSignal | undefined },
+  {
+    encoding,
+    signal,
+    bytes,
+  }: {
+    readonly encoding?: string | undefined;
+    readonly signal?: AbortSignal | undefined;
+    /** The file itself, where it is in memory. */
+    readonly bytes?: Uint8Array | undefined;
+  },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   let decode: ((piece: Uint8Array, last: boolean) => Uint8Array) | undefined;
   try {
-    for await (const piece of rawPieces(path, signal)) {
+    for await (const piece of bytes === undefined ? rawPieces(path, signal) : piecesOf(bytes)) {
       if (decode === undefined) {
         refusePointer(piece, path);
         decode = decoderOf(piece, encoding, path);
@@ -62,6 +71,10 @@ export async function* readText(
     }
     throw ioError(error, `reading ${path}`);
   }
+}
+
+async function* piecesOf(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
+  if (bytes.length > 0) yield bytes;
 }
 
 async function* rawPieces(path: string, signal: AbortSignal | undefined): AsyncGenerator<Uint8Array> {

@@ -64,8 +64,8 @@ async function scanPieces(
 
 /** Comma, tab, semicolon, | or white space. */
 const readDelimited: ReadColumns = async (path, options) => {
-  const { encoding, marks = PLAIN, signal, comment, each } = options;
-  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  const { encoding, marks = PLAIN, signal, comment, each, bytes } = options;
+  const size = bytes?.length ?? (await stat(path).catch(() => undefined))?.size ?? 0;
   let table:
     | {
         scanner: CsvScanner;
@@ -102,7 +102,7 @@ const readDelimited: ReadColumns = async (path, options) => {
     };
     return { scanner, start: dialect.start };
   };
-  await scanPieces(readText(path, { encoding, signal }), begin, () => each?.(table!.scanner.rows));
+  await scanPieces(readText(path, { encoding, signal, bytes }), begin, () => each?.(table!.scanner.rows));
   const { scanner, columns, given, names, notes, delimiter } = table!;
   if (scanner.rows === 0) throw new VaeError('ERR_VAE_DATA', `${path}: the table has no rows besides its names.`);
   for (const column of columns) column.finish(scanner.rows);
@@ -166,14 +166,14 @@ function distinctNames(given: readonly string[]): { names: string[]; notes: stri
 
 /** One object or list of numbers to a line, or a JSON array of them. */
 const readJson: ReadColumns = async (path, options) => {
-  const { encoding, signal, each } = options;
+  const { encoding, signal, each, bytes } = options;
   const scanner = new JsonScanner(columnMaker(options), path);
-  const size = (await stat(path).catch(() => undefined))?.size ?? 0;
+  const size = bytes?.length ?? (await stat(path).catch(() => undefined))?.size ?? 0;
   const begin = (sample: Uint8Array, whole: boolean) => {
     scanner.expected = rowsIn(sample, size, whole);
     return { scanner, start: 0 };
   };
-  await scanPieces(readText(path, { encoding, signal }), begin, () => each?.(scanner.rows));
+  await scanPieces(readText(path, { encoding, signal, bytes }), begin, () => each?.(scanner.rows));
   if (scanner.rows === 0) throw new VaeError('ERR_VAE_DATA', `${path}: the file has no rows.`);
   for (const column of scanner.columns) column.finish(scanner.rows);
   return {

@@ -7,6 +7,7 @@ import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { ioError, makeFolder } from '../../core/files.js';
+import { memoryFile, type ReadableFile } from '../../core/memory-file.js';
 import { readInto } from '../../core/ranges.js';
 import { BT601, BT709 } from '../image/luma.js';
 
@@ -51,12 +52,12 @@ export function isOtherY4m(start: Uint8Array): boolean {
 /** An open .y4m file. */
 export class Y4mFile implements VideoFrames {
   readonly info: Y4mInfo;
-  readonly #file: FileHandle;
+  readonly #file: ReadableFile;
   readonly #name: string;
   readonly #header: Header;
   readonly #starts: readonly number[];
 
-  private constructor(file: FileHandle, name: string, header: Header, starts: readonly number[]) {
+  private constructor(file: ReadableFile, name: string, header: Header, starts: readonly number[]) {
     const { width, height, rate, sampling } = header;
     this.info = { width, height, rate, frames: starts.length, grey: sampling[0] === 0 };
     this.#file = file;
@@ -76,6 +77,13 @@ export class Y4mFile implements VideoFrames {
       await file?.close();
       throw ioError(error, `reading ${name}`);
     }
+  }
+
+  /** As open(), of a file in memory, which is borrowed. */
+  static async fromBytes(bytes: Uint8Array, name: string): Promise<Y4mFile> {
+    const file = memoryFile(bytes);
+    const header = await readHeader(file, name);
+    return new Y4mFile(file, name, header, await findFrames(file, header, name));
   }
 
   async read(frame: number): Promise<Uint8Array> {
@@ -107,7 +115,7 @@ interface Header {
   readonly frameBytes: number;
 }
 
-async function readHeader(file: FileHandle, name: string): Promise<Header> {
+async function readHeader(file: ReadableFile, name: string): Promise<Header> {
   const refuse = (why: string): never => {
     throw new VaeError('ERR_VAE_FORMAT', `${name}: not a .y4m file that can be read: ${why}.`);
   };
@@ -148,7 +156,7 @@ function planeSize(width: number, height: number, [across, down]: readonly [numb
 }
 
 /** Where the planes of each frame begin. */
-async function findFrames(file: FileHandle, { length, frameBytes }: Header, name: string): Promise<number[]> {
+async function findFrames(file: ReadableFile, { length, frameBytes }: Header, name: string): Promise<number[]> {
   const { size } = await file.stat();
   const starts: number[] = [];
   for (let at = length; at < size; ) {
@@ -174,7 +182,7 @@ async function findFrames(file: FileHandle, { length, frameBytes }: Header, name
 }
 
 /** @returns the line without its end; undefined where there is none. `length` counts its end. */
-async function readLine(file: FileHandle, at: number): Promise<{ line: string | undefined; length: number }> {
+async function readLine(file: ReadableFile, at: number): Promise<{ line: string | undefined; length: number }> {
   const bytes = Buffer.alloc(at === 0 ? MOST_HEADER : 80);
   const bytesRead = await readInto(file, bytes, at);
   const end = bytes.subarray(0, bytesRead).indexOf(10);
