@@ -3,7 +3,6 @@
 
 export type { ConditionConfig, ConditionInput } from './architectures/condition.js';
 export type { BuildNetwork } from './architectures/custom.js';
-export type { Term } from './architectures/graphs.js';
 export type { ImportedGraphs } from './architectures/imported-graph.js';
 export {
   ARCHITECTURE_NAMES,
@@ -14,6 +13,7 @@ export {
 } from './architectures/index.js';
 export type { InputOptions, InputSpec } from './architectures/input.js';
 export * as layers from './architectures/layers.js';
+export type { Term } from './architectures/names.js';
 export type { Checkpoint, CheckpointProgress, CheckpointSlot } from './artifacts/checkpoint.js';
 export { type Artifacts, type GenerateOptions, generateArtifacts, writeArtifacts } from './artifacts/generate.js';
 export type { ArtifactsManifest } from './artifacts/manifest.js';
@@ -115,7 +115,7 @@ export { Vae } from './vae/index.js';
 export type { ImportedArchitecture, ImportedInput, VaeInfo } from './vae/info.js';
 export type { FromOnnxOptions, LoadOptions, VaeOptions, VaeSessionOptions } from './vae/options.js';
 export type { EncodedPicture, WholePictureOptions } from './vae/picture-options.js';
-export type { ResizeOptions } from './vae/resize.js';
+export type { ResizeOptions } from './vae/resize-options.js';
 export { tableDeviations } from './vae/table-deviations.js';
 export type { DecodeOptions } from './vae/verbs/decode.js';
 export type { EncodeOptions } from './vae/verbs/encode.js';

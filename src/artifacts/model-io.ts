@@ -8,11 +8,9 @@ import {
   buildPrior,
   buildTraining,
   describeParameters,
-  NAMES,
-  perExample,
-  TERMS,
   type VaeNetwork,
 } from '../architectures/graphs.js';
+import { NAMES, perExample, TERMS } from '../architectures/names.js';
 import { ParameterStore } from '../architectures/parameters.js';
 import { makeVaeNetwork } from '../architectures/vae-network.js';
 import { elementCount } from '../core/dtype.js';
@@ -20,20 +18,19 @@ import { VaeError } from '../core/errors.js';
 import { float32Of } from '../graph/constants.js';
 import { type Constant, type Model, readModel, writeModel } from '../graph/index.js';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from './checkpoint.js';
+import type { ModelConfig } from './config.js';
 import { ARTIFACT_FILES, type Artifacts, generateArtifacts } from './generate.js';
 import { readManifest } from './manifest.js';
+import { type ModelDescription, readConfig, writeModelDirectory } from './model-directory.js';
 import {
   DECODER_FILE,
   ENCODER_FILE,
   EXTRA_PARAMETERS_FILE,
-  type ModelDescription,
   type ModelFile,
   PRIOR_FILE,
-  readConfig,
   readModelFile,
   TRAINING_FOLDER,
-  writeModelDirectory,
-} from './model-directory.js';
+} from './model-files.js';
 import type { OptimizerConfig } from './optimizer-options.js';
 import { decodeSafeTensors, encodeSafeTensors, float32Elements, float32Tensor } from './safetensors.js';
 
@@ -90,11 +87,21 @@ function dimensionOutputs({ network }: VaeNetwork, { graph }: Model): string[] {
   );
 }
 
+interface SaveSettings {
+  /** Writes the training artifacts too: of the model's own training, or such ones where it has none. */
+  readonly fresh?: FreshTraining | undefined;
+  /** What else lies in the directory, made of its files for inference. */
+  readonly also?: ((files: readonly ModelFile[]) => readonly ModelFile[]) | undefined;
+}
+
 /**
- * @param fresh writes the training artifacts too: of the model's own training, or such ones where it has none.
  * @throws VaeError ERR_VAE_IO where the directory cannot be written; what was there before stays whole.
  */
-export async function saveModel(directory: string, parts: ModelParts, fresh?: FreshTraining): Promise<void> {
+export async function saveModel(
+  directory: string,
+  parts: ModelParts,
+  { fresh, also }: SaveSettings = {},
+): Promise<void> {
   const { vae, parameters, training } = parts;
   const { encoder, decoder } = inferenceGraphs(parts);
   const files: ModelFile[] = [
@@ -112,6 +119,7 @@ export async function saveModel(directory: string, parts: ModelParts, fresh?: Fr
     const tensors = new Map(extra.map((spec) => [spec.name, float32Tensor(parameters.view(spec), spec.dims)]));
     files.push({ name: EXTRA_PARAMETERS_FILE, chunks: encodeSafeTensors({ tensors, metadata: {} }) });
   }
+  if (also !== undefined) files.push(...also(files));
   if (fresh !== undefined) files.push(...trainingFiles(parts, training ?? freshTraining(parts, fresh)));
   await writeModelDirectory(directory, parts.description, files);
 }
@@ -180,14 +188,24 @@ function trainingFiles(parts: ModelParts, training: TrainingState): ModelFile[] 
  */
 export async function loadModel(directory: string, build?: BuildNetwork): Promise<ModelParts> {
   const config = await readConfig(directory);
+  return readParts(directory, config, (name) => readModelFile(directory, config, name), build);
+}
+
+/** As loadModel(), of a config and files that were read before. */
+export async function readParts(
+  directory: string,
+  config: ModelConfig,
+  read: (name: string) => Uint8Array | Promise<Uint8Array>,
+  build?: BuildNetwork,
+): Promise<ModelParts> {
   const { format: _format, version: _version, files, ...saved } = config;
   const { architecture } = saved;
   const description = {
     ...saved,
     architecture: architecture.type === 'custom' && build !== undefined ? { ...architecture, build } : architecture,
   };
-  const encoder = readModel(await readModelFile(directory, config, ENCODER_FILE));
-  const decoder = readModel(await readModelFile(directory, config, DECODER_FILE));
+  const encoder = readModel(await read(ENCODER_FILE));
+  const decoder = readModel(await read(DECODER_FILE));
   const imported = description.architecture.type === 'onnx' ? { encoder, decoder } : undefined;
   const vae = makeVaeNetwork(description, imported);
   const constants = new Map([
@@ -197,7 +215,7 @@ export async function loadModel(directory: string, build?: BuildNetwork): Promis
   const values = new Map<string, Float32Array>();
   if (files[EXTRA_PARAMETERS_FILE] !== undefined) {
     const where = join(directory, EXTRA_PARAMETERS_FILE);
-    const { tensors } = decodeSafeTensors(await readModelFile(directory, config, EXTRA_PARAMETERS_FILE), where);
+    const { tensors } = decodeSafeTensors(await read(EXTRA_PARAMETERS_FILE), where);
     for (const [key, tensor] of tensors) values.set(key, float32Elements(tensor, where));
   }
   const parameters = new ParameterStore(describeParameters(vae));
@@ -213,20 +231,21 @@ export async function loadModel(directory: string, build?: BuildNetwork): Promis
     }
     view.set(found);
   }
-  const training = await loadTraining(directory, config);
+  const training = await loadTraining(directory, config, read);
   return { description, vae, parameters, training };
 }
 
 async function loadTraining(
   directory: string,
-  config: Parameters<typeof readModelFile>[1],
+  config: ModelConfig,
+  read: (name: string) => Uint8Array | Promise<Uint8Array>,
 ): Promise<TrainingState | undefined> {
   const graph = `${TRAINING_FOLDER}/${ARTIFACT_FILES.training}`;
   if (config.files[graph] === undefined) return undefined;
-  const model: Model = readModel(await readModelFile(directory, config, graph));
+  const model: Model = readModel(await read(graph));
   const manifest = readManifest(model, join(directory, graph));
   const name = `${TRAINING_FOLDER}/${ARTIFACT_FILES.checkpoint}`;
-  const checkpoint = decodeCheckpoint(await readModelFile(directory, config, name), manifest, join(directory, name));
+  const checkpoint = decodeCheckpoint(await read(name), manifest, join(directory, name));
   const { optimizer, clipGradientNorm, accumulation } = manifest;
   return { optimizer, clipGradientNorm, accumulation, checkpoint };
 }

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { VaeError } from '../core/errors.js';
 import { nearest } from '../core/options.js';
 import { packageFiles } from '../core/package-files.js';
-import { CONFIG_FILE } from './model-directory.js';
+import { CONFIG_FILE } from './model-files.js';
 
 /**
  * @param source a directory, or the name of a model of this package.

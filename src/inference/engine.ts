@@ -3,21 +3,14 @@ import type { NativeAbortFlag, SessionOptions } from '../binding/addon.js';
 import { withAbort } from '../binding/with-abort.js';
 import { VaeError } from '../core/errors.js';
 import { type ArrayRecipe, isScaled, scaleRows } from '../data/array/recipe.js';
-import { writeModel } from '../graph/index.js';
 import { checkedScores } from './bounds/check-scores.js';
 import { drawFromPosterior, drawFromPrior, type LatentRows, type NoiseSource } from './bounds/draw-latents.js';
 import { drawRuns, kindOf, scoreByImportance } from './bounds/importance.js';
 import { type InspectedLatents, inspectByEncoder, inspectByObjective } from './bounds/inspect-latents.js';
 import { type ScoreRows, scoreByNetworks, scoreByObjective } from './bounds/score.js';
-import { type DeviceGraphKind, deviceGraph } from './device/device-graphs.js';
+import type { DeviceGraphKind } from './device/device-graphs.js';
 import { DeviceTensor } from './device/device-tensor.js';
-import {
-  type DeviceEncoding,
-  type DeviceLatents,
-  type DeviceWork,
-  decodeOnDevice,
-  encodeOnDevice,
-} from './device/run-on-device.js';
+import type { DeviceEncoding, DeviceLatents, DeviceWork } from './device/run-on-device.js';
 import type { Networks, SessionKind } from './networks.js';
 import { type LabelRows, labelFeeds } from './rows/labels.js';
 import { type BatchInput, type RowReader, type RowsInput, readRows, withMembers } from './rows/rows.js';
@@ -188,7 +181,10 @@ export class Engine {
   /** As encode(), with the results left where the execution provider has its memory. */
   encodeOnDevice(batch: BatchInput, call: CallOptions, where: string): Promise<DeviceEncoding> {
     const reader = this.#readData(batch, call, where);
-    return this.#onDevice('encoder', call.signal, where, (work) => encodeOnDevice(work, reader));
+    return this.#onDevice('encoder', call.signal, where, async (work) => {
+      const { encodeOnDevice } = await import('./device/run-on-device.js');
+      return encodeOnDevice(work, reader);
+    });
   }
 
   decodeOnDevice(latents: DeviceLatents, call: CallOptions, where: string): Promise<DeviceTensor> {
@@ -199,7 +195,10 @@ export class Engine {
         : readRows(latents, networks.latentShape, where, { signal: call.signal });
     const rows = given instanceof DeviceTensor ? given.dims[0]! : given.rows;
     const labels = labelFeeds(networks, call.labels, latents, rows, where)?.(0, rows);
-    return this.#onDevice('decoder', call.signal, where, (work) => decodeOnDevice(work, given, labels));
+    return this.#onDevice('decoder', call.signal, where, async (work) => {
+      const { decodeOnDevice } = await import('./device/run-on-device.js');
+      return decodeOnDevice(work, given, labels);
+    });
   }
 
   /** At one draw from the posterior of each row, the same for the same seed. */
@@ -342,10 +341,12 @@ function isNetwork(kind: PoolKind): kind is SessionKind {
   return !kind.startsWith('device:');
 }
 
-function openKind(networks: Networks, kind: PoolKind, options: SessionOptions): Promise<GraphSession> {
+async function openKind(networks: Networks, kind: PoolKind, options: SessionOptions): Promise<GraphSession> {
   if (isNetwork(kind)) return networks.open(kind, options);
   const at = kind.lastIndexOf(':');
   const graph = kind.slice(0, at) as DeviceGraphKind;
+  const { writeModel } = await import('../graph/index.js');
+  const { deviceGraph } = await import('./device/device-graphs.js');
   return GraphSession.open(writeModel(deviceGraph(graph, networks, Number(kind.slice(at + 1)))), graph, options);
 }
 

@@ -5,9 +5,9 @@ import {
   buildObjective,
   buildPosterior,
   buildPrior,
-  NAMES,
   type VaeNetwork,
 } from '../architectures/graphs.js';
+import { NAMES } from '../architectures/names.js';
 import type { ParameterStore } from '../architectures/parameters.js';
 import { elementCount } from '../core/dtype.js';
 import { domainOf } from '../data/domain.js';

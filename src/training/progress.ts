@@ -1,4 +1,4 @@
-import type { Term } from '../architectures/graphs.js';
+import type { Term } from '../architectures/names.js';
 
 /** Means over examples, in nats. */
 export type Terms = Readonly<Record<Term, number>>;

@@ -1,12 +1,14 @@
 /** A VAE as something to train: its graphs and what goes into them. */
-import { NAMES } from '../architectures/graphs.js';
+
 import { BYTE_SCALE } from '../architectures/input.js';
+import { NAMES } from '../architectures/names.js';
 import type { Artifacts } from '../artifacts/generate.js';
 import { artifactsOf, type ModelParts, saveModel } from '../artifacts/model-io.js';
 import type { FeedSource, RowTransform } from '../binding/addon.js';
 import { STREAMS } from '../binding/streams.js';
 import { VaeError } from '../core/errors.js';
 import type { Dataset } from '../data/dataset.js';
+import { summarised } from '../inference/saved/summarise.js';
 import type { ResolvedFitOptions } from './fit-options.js';
 import type { LoopInputs, ScheduledInput } from './loop/fit-loop.js';
 import { scheduleFunction } from './loop/schedules.js';
@@ -22,8 +24,10 @@ export function vaeTask(parts: ModelParts, train: Dataset, options: ResolvedFitO
     inputs: loopInputs(parts, artifacts, train, options),
     seed: BigInt(parts.description.seed),
     checkpoint: parts.training?.checkpoint,
-    saveModel: (directory, values, states) =>
-      saveModel(directory, { ...parts, parameters: parts.parameters.with(values, states) }),
+    saveModel: (directory, values, states) => {
+      const present = { ...parts, parameters: parts.parameters.with(values, states) };
+      return saveModel(directory, present, { also: summarised(present) });
+    },
   };
 }
 

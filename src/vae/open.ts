@@ -26,6 +26,7 @@ import {
   type VaeOptions,
 } from './options.js';
 import type { Origin } from './origin.js';
+import './resize.js';
 
 /** What a Vae is made of. */
 export interface OpenedModel {

@@ -4,17 +4,21 @@ import type { ModelParts } from '../artifacts/model-io.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
 import type { Networks } from '../inference/networks.js';
+import type { SavedModel } from '../inference/saved/saved-model.js';
 import type { ImportedArchitecture, VaeInfo } from './info.js';
 
 /** A model whose recipe is known, with its parameters or frozen in 8-bit integers; or files of someone else's making. */
 export type Origin =
   | { readonly parts: ModelParts }
+  /** Not read yet, but for what its summary says. */
+  | { readonly saved: SavedModel }
   | { readonly frozen: ModelDescription }
   | { readonly imported: ImportedArchitecture; readonly quantized?: true };
 
 /** What config.json says of the model, where it has one. */
 export function descriptionOf(origin: Origin): ModelDescription | undefined {
   if ('parts' in origin) return origin.parts.description;
+  if ('saved' in origin) return origin.saved.description;
   return 'frozen' in origin ? origin.frozen : undefined;
 }
 
@@ -24,8 +28,8 @@ export function seedOf(origin: Origin): bigint {
 
 /** The same in 8-bit integers. */
 export function quantizedOrigin(origin: Origin): Origin {
-  if ('parts' in origin) return { frozen: origin.parts.description };
-  return 'imported' in origin ? { ...origin, quantized: true } : origin;
+  if ('imported' in origin) return { ...origin, quantized: true };
+  return { frozen: descriptionOf(origin)! };
 }
 
 /**
@@ -33,7 +37,7 @@ export function quantizedOrigin(origin: Origin): Origin {
  *
  * @throws VaeError ERR_VAE_OPTION for the others.
  */
-export function recipeOf(origin: Origin, where: string): ModelParts {
+export function recipeOf(origin: Exclude<Origin, { readonly saved: SavedModel }>, where: string): ModelParts {
   if ('frozen' in origin || ('imported' in origin && origin.quantized)) {
     throw new VaeError(
       'ERR_VAE_OPTION',
@@ -87,11 +91,17 @@ export function describeOrigin(origin: Origin, networks: Networks): VaeInfo {
     parameterCount: description.parameterCount,
   };
   if ('frozen' in origin) return { ...known, parameters: [], trainedEpochs: undefined, precision: 'int8' };
-  const { parameters, training } = origin.parts;
+  const { parameters, trainedEpochs } =
+    'saved' in origin
+      ? origin.saved.summary
+      : {
+          parameters: origin.parts.parameters.specs,
+          trainedEpochs: origin.parts.training?.checkpoint.progress.epoch,
+        };
   return {
     ...known,
-    parameters: parameters.specs.map(({ name, dims }) => ({ name, dims })),
-    trainedEpochs: training?.checkpoint.progress.epoch,
+    parameters: parameters.map(({ name, dims }) => ({ name, dims })),
+    trainedEpochs,
     precision: networks.encoder.dtype,
   };
 }

@@ -1,29 +1,20 @@
 /** The same model for other data. */
-import { z } from 'zod';
 import { describeParameters, type VaeNetwork } from '../architectures/graphs.js';
 import { dataShapeOf } from '../architectures/input.js';
 import { makeVaeNetwork } from '../architectures/vae-network.js';
 import type { ModelParts } from '../artifacts/model-io.js';
 import { VaeError } from '../core/errors.js';
-import type { InputOf } from '../core/options.js';
 import type { DataRecipe } from '../data/recipe.js';
-
-const side = z
-  .int()
-  .positive()
-  .max(1 << 20)
-  .optional();
-export const resizeSchema = z.strictObject({ height: side, width: side, length: side, frames: side });
-
-/** What a model is resized to: the sides its data has. */
-export interface ResizeOptions extends InputOf<typeof resizeSchema> {}
+import { withDataScaling } from '../inference/networks.js';
+import { recipeNetworks } from '../inference/recipe.js';
+import { dependsOnSides, type ResizeOptions, resizing } from './resize-options.js';
 
 /**
  * The same parameters for data of other sides.
  *
  * @throws VaeError ERR_VAE_OPTION where the parameters depend on the sides, as those of dense layers do.
  */
-export function resizedParts(parts: ModelParts, sides: ResizeOptions): ModelParts {
+function resizedParts(parts: ModelParts, sides: ResizeOptions): ModelParts {
   const input = { ...parts.description.input, ...sides } as ModelParts['description']['input'];
   const { data, ...others } = { ...parts.description, input };
   const description = { ...others, ...resizedRecipe(data, input) };
@@ -34,11 +25,7 @@ export function resizedParts(parts: ModelParts, sides: ResizeOptions): ModelPart
   const [before, after] = [parts.vae, vae].map(shapesOf) as [string[], string[]];
   const other = after.find((shape, index) => shape !== before[index]);
   if (other !== undefined || before.length !== after.length) {
-    throw new VaeError(
-      'ERR_VAE_OPTION',
-      `resized(): this model's parameters depend on the size of its data (${other?.split(' ')[0]}). Only models whose latents ` +
-        "have places can be resized: architecture { type: 'conv', latent: 'map' }, or resnet, conv1d, conv3d likewise.",
-    );
+    throw dependsOnSides(other?.split(' ')[0]);
   }
   return { description, vae, parameters: parts.parameters, training: undefined };
 }
@@ -57,3 +44,8 @@ function shapesOf(vae: VaeNetwork): string[] {
 export function withRecipe(parts: ModelParts, recipe: DataRecipe | undefined): ModelParts {
   return recipe === undefined ? parts : { ...parts, description: { ...parts.description, data: recipe } };
 }
+
+resizing.resized = (before, sides) => {
+  const parts = resizedParts(before, sides);
+  return { parts, networks: withDataScaling(recipeNetworks(parts.vae, parts.parameters), parts.description.data) };
+};

@@ -1,8 +1,8 @@
 /** What a Vae is made of: its verbs work on this. */
+
+import type { ModelParts } from '../artifacts/model-io.js';
 import { Lifetime } from '../core/disposal.js';
 import type { Engine } from '../inference/engine.js';
-import { withDataScaling } from '../inference/networks.js';
-import { recipeNetworks } from '../inference/recipe.js';
 import { Draws } from './draws.js';
 import { type Origin, recipeOf, seedOf } from './origin.js';
 
@@ -19,9 +19,25 @@ export class VaeState {
     this.engine = engine;
   }
 
+  /**
+   * Recipe and parameters, read now where the model was opened without.
+   *
+   * @throws VaeError ERR_VAE_OPTION for models that have none.
+   */
+  async recipe(where: string): Promise<ModelParts> {
+    const { origin } = this;
+    if (!('saved' in origin)) return recipeOf(origin, where);
+    const [parts] = await Promise.all([origin.saved.parts(), import('./resize.js')]);
+    // Others may have read it too, and trained it meanwhile.
+    if (this.origin === origin) this.origin = { parts };
+    return parts;
+  }
+
   /** Sessions of the present parameters from here on; work under way ends with those it began with. */
   async renewEngine(): Promise<void> {
-    const { vae, parameters, description } = recipeOf(this.origin, 'fit()');
+    const { withDataScaling } = await import('../inference/networks.js');
+    const { recipeNetworks } = await import('../inference/recipe.js');
+    const { vae, parameters, description } = await this.recipe('fit()');
     const old = this.engine;
     this.engine = old.with(withDataScaling(recipeNetworks(vae, parameters), description.data));
     await old.close();

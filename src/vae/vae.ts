@@ -2,8 +2,9 @@
 import { VaeError } from '../core/errors.js';
 import type { DataRecipe } from '../data/recipe.js';
 import type { OnnxPair } from '../inference/imported/open-imported.js';
+import { NO_OPTIONS } from './call-options.js';
 import type { VaeInfo } from './info.js';
-import { createModel, importModel, type OpenedModel, openModel } from './open.js';
+import type { OpenedModel } from './open.js';
 import type { FromOnnxOptions, LoadOptions, VaeOptions } from './options.js';
 import { describeOrigin, descriptionOf, recipeOf } from './origin.js';
 import { VaeState } from './state.js';
@@ -37,6 +38,7 @@ export class Vae {
    *   ERR_VAE_BINDING where the addon, ONNX Runtime or the provider cannot be loaded.
    */
   static async create(options: VaeOptions): Promise<Vae> {
+    const { createModel } = await import('./open.js');
     return new Vae(await createModel(options));
   }
 
@@ -51,8 +53,9 @@ export class Vae {
    *   altered or written by a newer version, ERR_VAE_GRAPH where two graphs are not the two halves of a
    *   VAE, ERR_VAE_BINDING where the provider is not there.
    */
-  static async load(source: string | OnnxPair, options: LoadOptions = {}): Promise<Vae> {
-    return new Vae(await openModel(source, options));
+  static async load(source: string | OnnxPair, options: LoadOptions = NO_OPTIONS): Promise<Vae> {
+    const { loadModel } = await import('./load.js');
+    return new Vae(await loadModel(source, options));
   }
 
   /**
@@ -65,6 +68,7 @@ export class Vae {
    *   cannot be read or are not the halves of a VAE; ERR_VAE_OPTION.
    */
   static async fromOnnx(options: FromOnnxOptions): Promise<Vae> {
+    const { importModel } = await import('./open.js');
     return new Vae(await importModel(options));
   }
 
@@ -94,13 +98,15 @@ export class Vae {
 
   /** A copy of one parameter's values, float32, row-major. */
   parameter(name: string): Float32Array {
-    const { parameters } = recipeOf(this.#state.origin, 'parameter()');
-    const spec = parameters.specs.find((candidate) => candidate.name === name);
-    if (spec === undefined) {
-      const known = parameters.specs.map((candidate) => candidate.name).join(', ');
+    const { origin } = this.#state;
+    const store = 'saved' in origin ? undefined : recipeOf(origin, 'parameter()').parameters;
+    const specs = 'saved' in origin ? origin.saved.summary.parameters : store!.specs;
+    if (!specs.some((spec) => spec.name === name)) {
+      const known = specs.map((spec) => spec.name).join(', ');
       throw new VaeError('ERR_VAE_OPTION', `This model has no parameter named "${name}"; it has ${known}.`);
     }
-    return parameters.view(spec).slice();
+    if ('saved' in origin) return origin.saved.parameter(name)!;
+    return store!.view(store!.specs.find((spec) => spec.name === name)!).slice();
   }
 
   /**

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { TERMS } from '../../src/architectures/graphs.js';
+import { TERMS } from '../../src/architectures/names.js';
 import { type ImportOptions, importOnnx } from '../../src/artifacts/import-onnx.js';
 import { artifactsOf } from '../../src/artifacts/model-io.js';
 import { writeModel } from '../../src/graph/index.js';

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { TERMS } from '../../src/architectures/graphs.js';
+import { TERMS } from '../../src/architectures/names.js';
 import { importOnnx } from '../../src/artifacts/import-onnx.js';
 import { artifactsOf } from '../../src/artifacts/model-io.js';
 import { readModel, writeModel } from '../../src/graph/index.js';

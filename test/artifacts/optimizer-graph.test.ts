@@ -1,7 +1,8 @@
 /** The training and optimizer graphs run by stock ONNX Runtime, step by step, against PyTorch's parameters. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { buildObjective, TERMS } from '../../src/architectures/graphs.js';
+import { buildObjective } from '../../src/architectures/graphs.js';
+import { TERMS } from '../../src/architectures/names.js';
 import { generateArtifacts } from '../../src/artifacts/generate.js';
 import type { OptimizerConfig } from '../../src/artifacts/optimizer-options.js';
 import { writeModel } from '../../src/graph/index.js';

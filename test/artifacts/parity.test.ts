@@ -1,7 +1,8 @@
 /** Loss terms and gradients of the generated training graph against PyTorch's, run by ONNX Runtime. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { buildObjective, perExample, TERMS } from '../../src/architectures/graphs.js';
+import { buildObjective } from '../../src/architectures/graphs.js';
+import { perExample, TERMS } from '../../src/architectures/names.js';
 import { generateArtifacts } from '../../src/artifacts/generate.js';
 import { writeModel } from '../../src/graph/index.js';
 import {

@@ -1,7 +1,8 @@
 /** The addon's training session against PyTorch, and its fused optimizers against optimizer_model.onnx. */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { describe, expect, test } from 'vitest';
-import { buildObjective, perExample, TERMS } from '../../src/architectures/graphs.js';
+import { buildObjective } from '../../src/architectures/graphs.js';
+import { perExample, TERMS } from '../../src/architectures/names.js';
 import { type Artifacts, generateArtifacts } from '../../src/artifacts/generate.js';
 import type { OptimizerConfig } from '../../src/artifacts/optimizer-options.js';
 import type { NativeTrainingSession } from '../../src/binding/addon.js';

@@ -3,7 +3,7 @@
  * (arXiv:1611.01704), equation 12, with several λ in one model by a gain for each channel and level
  * (Cui et al. 2021, arXiv:2003.02012).
  */
-import { NAMES, perExample, TERMS } from '../../architectures/graphs.js';
+import { NAMES, perExample, TERMS } from '../../architectures/names.js';
 import { GraphBuilder, type Value } from '../../graph/builder.js';
 import type { Model } from '../../graph/ir.js';
 import { meanOverBatch, sumPerExample } from '../../nn/reduce.js';

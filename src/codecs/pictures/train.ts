@@ -1,7 +1,7 @@
 /** Training of a model for lossy compression, and the integers made of it. */
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
-import { NAMES, perExample, TERMS } from '../../architectures/graphs.js';
+import { NAMES, perExample, TERMS } from '../../architectures/names.js';
 import { collectParameters, ParameterStore } from '../../architectures/parameters.js';
 import { generateArtifacts } from '../../artifacts/generate.js';
 import { initializeParameters } from '../../artifacts/initialize.js';

@@ -1,5 +1,5 @@
 /** Latents drawn by a graph of the model: from a prior that is not the standard normal, or from a posterior that is not diagonal. */
-import { NAMES } from '../../architectures/graphs.js';
+import { NAMES } from '../../architectures/names.js';
 import type { NativeAbortFlag, NativeTensor } from '../../binding/addon.js';
 import { loadAddon } from '../../binding/index.js';
 import { elementCount } from '../../core/dtype.js';

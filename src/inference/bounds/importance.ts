@@ -1,5 +1,5 @@
 /** The importance-weighted bound of many draws (Burda, Grosse and Salakhutdinov 2016, equation 8), piece by piece. */
-import { NAMES, perExample } from '../../architectures/graphs.js';
+import { NAMES, perExample } from '../../architectures/names.js';
 import type { NativeAbortFlag } from '../../binding/addon.js';
 import { STREAMS } from '../../binding/streams.js';
 import type { Networks, SessionKind } from '../networks.js';

@@ -1,5 +1,5 @@
 /** Divergence and mean of every latent dimension of every row. */
-import { NAMES, perExample } from '../../architectures/graphs.js';
+import { NAMES, perExample } from '../../architectures/names.js';
 import type { NativeAbortFlag } from '../../binding/addon.js';
 import { STREAMS } from '../../binding/streams.js';
 import { elementCount } from '../../core/dtype.js';

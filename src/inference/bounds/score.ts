@@ -1,5 +1,5 @@
 /** The evidence lower bound of each row, by the model's own objective graph or from its two networks. */
-import { NAMES, perExample } from '../../architectures/graphs.js';
+import { NAMES, perExample } from '../../architectures/names.js';
 import type { NativeAbortFlag } from '../../binding/addon.js';
 import { STREAMS } from '../../binding/streams.js';
 import { elementCount } from '../../core/dtype.js';

@@ -1,6 +1,7 @@
 /** Fully connected layers in 8-bit integers, as quantize-graph.ts writes them. */
 import type { Int8Layer } from '../../binding/addon.js';
-import { type Constant, type Graph, type Node, readConstant } from '../../graph/index.js';
+import { readConstant } from '../../graph/constants.js';
+import type { Constant, Graph, Node } from '../../graph/ir.js';
 
 /** Native kernels add two products in 16 bits (native/kernels/int8_product.h). */
 const LARGEST_WEIGHT = 64;

@@ -1,5 +1,5 @@
 /** A model's networks in 8-bit integers: ranges are measured on examples, then the graphs are rewritten. */
-import { NAMES } from '../../architectures/graphs.js';
+import { NAMES } from '../../architectures/names.js';
 import type { SessionOptions } from '../../binding/addon.js';
 import { STREAMS } from '../../binding/streams.js';
 import { VaeError } from '../../core/errors.js';

@@ -1,23 +1,20 @@
 /** Models in 8-bit integers as directories: their graphs, and what those take and give. */
-import { NAMES } from '../../architectures/graphs.js';
 import type { QuantizedConfig } from '../../artifacts/config.js';
+import { type ModelDescription, readConfig, writeModelDirectory } from '../../artifacts/model-directory.js';
 import {
   DECODER_FILE,
   ENCODER_FILE,
-  type ModelDescription,
   OBJECTIVE_FILE,
   POSTERIOR_FILE,
   PRIOR_FILE,
-  readConfig,
   readModelFile,
-  writeModelDirectory,
-} from '../../artifacts/model-directory.js';
+} from '../../artifacts/model-files.js';
 import { VaeError } from '../../core/errors.js';
 import { domainOf } from '../../data/domain.js';
 import { type Model, readModel, writeModel } from '../../graph/index.js';
 import { makeLikelihood } from '../../nn/likelihoods/index.js';
 import type { Networks, SessionKind } from '../networks.js';
-import { FRACTIONS } from '../rows/rows.js';
+import { networksConfig, ports } from '../saved/networks-config.js';
 import { GraphSession, withDomain } from '../sessions/session.js';
 
 const FILES = {
@@ -47,17 +44,7 @@ export async function saveQuantized(
   description: ModelDescription,
   networks: Networks,
 ): Promise<void> {
-  const { dataShape, latentShape, downsampling, widest, priorNoise, posteriorGraph = false, encoder } = networks;
-  const quantized: QuantizedConfig = {
-    dataShape: [...dataShape],
-    latentShape: [...latentShape],
-    ...(downsampling !== undefined && { downsampling }),
-    ...(widest !== undefined && { widest }),
-    layers: networks.layers!.map(({ name, size }) => ({ name, size })),
-    hasVariance: encoder.posterior.kind === 'pair',
-    ...(priorNoise && { priorNoise: priorNoise.map(({ name, kind, dims }) => ({ name, kind, dims: [...dims] })) }),
-    posteriorGraph,
-  };
+  const quantized = networksConfig(networks);
   const files = await Promise.all(
     kindsOf(quantized).map(async (kind) => ({
       name: FILES[kind],
@@ -104,21 +91,8 @@ function quantizedNetworks(
   return {
     ...quantized,
     downsampling: quantized.downsampling,
-    tileSize: undefined,
-    encoder: {
-      input: NAMES.input,
-      dtype: 'float32',
-      posterior: hasVariance
-        ? { kind: 'pair', mean: NAMES.mean, logVariance: NAMES.logVariance }
-        : { kind: 'point', name: NAMES.mean },
-      batch: undefined,
-    },
-    decoder: { input: NAMES.latent, output: NAMES.output, dtype: 'float32', batch: undefined },
-    scaling: undefined,
-    bytes: FRACTIONS,
+    ...ports(hasVariance),
     domain,
-    logVarianceRange: undefined,
-    hasObjective: true,
     classes: condition?.classes,
     graph: async (kind) => graph(kind),
     open: async (kind, options) =>

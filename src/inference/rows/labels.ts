@@ -1,5 +1,5 @@
 /** Labels for a conditional model, as its graphs take them. */
-import { NAMES } from '../../architectures/graphs.js';
+import { NAMES } from '../../architectures/names.js';
 import { VaeError } from '../../core/errors.js';
 import { describeValue } from '../../core/options.js';
 import type { ArrayWithShape } from '../../core/tensor.js';

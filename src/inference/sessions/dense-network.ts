@@ -1,7 +1,8 @@
 /** Finds out whether a graph is a chain of fully connected layers, which native code runs faster by itself. */
 import { readFile, stat } from 'node:fs/promises';
 import type { DenseLayer, DenseNetworkSpec, ValueDescription } from '../../binding/addon.js';
-import { type Constant, type Graph, type Node, readConstant, type ValueInfo } from '../../graph/index.js';
+import { readConstant } from '../../graph/constants.js';
+import type { Constant, Graph, Node, ValueInfo } from '../../graph/ir.js';
 import { skimGraph } from '../../graph/proto/skim.js';
 import { int8Gemm, type Rounding, roundingOf } from '../int8/dense-int8.js';
 

@@ -1,6 +1,6 @@
 /** Reads back what a run wrote as JSON lines. */
 import { readFile } from 'node:fs/promises';
-import { TERMS } from '../../architectures/graphs.js';
+import { TERMS } from '../../architectures/names.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import type { LoggedEvent } from './metrics-log.js';

@@ -1,5 +1,5 @@
 /** What is measured at the end of an epoch: the terms of the bound on validation data, and what the latents say. */
-import { NAMES, perExample, TERMS } from '../../architectures/graphs.js';
+import { NAMES, perExample, TERMS } from '../../architectures/names.js';
 import type { NativeAbortFlag, NativeTrainingSession } from '../../binding/addon.js';
 import { type LatentLayer, type LatentStatistics, LatentStatisticsSum } from '../../latent/statistics.js';
 import type { Terms } from '../progress.js';

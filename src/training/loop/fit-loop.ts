@@ -1,6 +1,6 @@
 /** Epochs, batches and progress around a native training session. */
 import { performance } from 'node:perf_hooks';
-import { NAMES, TERMS } from '../../architectures/graphs.js';
+import { NAMES, TERMS } from '../../architectures/names.js';
 import type { NativeAbortFlag, NativeTrainingSession, RowTransform, TrainResult } from '../../binding/addon.js';
 import { withAbort } from '../../binding/with-abort.js';
 import { elementCount } from '../../core/dtype.js';

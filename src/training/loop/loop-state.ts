@@ -1,4 +1,4 @@
-import { TERMS, type Term } from '../../architectures/graphs.js';
+import { TERMS, type Term } from '../../architectures/names.js';
 import type { EpochProgress, Terms } from '../progress.js';
 
 /** Where a run stands; what a checkpoint must bring back. */

@@ -3,7 +3,6 @@ import { parseOptions } from '../../core/options.js';
 import type { DatasetInput } from '../../data/to-dataset.js';
 import type { TrainingEstimate } from '../../training/estimate/estimate.js';
 import type { EstimateOptions } from '../../training/fit-options.js';
-import { recipeOf } from '../origin.js';
 import { stateOf, type Vae } from '../vae.js';
 
 declare module '../vae.js' {
@@ -31,9 +30,10 @@ export function estimateFit(
     const { estimateTraining } = await import('../../training/estimate/estimate.js');
     const { openFitData } = await import('../../training/fit-data.js');
     const { measureSeconds, ...resolved } = parseOptions(estimateSchema, options, where);
-    const recipe = recipeOf(state.origin, where).description.data;
+    const parts = await state.recipe(where);
+    const recipe = parts.description.data;
     const opened = await openFitData(data, options.validation, this.dataShape, { ...resolved, recipe });
     const session = state.engine.sessionOptions;
-    return estimateTraining(recipeOf(state.origin, where), { options: resolved, ...opened, session, measureSeconds });
+    return estimateTraining(parts, { options: resolved, ...opened, session, measureSeconds });
   });
 }

@@ -4,7 +4,6 @@ import { parseOptions } from '../../core/options.js';
 import type { DatasetInput } from '../../data/to-dataset.js';
 import type { FitOptions } from '../../training/fit-options.js';
 import { FitRun } from '../../training/fit-run.js';
-import { recipeOf } from '../origin.js';
 import { stateOf, type Vae } from '../vae.js';
 
 declare module '../vae.js' {
@@ -29,7 +28,7 @@ export function fit(this: Vae, data: DatasetInput, options: FitOptions<DatasetIn
     state.lifetime.run(async () => {
       const { fitOptionsSchema } = await import('../../training/fit-options.js');
       const { fitModel, goingOn } = await import('../fit.js');
-      const before = recipeOf(state.origin, 'fit()');
+      const before = await state.recipe('fit()');
       const resolved = parseOptions(fitOptionsSchema, goingOn(options, before.training), 'fit()');
       if (state.fitting) {
         const message = 'fit(): this model is being trained already; wait for that run or abort it.';

@@ -1,9 +1,7 @@
 /** vae.resized() */
 import { parseOptions } from '../../core/options.js';
-import { withDataScaling } from '../../inference/networks.js';
-import { recipeNetworks } from '../../inference/recipe.js';
 import { recipeOf } from '../origin.js';
-import { type ResizeOptions, resizedParts, resizeSchema } from '../resize.js';
+import { dependsOnSides, type ResizeOptions, resizeSchema, resizing } from '../resize-options.js';
 import { makeVae, stateOf, type Vae } from '../vae.js';
 
 declare module '../vae.js' {
@@ -21,7 +19,10 @@ declare module '../vae.js' {
 export function resized(this: Vae, sides: ResizeOptions): Vae {
   const { lifetime, origin, engine } = stateOf(this);
   lifetime.check();
-  const parts = resizedParts(recipeOf(origin, 'resized()'), parseOptions(resizeSchema, sides, 'resized()'));
-  const networks = withDataScaling(recipeNetworks(parts.vae, parts.parameters), parts.description.data);
+  const recipe = 'saved' in origin ? undefined : recipeOf(origin, 'resized()');
+  const options = parseOptions(resizeSchema, sides, 'resized()');
+  // What is opened without its recipe has no latents with places.
+  if (recipe === undefined) throw dependsOnSides();
+  const { parts, networks } = resizing.resized!(recipe, options);
   return makeVae({ origin: { parts }, engine: engine.with(networks) });
 }

@@ -3,7 +3,6 @@ import { z } from 'zod';
 import { optimizerSchema } from '../../artifacts/optimizer-options.js';
 import { VaeError } from '../../core/errors.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
-import { recipeOf } from '../origin.js';
 import { stateOf, type Vae } from '../vae.js';
 
 const schema = z.strictObject({
@@ -50,7 +49,7 @@ export function save(this: Vae, directory: string, options: SaveOptions = {}): P
       return saveNetworks(directory, engine.networks);
     }
     const { saveModel } = await import('../../artifacts/model-io.js');
-    const parts = recipeOf(origin, 'save()');
+    const parts = await state.recipe('save()');
     if (typeof training === 'object' && parts.training !== undefined) {
       throw new VaeError(
         'ERR_VAE_OPTION',
@@ -60,6 +59,8 @@ export function save(this: Vae, directory: string, options: SaveOptions = {}): P
     }
     const fresh =
       typeof training === 'object' ? training : training ? { optimizer: optimizerSchema.parse('adam') } : undefined;
-    await saveModel(directory, parts, fresh);
+    const { summarised } = await import('../../inference/saved/summarise.js');
+    const epochs = fresh && (parts.training?.checkpoint.progress.epoch ?? 0);
+    await saveModel(directory, parts, { fresh, also: summarised(parts, epochs) });
   });
 }

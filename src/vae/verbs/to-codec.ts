@@ -4,7 +4,6 @@ import type { Codec } from '../../codecs/lossless/codec.js';
 import { signalShape } from '../../core/common-options.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
 import type { DatasetInput } from '../../data/to-dataset.js';
-import { recipeOf } from '../origin.js';
 import { stateOf, type Vae } from '../vae.js';
 
 const schema = z.strictObject(signalShape);
@@ -32,6 +31,6 @@ export function toCodec(this: Vae, calibration: DatasetInput, options: InputOf<t
     const { toDataset } = await import('../../data/to-dataset.js');
     const rowShape = this.dataShape;
     const data = await toDataset(calibration, { where, rowShape, ...(signal && { signal }) });
-    return codecFromModel(recipeOf(state.origin, where), data, signal);
+    return codecFromModel(await state.recipe(where), data, signal);
   });
 }
