@@ -21,7 +21,7 @@ test('mnist-mlp scores what its card says', async () => {
 test('mnist-mlp has the files of its card', async () => {
   const card = await readFile(file('README.md'), 'utf8');
   const rows = [...card.matchAll(/\| `([\w.]+)` \| `([0-9a-f]{64})` \|/g)];
-  expect(rows.map(([, name]) => name)).toEqual(['config.json', 'encoder.onnx', 'decoder.onnx']);
+  expect(rows.map(([, name]) => name)).toEqual(['config.json', 'encoder.onnx', 'decoder.onnx', 'summary.json']);
   for (const [, name, digest] of rows) {
     expect(
       createHash('sha256')

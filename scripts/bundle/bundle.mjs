@@ -12,6 +12,7 @@ import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { awaitedEntry, lazyEntry, lazyParts } from './lazy-entry.mjs';
 import { pruneDeclarations } from './prune-declarations.mjs';
 import { lazyVendors, vendors } from './vendors.mjs';
 
@@ -43,7 +44,7 @@ const built = Object.values(manifest.exports).filter(
 
 /** `A/B` of `dist/A/B.js` to the source it is made of, which lies where its declarations say. */
 function entryPoints() {
-  const targets = built.map((entry) => [entry.default, entry.types.replace(/\.d\.ts$/, '.ts')]);
+  const targets = built.map((entry) => [entry.import ?? entry.default, entry.types.replace(/\.d\.ts$/, '.ts')]);
   for (const target of Object.values(manifest.bin)) targets.push([target, target.replace(/\.js$/, '.ts')]);
   return Object.fromEntries(
     targets.map(([target, source]) => {
@@ -102,18 +103,40 @@ for (const { name, contents } of await vendors(root)) {
   });
 }
 
-await build({
-  ...COMMON,
-  entryPoints: entryPoints(),
-  outdir: dist,
-  splitting: true,
-  format: 'esm',
-  chunkNames: 'shared/[name]-[hash]',
-  external,
-  sourcemap: true,
-  sourcesContent: false,
-  plugins: [lazyVendors(root, createRequire(import.meta.url))],
-});
+const points = entryPoints();
+const parts = lazyParts(root, points);
+const bundle = (entryPoints, folder, plugins = []) =>
+  build({
+    ...COMMON,
+    entryPoints,
+    outdir: folder,
+    splitting: true,
+    format: 'esm',
+    chunkNames: 'shared/[name]-[hash]',
+    external,
+    sourcemap: true,
+    sourcesContent: false,
+    plugins: [lazyVendors(root, createRequire(import.meta.url)), ...plugins],
+  });
+// Once to ask what the main entry exports; then with the lazy entry, which is made of that.
+const asked = join(root, 'dist', 'asked');
+await bundle({ ...points, ...parts.added }, asked);
+const source = lazyEntry(root, parts, asked);
+rmSync(asked, { recursive: true });
+const made = { 'main/required': source, 'main/index': awaitedEntry };
+await bundle({ ...points, ...parts.added, 'main/required': 'main/required', 'main/index': 'main/index' }, dist, [
+  {
+    name: 'entries made here',
+    setup({ onResolve, onLoad }) {
+      onResolve({ filter: /^main\/\w+$/ }, ({ path }) => ({ path, namespace: 'made' }));
+      onLoad({ filter: /.*/, namespace: 'made' }, ({ path }) => ({
+        contents: made[path],
+        resolveDir: join(root, 'src'),
+        loader: 'js',
+      }));
+    },
+  },
+]);
 
 // Nobody debugs the command by its stack traces; the package is to stay small.
 for (const target of Object.values(manifest.bin)) rmSync(join(root, `${target}.map`));

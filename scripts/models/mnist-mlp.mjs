@@ -41,7 +41,7 @@ const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.
 const figures = { reconstruction: mean(reconstruction), kl: mean(kl) };
 console.log({ testLoss: figures.reconstruction + figures.kl, ...figures, seconds: history.seconds });
 
-const files = ['config.json', 'encoder.onnx', 'decoder.onnx'];
+const files = ['config.json', 'encoder.onnx', 'decoder.onnx', 'summary.json'];
 const sums = await Promise.all(
   files.map(async (name) => {
     const digest = createHash('sha256')

@@ -10,7 +10,13 @@ import { type InspectedLatents, inspectByEncoder, inspectByObjective } from './b
 import { type ScoreRows, scoreByNetworks, scoreByObjective } from './bounds/score.js';
 import type { DeviceGraphKind } from './device/device-graphs.js';
 import { DeviceTensor } from './device/device-tensor.js';
-import type { DeviceEncoding, DeviceLatents, DeviceWork } from './device/run-on-device.js';
+import {
+  type DeviceEncoding,
+  type DeviceLatents,
+  type DeviceWork,
+  decodeOnDevice,
+  encodeOnDevice,
+} from './device/run-on-device.js';
 import type { Networks, SessionKind } from './networks.js';
 import { type LabelRows, labelFeeds } from './rows/labels.js';
 import { type BatchInput, type RowReader, type RowsInput, readRows, withMembers } from './rows/rows.js';
@@ -181,10 +187,7 @@ export class Engine {
   /** As encode(), with the results left where the execution provider has its memory. */
   encodeOnDevice(batch: BatchInput, call: CallOptions, where: string): Promise<DeviceEncoding> {
     const reader = this.#readData(batch, call, where);
-    return this.#onDevice('encoder', call.signal, where, async (work) => {
-      const { encodeOnDevice } = await import('./device/run-on-device.js');
-      return encodeOnDevice(work, reader);
-    });
+    return this.#onDevice('encoder', call.signal, where, (work) => encodeOnDevice(work, reader));
   }
 
   decodeOnDevice(latents: DeviceLatents, call: CallOptions, where: string): Promise<DeviceTensor> {
@@ -195,10 +198,7 @@ export class Engine {
         : readRows(latents, networks.latentShape, where, { signal: call.signal });
     const rows = given instanceof DeviceTensor ? given.dims[0]! : given.rows;
     const labels = labelFeeds(networks, call.labels, latents, rows, where)?.(0, rows);
-    return this.#onDevice('decoder', call.signal, where, async (work) => {
-      const { decodeOnDevice } = await import('./device/run-on-device.js');
-      return decodeOnDevice(work, given, labels);
-    });
+    return this.#onDevice('decoder', call.signal, where, (work) => decodeOnDevice(work, given, labels));
   }
 
   /** At one draw from the posterior of each row, the same for the same seed. */

@@ -75,7 +75,12 @@ describe.skipIf(process.platform === 'win32')('code in the documentation', () =>
     const readme = all.find(({ name }) => name === 'README.md, readme')!;
     const { folder, stdout } = await runAll(readme);
     expect(stdout).toMatch(/^loss \d+\.\d+ nats\n$/);
-    expect((await readdir(join(folder, 'my-model'))).sort()).toEqual(['config.json', 'decoder.onnx', 'encoder.onnx']);
+    expect((await readdir(join(folder, 'my-model'))).sort()).toEqual([
+      'config.json',
+      'decoder.onnx',
+      'encoder.onnx',
+      'summary.json',
+    ]);
     expect(readme.blocks[0]!.code.trim().split('\n').length).toBeLessThanOrEqual(18);
   });
 

@@ -74,7 +74,7 @@ test('a model directory vanishes after it was loaded', async () => {
   // Everything was read: nothing is asked of the disk again.
   expect((await vae.reconstruct(batch)).dims).toEqual([1, 1, 16, 16]);
   await vae.save(at);
-  expect((await readdir(at)).sort()).toEqual(['config.json', 'decoder.onnx', 'encoder.onnx']);
+  expect((await readdir(at)).sort()).toEqual(['config.json', 'decoder.onnx', 'encoder.onnx', 'summary.json']);
   await rm(join(at, 'decoder.onnx'));
   await expect(Vae.load(at)).rejects.toMatchObject({
     code: 'ERR_VAE_FORMAT',

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import type { ModelConfig, QuantizedConfig as NetworksConfig } from '../../artifacts/config.js';
 import type { ModelDescription } from '../../artifacts/model-directory.js';
-import { DECODER_FILE, ENCODER_FILE, EXTRA_PARAMETERS_FILE, SUMMARY_FILE } from '../../artifacts/model-files.js';
+import { DECODER_FILE, ENCODER_FILE, EXTRA_PARAMETERS_FILE } from '../../artifacts/model-files.js';
 import { decodeSafeTensors, float32Elements } from '../../artifacts/safetensors.js';
 import type { Domain } from '../../data/domain.js';
 import { float32Of } from '../../graph/constants.js';
