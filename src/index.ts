@@ -24,6 +24,7 @@ export {
   describeArtifacts,
 } from './artifacts/onnxruntime/describe.js';
 export type { OptimizerConfig, OptimizerInput, OptimizerOptions } from './artifacts/optimizer-options.js';
+export { type PrunedLibraries, type PruneOptions, pruneRuntime } from './binding/prune.js';
 export * from './codecs/index.js';
 export { VaeError, type VaeErrorCode, type VaeErrorOptions } from './core/errors.js';
 export type { Seed } from './core/seed.js';

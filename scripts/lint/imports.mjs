@@ -1,7 +1,7 @@
 // Holds the sources to scripts/lint/rules.mjs: imports point down, in no circle; few packages are known to few.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, sep } from 'node:path';
-import { EXCEPTIONS, FOLDERS, NATIVE, PACKAGES } from './rules.mjs';
+import { ENTRIES, EXCEPTIONS, FOLDERS, NATIVE, PACKAGES } from './rules.mjs';
 
 const HELP = 'scripts/lint/rules.mjs has the rules, docs/architecture.md what each folder is for.';
 
@@ -15,6 +15,8 @@ export function findFaults(root) {
     ...upwardImports(imports),
     ...circles(imports),
     ...packageImports(imports),
+    ...insideImports(imports),
+    ...optionsTwice(root),
     ...nativeIncludes(root),
     ...mapFaults(root),
   ].sort();
@@ -89,6 +91,38 @@ function packageImports(imports) {
     for (const { name, folders } of PACKAGES) {
       const used = [...targets].some((target) => target === name || target.startsWith(`${name}/`));
       if (used && !folders.some((folder) => file.startsWith(folder))) faults.push(`package: ${file} → ${name}`);
+    }
+  }
+  return faults;
+}
+
+/** The command line is a program like others: what it needs, others may need. */
+function insideImports(imports) {
+  const faults = [];
+  for (const [file, targets] of imports) {
+    if (!file.startsWith('src/cli/')) continue;
+    for (const target of targets) {
+      if (!target.startsWith('src/') || target.startsWith('src/cli/') || ENTRIES.includes(target)) continue;
+      faults.push(`inside: ${file} → ${target}`);
+    }
+  }
+  return faults;
+}
+
+/** Options that a schema checks, and that an interface of the same file says once more instead of being derived. */
+function optionsTwice(root) {
+  const faults = [];
+  for (const file of filesBelow(root, 'src', /\.ts$/)) {
+    const text = readFileSync(join(root, file), 'utf8');
+    const schemas = [...text.matchAll(/strictObject\(\{\n([\s\S]*?)\n\s*\}\)/g)].map(
+      ([, body]) => new Set([...body.matchAll(/^\s+(\w+):/gm)].map(([, key]) => key)),
+    );
+    for (const [, name, body] of text.matchAll(/interface (\w*Options\w*)[^{]*\{\n([\s\S]*?)\n\}/g)) {
+      const members = [...body.matchAll(/^ {2}readonly (\w+)\??:/gm)].map(([, key]) => key);
+      const known = members.filter((key) => key !== 'signal');
+      if (known.length > 0 && schemas.some((keys) => known.every((key) => keys.has(key)))) {
+        faults.push(`options twice: ${file} ${name}`);
+      }
     }
   }
   return faults;

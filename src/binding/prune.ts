@@ -1,15 +1,19 @@
 /** Removes what onnxruntime-node carries for other systems: nine tenths of what a server installs. */
 import { existsSync, readdirSync, rmSync, statSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import { packageFiles } from '../core/package-files.js';
 
-export interface PruneOptions {
+const optionsSchema = z.strictObject({
   /** Systems to keep, as `linux-x64`, besides the one that runs. */
-  readonly keep?: readonly string[];
+  keep: z.array(z.string()).default([]),
   /** Remove nothing, only say what would go. */
-  readonly dryRun?: boolean;
-}
+  dryRun: z.boolean().default(false),
+});
+
+export interface PruneOptions extends InputOf<typeof optionsSchema> {}
 
 export interface PrunedLibraries {
   /** The package's folder. */
@@ -20,10 +24,13 @@ export interface PrunedLibraries {
 }
 
 /**
+ * Removes from onnxruntime-node what it carries for other systems. Installing it again brings that back.
+ *
  * @throws VaeError ERR_VAE_BINDING where onnxruntime-node is not installed; ERR_VAE_OPTION for a system that it has nothing
  *   for; ERR_VAE_IO where its folder cannot be written.
  */
-export function pruneRuntime({ keep = [], dryRun = false }: PruneOptions = {}): PrunedLibraries {
+export function pruneRuntime(options: PruneOptions = {}): PrunedLibraries {
+  const { keep, dryRun } = parseOptions(optionsSchema, options, 'pruneRuntime()');
   const folder = runtimeFolder();
   const systems = systemsIn(join(folder, 'bin'));
   const here = `${process.platform}-${process.arch}`;

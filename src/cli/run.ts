@@ -1,6 +1,6 @@
 /** From arguments to an exit code: parses, runs the command, prints its result or its error. */
+import { createRequire } from 'node:module';
 import { Command, CommanderError } from 'commander';
-import { packageVersion } from '../core/package-files.js';
 import type { Runner } from './command.js';
 import { COMMANDS } from './commands/index.js';
 import { describeFailure, isUsageError } from './errors.js';
@@ -47,7 +47,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
 function buildProgram(run: Runner): Command {
   const program = new Command('node-vae')
     .description('Train variational autoencoders and use them: encode, decode, sample, score.')
-    .version(packageVersion(), '-V, --version', 'print the version')
+    .version(version(), '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show this help')
     .helpCommand('help [command]', 'show the help of a command')
     .showSuggestionAfterError(true)
@@ -92,4 +92,10 @@ function handleUsage(error: CommanderError, json: boolean): number {
     .replace(/[.?)]?$/, (end) => end || '.');
   printError({ code: 'ERR_VAE_OPTION', message: `${message} Try --help.` }, json);
   return EXIT.usage;
+}
+
+/** Of this package, by its own name. */
+function version(): string {
+  const { version: found } = createRequire(import.meta.url)('node-vae/package.json') as { version: string };
+  return found;
 }

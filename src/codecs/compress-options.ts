@@ -4,26 +4,54 @@ import { z } from 'zod';
 import { MAX_CHUNK_ITEMS } from '../archive/format.js';
 import { availableThreads } from '../binding/threads.js';
 import { signalShape } from '../core/common-options.js';
+import type { InputOf } from '../core/options.js';
 import type { DatasetInput } from '../data/to-dataset.js';
 import type { WritingModelInput } from './by-kind.js';
 import type { LeftOut } from './inputs/selection.js';
 import type { AnyCodec } from './models/find.js';
 
 export const compressSchema = z.strictObject({
-  model: z.unknown().optional(),
+  /** A codec, the path of its file or folder, or the name of a model of this package. */
+  model: z.custom<WritingModelInput>(),
+  /**
+   * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
+   * devices are written to. Absent: it is returned.
+   */
   output: z.string().min(1).optional(),
+  /** Items of a chunk: what is decoded to get at one of them. Default 256, and more where they are tiny. */
   chunkItems: z.int().min(1).max(MAX_CHUNK_ITEMS).optional(),
+  /**
+   * Unpack the archive, without writing, before it gets its name, and compare every name and every byte with what went
+   * in. Default true.
+   */
   verify: z.boolean().default(true),
+  /** Put the model into the archive, so that nothing else is needed to read it. Default false. */
   embedModel: z.boolean().default(false),
+  /**
+   * Add to the archive at `output` instead of making one. What is there is copied and the longer archive takes its
+   * place at the end, so that at any moment one of them is there, whole. Default false.
+   */
   append: z.boolean().default(false),
+  /** Replace a file that is at `output`. Default false: it is refused. */
   force: z.boolean().default(false),
+  /** Names or paths within the inputs that take part, as patterns with * ? [ ] { }. Default: all. */
   include: z.array(z.string().min(1)).default([]),
+  /** Likewise those that do not. */
   exclude: z.array(z.string().min(1)).default([]),
+  /** What becomes of files that the model is not for: stored by a general compressor (the default), left out, or refused. */
   others: z.enum(['store', 'skip', 'fail']).default('store'),
+  /** Leave files out that cannot be read, instead of failing. Default false. */
   skipBad: z.boolean().default(false),
+  /** Follow links to files and folders. Default true; otherwise they are left out, by name. */
   dereference: z.boolean().default(true),
+  /**
+   * Keep the pixels of pictures alone where they are not the whole file: JPEG and other formats, profiles, EXIF data,
+   * further frames. Default false: such files are stored as they are.
+   */
   pixelsOnly: z.boolean().default(false),
+  /** Drop what an interrupted job of other input or options left beside the output. Default false: it is kept under another name. */
   dropPartial: z.boolean().default(false),
+  /** Chunks coded at once. Default: one per processor. */
   threads: z
     .int()
     .min(1)
@@ -33,52 +61,7 @@ export const compressSchema = z.strictObject({
   onProgress: z.custom<(progress: CompressProgress) => void>((value) => typeof value === 'function').optional(),
 });
 
-export interface CompressOptions {
-  /** A codec, the path of its file or folder, or the name of a model of this package. */
-  readonly model: WritingModelInput;
-  /**
-   * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
-   * devices are written to. Absent: it is returned.
-   */
-  readonly output?: string;
-  /** Items of a chunk: what is decoded to get at one of them. Default 256, and more where they are tiny. */
-  readonly chunkItems?: number;
-  /**
-   * Unpack the archive, without writing, before it gets its name, and compare every name and every byte with what went
-   * in. Default true.
-   */
-  readonly verify?: boolean;
-  /** Put the model into the archive, so that nothing else is needed to read it. Default false. */
-  readonly embedModel?: boolean;
-  /**
-   * Add to the archive at `output` instead of making one. What is there is copied and the longer archive takes its
-   * place at the end, so that at any moment one of them is there, whole. Default false.
-   */
-  readonly append?: boolean;
-  /** Replace a file that is at `output`. Default false: it is refused. */
-  readonly force?: boolean;
-  /** Names or paths within the inputs that take part, as patterns with * ? [ ] { }. Default: all. */
-  readonly include?: readonly string[];
-  /** Likewise those that do not. */
-  readonly exclude?: readonly string[];
-  /** What becomes of files that the model is not for: stored by a general compressor (the default), left out, or refused. */
-  readonly others?: 'store' | 'skip' | 'fail';
-  /** Leave files out that cannot be read, instead of failing. Default false. */
-  readonly skipBad?: boolean;
-  /** Follow links to files and folders. Default true; otherwise they are left out, by name. */
-  readonly dereference?: boolean;
-  /**
-   * Keep the pixels of pictures alone where they are not the whole file: JPEG and other formats, profiles, EXIF data,
-   * further frames. Default false: such files are stored as they are.
-   */
-  readonly pixelsOnly?: boolean;
-  /** Drop what an interrupted job of other input or options left beside the output. Default false: it is kept under another name. */
-  readonly dropPartial?: boolean;
-  /** Chunks coded at once. Default: one per processor. */
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: CompressProgress) => void;
-}
+export interface CompressOptions extends InputOf<typeof compressSchema> {}
 
 export interface CompressProgress {
   readonly items: number;

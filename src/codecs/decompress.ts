@@ -9,7 +9,7 @@ import { lockFile } from '../binding/file-lock.js';
 import { availableThreads } from '../binding/threads.js';
 import { signalShape } from '../core/common-options.js';
 import { ioError, makeFolder } from '../core/files.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import type { ModelInput } from './by-kind.js';
 import { spooled } from './inputs/spool.js';
 import { type OpenedArchive, openAny } from './open.js';
@@ -18,12 +18,22 @@ import { type OpenedArchive, openAny } from './open.js';
 const DEFAULT_MOST_OUTPUT = 2 ** 36;
 
 const optionsSchema = z.strictObject({
-  model: z.unknown().optional(),
+  /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
+  model: z.custom<ModelInput>().optional(),
+  /** Folder that the files go into; made where missing. `-` writes the only file of an archive to standard output. */
   output: z.string().min(1),
+  /**
+   * Write what can be decoded although some chunks are damaged, the beginning or the end is; items of an array that
+   * are lost are 0. Default false.
+   */
   salvage: z.boolean().default(false),
+  /** Replace files that are there with other bytes. Default false: then nothing is unpacked, and they are named. */
   force: z.boolean().default(false),
+  /** Leave files that are there with other bytes, and unpack the others. Default false. */
   skipExisting: z.boolean().default(false),
+  /** Names that this system cannot have: `safe` ones instead, the default, or `refuse` the archive. */
   rename: z.enum(['safe', 'refuse']).default('safe'),
+  /** Archives that decode to more than this are refused before anything is written. Default 64 GiB. */
   maxOutputBytes: z.number().positive().default(DEFAULT_MOST_OUTPUT),
   threads: z
     .int()
@@ -34,28 +44,7 @@ const optionsSchema = z.strictObject({
   onProgress: z.custom<(progress: DecompressProgress) => void>((value) => typeof value === 'function').optional(),
 });
 
-export interface DecompressOptions {
-  /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
-  readonly model?: ModelInput;
-  /** Folder that the files go into; made where missing. `-` writes the only file of an archive to standard output. */
-  readonly output: string;
-  /**
-   * Write what can be decoded although some chunks are damaged, the beginning or the end is; items of an array that
-   * are lost are 0. Default false.
-   */
-  readonly salvage?: boolean;
-  /** Replace files that are there with other bytes. Default false: then nothing is unpacked, and they are named. */
-  readonly force?: boolean;
-  /** Leave files that are there with other bytes, and unpack the others. Default false. */
-  readonly skipExisting?: boolean;
-  /** Names that this system cannot have: `safe` ones instead, the default, or `refuse` the archive. */
-  readonly rename?: 'safe' | 'refuse';
-  /** Archives that decode to more than this are refused before anything is written. Default 64 GiB. */
-  readonly maxOutputBytes?: number;
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: DecompressProgress) => void;
-}
+export interface DecompressOptions extends InputOf<typeof optionsSchema> {}
 
 export interface DecompressProgress {
   readonly items: number;

@@ -15,7 +15,7 @@ export {
 } from './decompress.js';
 export type { LeftOut } from './inputs/selection.js';
 export { type ArchiveReport, type InspectOptions, inspectArchive } from './inspect.js';
-export { Codec, type CodeOptions } from './lossless/codec.js';
+export { Codec, type CodeOptions, type EncodeItemsOptions } from './lossless/codec.js';
 export { type CodecCandidate, codecObstacle } from './lossless/from-vae.js';
 export type { ArchiveHeader } from './lossless/header.js';
 export { Archive, type ArchiveItems, type OpenArchiveOptions } from './lossless/item-archive.js';

@@ -2,23 +2,19 @@
 import { z } from 'zod';
 import type { DamagedChunk } from '../archive/archive.js';
 import { signalShape } from '../core/common-options.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import type { ModelInput } from './by-kind.js';
 import { openAny } from './open.js';
 
 const optionsSchema = z.strictObject({
-  model: z.unknown().optional(),
+  /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
+  model: z.custom<ModelInput>().optional(),
+  /** Decode everything, and compare checksums. Default false: only what names the contents is read. */
   decode: z.boolean().default(false),
   ...signalShape,
 });
 
-export interface InspectOptions {
-  /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
-  readonly model?: ModelInput;
-  /** Decode everything, and compare checksums. Default false: only what names the contents is read. */
-  readonly decode?: boolean;
-  readonly signal?: AbortSignal;
-}
+export interface InspectOptions extends InputOf<typeof optionsSchema> {}
 
 export interface ArchiveReport {
   /** `idx`, `npy`, `images`, `sounds` or `pictures`. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { VaeError } from './errors.js';
 
 /** Values that are taken as they are. */
-type Opaque = ((...args: never[]) => unknown) | AbortSignal | ArrayBufferView | RegExp;
+type Opaque = ((...args: never[]) => unknown) | AbortSignal | ArrayBufferView | AsyncDisposable | RegExp;
 
 /** The same, all of it read-only: what `as const` makes of an object. */
 export type Immutable<T> = T extends Opaque ? T : { readonly [K in keyof T]: Immutable<T[K]> };

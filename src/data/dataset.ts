@@ -1,6 +1,8 @@
+import { z } from 'zod';
+import { signalShape } from '../core/common-options.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
-import { describeValue } from '../core/options.js';
+import { describeValue, type InputOf, parseOptions } from '../core/options.js';
 import { type Labels, type LabelsInput, toLabels } from './labels.js';
 import { permutation } from './permutation.js';
 import type { DataRecipe } from './recipe.js';
@@ -25,18 +27,22 @@ export interface Batch {
   readonly recipe?: DataRecipe;
 }
 
-export interface BatchOptions {
+const batchSchema = z.strictObject({
   /** Leaves out a last batch that is not full. Default false. */
-  readonly dropLast?: boolean;
-  readonly signal?: AbortSignal;
-}
+  dropLast: z.boolean().default(false),
+  ...signalShape,
+});
 
-export interface MapOptions {
+export interface BatchOptions extends InputOf<typeof batchSchema> {}
+
+const mapSchema = z.strictObject({
   /** Shape of a row after mapping. Default: unchanged. */
-  readonly rowShape?: readonly number[];
+  rowShape: z.array(z.int().positive()).optional(),
   /** Element type after mapping. Default float32. */
-  readonly dtype?: RowType;
-}
+  dtype: z.enum(['uint8', 'float32']).default('float32'),
+});
+
+export interface MapOptions extends InputOf<typeof mapSchema> {}
 
 /** Rows read at once where a dataset is copied into memory. */
 const COPY_ROWS = 1024;
@@ -162,7 +168,8 @@ export class Dataset {
    * @param mapper gets one row and its number in this dataset, and returns the new row's values.
    */
   map(mapper: RowMapper, options: MapOptions = {}): Dataset {
-    return new Dataset(mappedRows(this.#rows, mapper, options.rowShape ?? this.rowShape, options.dtype ?? 'float32'));
+    const { rowShape = this.rowShape, dtype } = parseOptions(mapSchema, options, 'map()');
+    return new Dataset(mappedRows(this.#rows, mapper, rowShape, dtype));
   }
 
   /** Rows in order, `size` at a time. */
@@ -170,16 +177,17 @@ export class Dataset {
     if (!Number.isSafeInteger(size) || size < 1) {
       throw new VaeError('ERR_VAE_OPTION', `batch(): expected a whole number from 1, received ${describeValue(size)}.`);
     }
+    const { dropLast, signal } = parseOptions(batchSchema, options, 'batch()');
     const rowSize = elementCount(this.rowShape);
     for (let start = 0; start < this.length; start += size) {
-      options.signal?.throwIfAborted();
+      signal?.throwIfAborted();
       const count = Math.min(size, this.length - start);
-      if (options.dropLast && count < size) return;
+      if (dropLast && count < size) return;
       const range = rangeOfRows(this.#rows, start, start + count);
       yield {
         data:
           this.memory?.subarray(start * rowSize, (start + count) * rowSize) ??
-          (await range.read(indices(count), options.signal)),
+          (await range.read(indices(count), signal)),
         shape: [count, ...this.rowShape],
         start,
         ...(range.labels && { labels: range.labels }),

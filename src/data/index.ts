@@ -5,6 +5,7 @@ export type { AudioRecipe } from './audio/recipe.js';
 export { WavFile, type WavFormat, type WavInfo, WavWriter } from './audio/wav.js';
 export { type Batch, type BatchOptions, Dataset, type MapOptions } from './dataset.js';
 export { type ModelOptions, modelOptionsFor } from './defaults.js';
+export { type Duplicates, findDuplicates } from './duplicates.js';
 export { type ReadIdxOptions, readIdx, readIdxArray } from './idx/read.js';
 export { type AugmentOptions, augmentImages } from './image/augment.js';
 export type { ImageOptions, ReadImagesOptions } from './image/options.js';

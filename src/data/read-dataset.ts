@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
-import { nearest, parseOptions } from '../core/options.js';
+import { type InputOf, nearest, parseOptions } from '../core/options.js';
 import { readHead } from '../core/ranges.js';
-import type { Layout } from '../core/tensor.js';
 import { standardised } from './array/standardise.js';
 import { holdsNamedArrays, readNamedArrays } from './arrays/named.js';
 import { SOUNDS } from './audio/open.js';
@@ -12,7 +10,7 @@ import { type AudioOptions, readAudio } from './audio/read.js';
 import type { Dataset } from './dataset.js';
 import { kindOfPath } from './files.js';
 import { type FileKind, fileAt, isGlob, kindOfFolder, namedLike, startOfFile } from './find-files.js';
-import { looksLikeIdx, type ReadIdxOptions, readIdx, readIdxArray } from './idx/read.js';
+import { idxShape, looksLikeIdx, readIdx, readIdxArray } from './idx/read.js';
 import { MAGIC_BYTES, PICTURE_FORMATS, PICTURES } from './image/formats.js';
 import type { ImageOptions, ReadImagesOptions } from './image/options.js';
 import { refusePicture } from './image/pixels.js';
@@ -50,40 +48,29 @@ const FOLDER_KINDS = FILE_KINDS.map((kind) => ({
   endings: kind.kind === 'table' ? kind.endings.filter((ending) => !WEAK_ENDINGS.includes(ending)) : kind.endings,
 }));
 
-/** Options of every kind; those of other kinds than the data's are not looked at. */
-export interface ReadDatasetOptions extends ReadIdxOptions {
-  /** `nhwc`: arrays (.npy and the like) have their channels last and are put into order. Default `nchw`. */
-  readonly layout?: Layout;
-  /** Files of several arrays (.npz, .mat): name of the one that is the data. Default: the only one, or one called as data usually is. */
-  readonly array?: string;
-  /** Arrays: see DatasetOptions. Default false. */
-  readonly standardise?: boolean;
-  readonly images?: ImageOptions;
-  readonly table?: TableOptions;
-  readonly audio?: AudioOptions;
-  readonly video?: VideoOptions;
-  /** How a model's training data became rows, as its `recipe` says: then files are read in the same way. */
-  readonly recipe?: DataRecipe | undefined;
-  /** Called for every file that is left out as bad, where that was asked for. */
-  readonly onSkip?: ReadImagesOptions['onSkip'];
-}
+/** Checked by the reader of their kind. */
+const optionsOf = <Options>() => z.custom<Options>((value) => typeof value === 'object' && value !== null).optional();
 
-const record = z.record(z.string(), z.unknown()).optional();
 const optionsSchema = z.strictObject({
-  part: z.enum(['train', 'test']).optional(),
-  labels: z.union([z.string(), z.literal(false)]).optional(),
-  classes: z.array(z.string()).optional(),
-  images: record,
-  table: record,
-  audio: record,
-  video: record,
+  ...idxShape,
+  /** `nhwc`: arrays (.npy and the like) have their channels last and are put into order. Default `nchw`. */
   layout: z.enum(['nchw', 'nhwc']).optional(),
+  /** Files of several arrays (.npz, .mat): name of the one that is the data. Default: the only one, or one called as data usually is. */
   array: z.string().optional(),
+  /** Arrays: see DatasetOptions. Default false. */
   standardise: z.boolean().optional(),
+  images: optionsOf<ImageOptions>(),
+  table: optionsOf<TableOptions>(),
+  audio: optionsOf<AudioOptions>(),
+  video: optionsOf<VideoOptions>(),
+  /** How a model's training data became rows, as its `recipe` says: then files are read in the same way. */
   recipe: dataRecipeSchema.optional(),
-  onSkip: z.custom<NonNullable<ReadDatasetOptions['onSkip']>>((value) => typeof value === 'function').optional(),
-  ...signalShape,
+  /** Called for every file that is left out as bad, where that was asked for. */
+  onSkip: z.custom<NonNullable<ReadImagesOptions['onSkip']>>((value) => typeof value === 'function').optional(),
 });
+
+/** Options of every kind; those of other kinds than the data's are not looked at. */
+export interface ReadDatasetOptions extends InputOf<typeof optionsSchema> {}
 
 /**
  * Reads data of any kind that this package knows, told by what lies at the path: a `.npy` file of
@@ -100,21 +87,21 @@ export async function readDataset(
   path: string | readonly string[],
   options: ReadDatasetOptions = {},
 ): Promise<Dataset> {
-  parseOptions(optionsSchema, options, 'readDataset()');
-  const { labels, classes, signal } = options;
+  const parsed = parseOptions(optionsSchema, options, 'readDataset()');
+  const { labels, classes, signal, recipe, standardise } = parsed;
   const kind = await kindOfData(path);
   const where = typeof path === 'string' ? path : path.join(', ');
-  checkRecipe(kind, options.recipe, where);
-  const read = await READERS[kind](path, options);
+  checkRecipe(kind, recipe, where);
+  const read = await READERS[kind](path, parsed);
   const isArray = read.recipe === undefined;
-  const like = options.recipe?.kind === 'array' ? options.recipe : undefined;
-  const dataset = isArray && (like || options.standardise) ? await standardised(read, like, signal) : read;
+  const like = recipe?.kind === 'array' ? recipe : undefined;
+  const dataset = isArray && (like || standardise) ? await standardised(read, like, signal) : read;
   if (!labels || (kind === 'idx' && !readAfterwards(labels))) return dataset;
-  if (isLabelTable(labels)) return withLabelTable(dataset, labels, { column: options.table?.label, classes, signal });
+  if (isLabelTable(labels)) return withLabelTable(dataset, labels, { column: parsed.table?.label, classes, signal });
   return dataset.withLabels(await readLabels(labels, signal), classes);
 }
 
-type Read = (path: string | readonly string[], options: ReadDatasetOptions) => Promise<Dataset>;
+type Read = (path: string | readonly string[], options: z.output<typeof optionsSchema>) => Promise<Dataset>;
 
 const READERS: Readonly<Record<DataKind, Read>> = {
   idx: (path, { labels, part, classes, signal }) =>

@@ -1,16 +1,12 @@
 /** Whatever a program has its data in, as a dataset. */
+
 import { Tensor } from 'onnxruntime-common';
+import { z } from 'zod';
+import { signalShape } from '../core/common-options.js';
 import { elementCount, type TypedArray } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
-import { describeValue } from '../core/options.js';
-import {
-  type ArrayWithShape,
-  asDense,
-  type DenseTensor,
-  isTensorLike,
-  type Layout,
-  type TensorLike,
-} from '../core/tensor.js';
+import { describeValue, type InputOf, parseOptions } from '../core/options.js';
+import { type ArrayWithShape, asDense, type DenseTensor, isTensorLike, type TensorLike } from '../core/tensor.js';
 import { isScaled } from './array/recipe.js';
 import { standardised } from './array/standardise.js';
 import { Dataset } from './dataset.js';
@@ -45,28 +41,30 @@ export type DatasetInput =
   | Iterable<BatchInput>
   | AsyncIterable<BatchInput>;
 
-export interface DatasetOptions {
+const optionsSchema = z.strictObject({
   /**
    * Shape that every row must have. Needed for a bare typed array; elsewhere rows of as many values
    * under a flat shape, or with axes of length 1 more or fewer, are taken as this shape.
    */
-  readonly rowShape?: readonly number[];
+  rowShape: z.array(z.int().positive()).optional(),
   /** Class numbers or class names, one for each row. */
-  readonly labels?: LabelsInput;
+  labels: z.custom<LabelsInput>().optional(),
   /** Names of the classes, where labels are numbers. */
-  readonly classes?: readonly string[];
-  readonly names?: readonly string[];
+  classes: z.array(z.string()).optional(),
+  names: z.array(z.string()).optional(),
   /** `nhwc`: arrays have their channels last and are put into order. Default: what an array itself says, else `nchw`. */
-  readonly layout?: Layout;
+  layout: z.enum(['nchw', 'nhwc']).optional(),
   /**
    * Brings each value of vectors, or each channel of other rows, to mean 0 and deviation 1; the model that learns them keeps
    * how, takes data as it is and gives it back so. Default false.
    */
-  readonly standardise?: boolean;
-  readonly signal?: AbortSignal;
+  standardise: z.boolean().default(false),
+  ...signalShape,
   /** The call the data was given to, for messages. */
-  readonly where?: string;
-}
+  where: z.string().optional(),
+});
+
+export interface DatasetOptions extends InputOf<typeof optionsSchema> {}
 
 /**
  * Makes a dataset. Typed arrays and tensors of uint8 and float32 are borrowed and must not change
@@ -77,6 +75,7 @@ export interface DatasetOptions {
  *   ERR_VAE_SHAPE for rows of another shape, or of a type that holds no numbers.
  */
 export async function toDataset(input: DatasetInput, options: DatasetOptions = {}): Promise<Dataset> {
+  parseOptions(optionsSchema, options, options.where ?? 'toDataset()');
   const data = await datasetOf(input, options);
   return options.standardise ? standardised(data, undefined, options.signal) : data;
 }
@@ -108,6 +107,7 @@ async function datasetOf(input: DatasetInput, options: DatasetOptions): Promise<
 /** Rows in memory, borrowed where their type allows. */
 export function datasetFromTensor(tensor: TensorLike, options: DatasetOptions = {}): Dataset {
   const where = options.where ?? 'datasetFromTensor()';
+  parseOptions(optionsSchema, options, where);
   return fromDense(denseRows(tensor, options, where)!, options, where);
 }
 

@@ -3,11 +3,14 @@
 import { z } from 'zod';
 import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
+import { seedSchema } from '../core/seed.js';
 
 const fitSchema = z.strictObject({
+  /** Share of normal examples that stay below the threshold. Default 0.99. */
   quantile: z.number().gt(0).lt(1).default(0.99),
-  seed: z.union([z.int().min(0), z.bigint().min(0n)]).optional(),
+  /** Seed of the draws of each score. Default: the model's. */
+  seed: seedSchema.optional(),
   ...signalShape,
 });
 
@@ -19,13 +22,7 @@ export interface Scorer<Batch> {
   ): Promise<{ readonly elbo: Float32Array }>;
 }
 
-export interface AnomalyOptions {
-  /** Share of normal examples that stay below the threshold. Default 0.99. */
-  readonly quantile?: number;
-  /** Seed of the draws of each score. Default: the model's. */
-  readonly seed?: number | bigint;
-  readonly signal?: AbortSignal;
-}
+export interface AnomalyOptions extends InputOf<typeof fitSchema> {}
 
 export interface AnomalyResult {
   /** −ELBO of each example, in nats: the higher, the stranger. */

@@ -4,23 +4,19 @@ import { setImmediate } from 'node:timers';
 import { z } from 'zod';
 import { signalShape } from '../core/common-options.js';
 import { VaeError } from '../core/errors.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import type { TensorLike } from '../core/tensor.js';
 import { checkSameShape, type LatentRows, latentRows } from './rows.js';
 
 const searchSchema = z.strictObject({
+  /** Neighbours for each query. Default 10. */
   count: z.int().positive().default(10),
+  /** `euclidean` (default): distance. `cosine`: 1 − cosine of the angle. */
   metric: z.enum(['euclidean', 'cosine']).default('euclidean'),
   ...signalShape,
 });
 
-export interface SearchOptions {
-  /** Neighbours for each query. Default 10. */
-  readonly count?: number;
-  /** `euclidean` (default): distance. `cosine`: 1 − cosine of the angle. */
-  readonly metric?: 'euclidean' | 'cosine';
-  readonly signal?: AbortSignal;
-}
+export interface SearchOptions extends InputOf<typeof searchSchema> {}
 
 export interface Neighbour<Id> {
   readonly id: Id;

@@ -2,24 +2,21 @@
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import { floatTensor, type TensorLike } from '../core/tensor.js';
 import { checkSameShape, oneLatent } from './rows.js';
 
 const interpolateSchema = z.strictObject({
-  steps: z.int().min(2).max(100_000).default(8),
-  path: z.enum(['linear', 'spherical']).default('linear'),
-});
-
-export interface InterpolateOptions {
   /** Latents on the way, both ends included. Default 8. */
-  readonly steps?: number;
+  steps: z.int().min(2).max(100_000).default(8),
   /**
    * `linear` (default), or `spherical`: along the great circle (Shoemake 1985), so that latents keep the
    * length that draws from a normal prior have (White 2016, "Sampling generative networks").
    */
-  readonly path?: 'linear' | 'spherical';
-}
+  path: z.enum(['linear', 'spherical']).default('linear'),
+});
+
+export interface InterpolateOptions extends InputOf<typeof interpolateSchema> {}
 
 /**
  * Latents from `from` to `to`.
@@ -72,22 +69,17 @@ function angleBetween(a: Float32Array, b: Float32Array): number {
 }
 
 const traverseSchema = z.strictObject({
+  /** Number of the element that changes, counted over the whole latent. */
   dimension: z.int().min(0),
+  /** First value. Default −3: three standard deviations of the prior. */
   from: z.number().default(-3),
+  /** Last value. Default 3. */
   to: z.number().default(3),
+  /** Default 7. */
   steps: z.int().min(2).max(100_000).default(7),
 });
 
-export interface TraverseOptions {
-  /** Number of the element that changes, counted over the whole latent. */
-  readonly dimension: number;
-  /** First value. Default −3: three standard deviations of the prior. */
-  readonly from?: number;
-  /** Last value. Default 3. */
-  readonly to?: number;
-  /** Default 7. */
-  readonly steps?: number;
-}
+export interface TraverseOptions extends InputOf<typeof traverseSchema> {}
 
 /**
  * Copies of a latent in which one dimension runs through a range of values.

@@ -2,18 +2,16 @@
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';
 import { VaeError } from '../core/errors.js';
-import { parseOptions } from '../core/options.js';
+import { type InputOf, parseOptions } from '../core/options.js';
 import { floatTensor, type TensorLike } from '../core/tensor.js';
 import { checkSameShape, type LatentRows, latentRows } from './rows.js';
 
 const projectSchema = z.strictObject({
+  /** Default 2. */
   dimensions: z.union([z.literal(2), z.literal(3)], { error: 'expected 2 or 3' }).default(2),
 });
 
-export interface ProjectOptions {
-  /** Default 2. */
-  readonly dimensions?: 2 | 3;
-}
+export interface ProjectOptions extends InputOf<typeof projectSchema> {}
 
 /** Up to this many latent dimensions the whole covariance matrix is decomposed. */
 const WIDEST_COVARIANCE = 512;

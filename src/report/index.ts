@@ -1,5 +1,6 @@
 /// <reference types="node" preserve="true" />
 /** Pictures and pages from plain arrays. */
+export { requireDrawing } from './drawing/engine.js';
 export type { Figure, Layout } from './figure.js';
 export { columnDistributions } from './figures/columns.js';
 export { type LatentScatterOptions, latentScatter } from './figures/latent-scatter.js';

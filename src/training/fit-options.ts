@@ -1,10 +1,10 @@
 import { z } from 'zod';
-import { type OptimizerInput, optimizerSchema } from '../artifacts/optimizer-options.js';
+import { optimizerSchema } from '../artifacts/optimizer-options.js';
 import { signalShape } from '../core/common-options.js';
 import type { InputOf } from '../core/options.js';
 import { seedSchema } from '../core/seed.js';
 import type { FitControl } from './control.js';
-import { type Schedule, scheduleSchema } from './loop/schedules.js';
+import { scheduleSchema } from './loop/schedules.js';
 import type { FitProgress } from './progress.js';
 
 export const checkpointSchema = z
@@ -127,25 +127,22 @@ export const fitOptionsSchema = z.strictObject({
 
 export type ResolvedFitOptions = z.output<typeof fitOptionsSchema>;
 
-export interface FitOptions<Data>
-  extends Omit<
-    InputOf<typeof fitOptionsSchema>,
-    'validation' | 'optimizer' | 'learningRate' | 'klWeight' | 'freeBits'
-  > {
-  readonly learningRate?: Schedule;
-  readonly klWeight?: Schedule;
-  readonly freeBits?: Schedule;
-  readonly optimizer?: OptimizerInput;
+/** What users may write, the schema's `validation` with the type that the call takes as data. */
+type WithData<S extends z.ZodType<unknown, { readonly validation?: unknown }>, Data> = Omit<
+  InputOf<S>,
+  'validation'
+> & {
+  /** Scored after every epoch. */
   readonly validation?: Data;
-}
+};
+
+export interface FitOptions<Data> extends WithData<typeof fitOptionsSchema, Data> {}
 
 export const estimateSchema = fitOptionsSchema.extend({
   /** How long steps are run to see their pace; 0: not at all. Default 2. */
   measureSeconds: z.number().min(0).max(3600).default(2),
 });
 
-export interface EstimateOptions<Data> extends FitOptions<Data> {
-  readonly measureSeconds?: number;
-}
+export interface EstimateOptions<Data> extends WithData<typeof estimateSchema, Data> {}
 
 export type { FitControl, FitProgress };

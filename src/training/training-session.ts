@@ -2,6 +2,7 @@
  * Training of any ONNX graph with a scalar loss, step by step. Has the capabilities of ONNX Runtime's
  * own on-device training API, which ended with release 1.19, on a stock runtime.
  */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -22,6 +23,7 @@ import { fromCheckpoint, toCheckpoint } from '../artifacts/onnxruntime/state.js'
 import type { NativeTensor, NativeTrainingSession, TrainRequest } from '../binding/addon.js';
 import { loadAddon } from '../binding/index.js';
 import { withAbort } from '../binding/with-abort.js';
+import { signalShape } from '../core/common-options.js';
 import { Lifetime } from '../core/disposal.js';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
@@ -52,9 +54,11 @@ const optionsSchema = z.strictObject({
 export interface TrainingSessionOptions extends InputOf<typeof optionsSchema> {}
 export type TrainingFeeds = Readonly<Record<string, TensorLike>>;
 
-export interface StepOptions {
-  readonly signal?: AbortSignal;
-}
+const stepSchema = z.strictObject({
+  ...signalShape,
+});
+
+export interface StepOptions extends InputOf<typeof stepSchema> {}
 
 const sourceSchema = z.strictObject({
   /** A directory of `writeArtifacts`, or one that onnxruntime-training made. */
@@ -185,8 +189,9 @@ export class TrainingSession {
    * @throws VaeError ERR_VAE_SHAPE for inputs that are missing or do not fit; ERR_VAE_RUNTIME where the
    *   loss or gradient is not finite (the gradient then must be reset).
    */
-  trainStep(feeds: TrainingFeeds, { signal }: StepOptions = {}): Promise<Record<string, number>> {
+  trainStep(feeds: TrainingFeeds, options: StepOptions = {}): Promise<Record<string, number>> {
     return this.#lifetime.run(async () => {
+      const { signal } = parseOptions(stepSchema, options, 'trainStep()');
       if (this.#resetBeforeNext) this.#native.resetGradient();
       this.#resetBeforeNext = false;
       const request = this.#request(feeds, 'trainStep()');
@@ -206,8 +211,9 @@ export class TrainingSession {
    * Runs the eval graph on one batch: its per-example outputs, [rows, ...] each, or one value where an output is one
    * for the whole batch, as the loss of onnxruntime-training's graphs.
    */
-  evalStep(feeds: TrainingFeeds, { signal }: StepOptions = {}): Promise<Record<string, Float32Array>> {
-    return this.#lifetime.run(() => {
+  evalStep(feeds: TrainingFeeds, options: StepOptions = {}): Promise<Record<string, Float32Array>> {
+    return this.#lifetime.run(async () => {
+      const { signal } = parseOptions(stepSchema, options, 'evalStep()');
       const { indices, batchSizes, firstMicroBatch, scalars, given } = this.#request(feeds, 'evalStep()');
       const request = { indices, batchSizes, firstMicroBatch, scalars, ...(given && { given }) };
       return withAbort(signal, (flag) => this.#native.evaluate(request, flag));

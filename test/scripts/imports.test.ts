@@ -20,6 +20,22 @@ function put(path: string, text: string): void {
   writeFileSync(join(root, path), text);
 }
 
+it('finds what the command line takes from inside, and options that are stated twice', () => {
+  put('src/index.ts', "export * from './graph/ir.js';\n");
+  put('src/cli/run.ts', "import '../index.js';\nimport './other.js';\nconst ir = import('../graph/ir.js');\n");
+  put('src/cli/other.ts', 'export const other = 1;\n');
+  const schema = 'const schema = z.strictObject({\n  side: z.int(),\n  ...signalShape,\n});\n';
+  put('src/core/once.ts', `${schema}export interface Options extends InputOf<typeof schema> {}\n`);
+  put(
+    'src/core/twice.ts',
+    `${schema}export interface Options {\n  /** a side */\n  readonly side?: number;\n  readonly signal?: AbortSignal;\n}\n`,
+  );
+  expect(findFaults(root)).toEqual([
+    'inside: src/cli/run.ts → src/graph/ir.ts',
+    'options twice: src/core/twice.ts Options',
+  ]);
+});
+
 it('has nothing against imports that point down', () => {
   expect(findFaults(root)).toEqual([]);
 });

@@ -25,7 +25,7 @@ Examples:
     )
     .action((flags: PruneFlags) =>
       run(async () => {
-        const { pruneRuntime } = await import('../../binding/prune.js');
+        const { pruneRuntime } = await import('../../index.js');
         const keep = flags.keep?.split(',').map((name) => name.trim());
         const dryRun = flags.dryRun ?? false;
         const { folder, kept, removed } = pruneRuntime({ ...(keep && { keep }), dryRun });

@@ -121,7 +121,7 @@ async function openModel(data: Dataset, flags: TrainFlags, settings: TrainSettin
 
 /** Rows that are there twice count twice, and held-out ones that were learned say nothing. */
 async function noteDuplicates(data: Dataset, signal: AbortSignal): Promise<void> {
-  const { findDuplicates } = await import('../../data/duplicates.js');
+  const { findDuplicates } = await import('../../index.js');
   const { count: copies, looked, first } = await findDuplicates(data, signal);
   if (copies === 0) return;
   const name = (row: number): string => data.names?.[row] ?? `row ${row + 1}`;

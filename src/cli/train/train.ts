@@ -2,7 +2,6 @@
 
 import { join } from 'node:path';
 import type { Dataset, FitOptions, History, Vae } from '../../index.js';
-import { requireDrawing } from '../../report/drawing/engine.js';
 import { writeCodec } from '../codec-training.js';
 import { METRICS_FILE } from '../find-runs.js';
 import { count, note } from '../output.js';
@@ -36,7 +35,7 @@ export async function train(
 ): Promise<CommandResult> {
   const resuming = await withResume(given);
   // A report that cannot be drawn is said now, not after the run.
-  if (resuming.report) await requireDrawing();
+  if (resuming.report) await (await import('../../index.js')).requireDrawing();
   const prepared = await prepare(path, resuming, signal, repeated?.settings);
   const { training, validation, settings, vae: model } = prepared;
   const flags = { ...prepared.flags, out: resuming.out };

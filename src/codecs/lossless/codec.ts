@@ -1,10 +1,13 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { createItemCodec, type ItemCodecSpec, type NativeItemCodec } from '../../binding/coder.js';
 import { withAbort } from '../../binding/with-abort.js';
+import { signalShape } from '../../core/common-options.js';
 import { Lifetime } from '../../core/disposal.js';
 import { VaeError } from '../../core/errors.js';
 import { writeFilesAtomically } from '../../core/files.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { identityOf, readModelFile } from '../models/model-file.js';
 import { type CodecModel, decodeCodecModel, encodeCodecModel } from './codec-model.js';
 
@@ -13,9 +16,18 @@ export const CODEC_FILE = 'codec.safetensors';
 
 const FINGERPRINT_ITEMS = 19;
 
-export interface CodeOptions {
-  readonly signal?: AbortSignal | undefined;
-}
+const codeSchema = z.strictObject({
+  ...signalShape,
+});
+
+export interface CodeOptions extends InputOf<typeof codeSchema> {}
+
+const encodeSchema = codeSchema.extend({
+  /** Decode again and compare. Default true. */
+  verify: z.boolean().default(true),
+});
+
+export interface EncodeItemsOptions extends InputOf<typeof encodeSchema> {}
 
 /**
  * A compressor of items of one shape: a VAE in integers, and the entropy coder it drives. The same
@@ -84,8 +96,9 @@ export class Codec implements AsyncDisposable {
    * Codes `items`, [count, ...itemShape], as one chunk. With `verify` it is decoded again and compared
    * before the promise resolves. `items` must not change meanwhile.
    */
-  encode(items: Uint8Array, options: CodeOptions & { readonly verify?: boolean } = {}): Promise<Uint8Array> {
+  encode(items: Uint8Array, options: EncodeItemsOptions = {}): Promise<Uint8Array> {
     return this.#lifetime.run(async () => {
+      const { signal, verify } = parseOptions(encodeSchema, options, 'Codec.encode()');
       const count = items.length / this.itemSize;
       if (!Number.isInteger(count) || count < 1) {
         throw new VaeError(
@@ -93,7 +106,7 @@ export class Codec implements AsyncDisposable {
           `Codec.encode(): expected whole items of ${this.itemSize} bytes, received ${items.length} bytes.`,
         );
       }
-      return withAbort(options.signal, (flag) => this.#native.encode(items, count, options.verify ?? true, flag));
+      return withAbort(signal, (flag) => this.#native.encode(items, count, verify, flag));
     });
   }
 
@@ -103,7 +116,10 @@ export class Codec implements AsyncDisposable {
    * @throws VaeError ERR_VAE_FORMAT when the bytes are damaged, or of another model or count.
    */
   decode(bytes: Uint8Array, count: number, options: CodeOptions = {}): Promise<Uint8Array> {
-    return this.#lifetime.run(() => withAbort(options.signal, async (flag) => this.#native.decode(bytes, count, flag)));
+    return this.#lifetime.run(async () => {
+      const { signal } = parseOptions(codeSchema, options, 'Codec.decode()');
+      return withAbort(signal, async (flag) => this.#native.decode(bytes, count, flag));
+    });
   }
 
   close(): Promise<void> {

@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import { ArchiveBase, type ArchiveParts, type OutPart, type Output } from '../../archive/archive.js';
 import type { ByteSource } from '../../archive/bytes.js';
 import type { ChunkItems } from '../../archive/chunk.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { codecForArchive } from '../models/for-archive.js';
 import { arrayHeader } from './array-file.js';
 import { decodeChunk, decodeItemNames } from './chunk.js';
@@ -13,10 +15,12 @@ import { encodePng, readImage } from './image-files.js';
 import { CODECS, type CodecInput } from './models.js';
 import { splitExtras, withExtras } from './png-extras.js';
 
-export interface OpenArchiveOptions {
+const optionsSchema = z.strictObject({
   /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
-  readonly model?: CodecInput;
-}
+  model: z.custom<CodecInput>().optional(),
+});
+
+export interface OpenArchiveOptions extends InputOf<typeof optionsSchema> {}
 
 export interface ArchiveItems {
   /** [count, ...itemShape] bytes. */
@@ -42,8 +46,9 @@ export class Archive extends ArchiveBase<ArchiveHeader, ChunkItems> {
   static async open(
     source: ByteSource,
     layout: ArchiveLayout<ArchiveHeader>,
-    { model }: OpenArchiveOptions = {},
+    options: OpenArchiveOptions = {},
   ): Promise<Archive> {
+    const { model } = parseOptions(optionsSchema, options, 'openArchive()');
     const { itemShape } = layout.header;
     const found = await codecForArchive(CODECS, source, layout, model, {
       where: 'openArchive()',

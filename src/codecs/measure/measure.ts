@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
-import { parseOptions } from '../../core/options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { type DatasetInput, toDataset } from '../../data/to-dataset.js';
 import { compress } from '../compress.js';
 import { CODECS, type CodecInput } from '../lossless/models.js';
@@ -11,14 +11,7 @@ import { findModel } from '../models/find.js';
 import { openArchive } from '../open.js';
 import { PEERS, type Peer, peerInput } from './peers.js';
 
-export interface MeasureOptions {
-  readonly model: CodecInput;
-  /** Chunks coded at once. Default: one per processor. */
-  readonly threads?: number;
-  /** Other compressors that take part, by name (`PEER_NAMES`) or as objects, or false for none. Default: all by name. */
-  readonly peers?: readonly (string | Peer)[] | false;
-  readonly signal?: AbortSignal;
-}
+export interface MeasureOptions extends InputOf<typeof optionsSchema> {}
 
 const peerSchema = z.custom<Peer>(
   (value) =>
@@ -28,8 +21,10 @@ const peerSchema = z.custom<Peer>(
 );
 
 const optionsSchema = z.strictObject({
-  model: z.unknown().optional(),
+  model: z.custom<CodecInput>(),
+  /** Chunks coded at once. Default: one per processor. */
   threads: z.int().min(1).max(64).optional(),
+  /** Other compressors that take part, by name (`PEER_NAMES`) or as objects, or false for none. Default: all by name. */
   peers: z.union([z.array(z.union([z.string(), peerSchema])), z.literal(false)]).optional(),
   ...signalShape,
 });

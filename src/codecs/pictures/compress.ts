@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Unit } from '../../archive/pack.js';
 import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
-import { parseOptions } from '../../core/options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import type { TreeFile } from '../../data/file-tree.js';
 import { readPictureHeader } from '../../data/image/pixels.js';
 import { FILES_RECORD_BYTES, fileUnits, type Stored } from '../inputs/plain-files.js';
@@ -27,59 +27,43 @@ const MOST_CHUNK_PICTURES = 16;
 const CHUNK_PIXELS = 1 << 20;
 
 const optionsSchema = z.strictObject({
+  /** 0, the smallest, to 100, the best. */
   quality: z.number().min(0).max(MOST_QUALITY),
-  model: z.unknown().optional(),
+  /** A lossy codec, the path of its file or folder, or the name of a model of this package. Default "photo-lossy". */
+  model: z.custom<LossyCodecInput>().optional(),
+  /**
+   * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
+   * devices are written to. Absent: it is returned.
+   */
   output: z.string().min(1).optional(),
+  /** Put the model into the archive, so that nothing else is needed to read it. Default false. */
   embedModel: z.boolean().default(false),
+  /** Decode the archive again, as far as every machine decodes the same, before it gets its name. Default true. */
   verify: z.boolean().default(true),
+  /** Also decode the pictures, and measure PSNR and MS-SSIM. Default true. */
   metrics: z.boolean().default(true),
+  /** Replace a file that is at `output`. Default false: it is refused. */
   force: z.boolean().default(false),
+  /** Names or paths within the inputs that take part, as patterns with * ? [ ] { }. Default: all. */
   include: z.array(z.string().min(1)).default([]),
+  /** Likewise those that do not. */
   exclude: z.array(z.string().min(1)).default([]),
+  /**
+   * What becomes of files that are no pictures of one frame of 8 bits without transparent parts: stored as they are
+   * (the default), left out, or refused.
+   */
   others: z.enum(['store', 'skip', 'fail']).default('store'),
+  /** Leave files out that cannot be read, instead of failing. Default false. */
   skipBad: z.boolean().default(false),
+  /** Follow links to files and folders. Default true; otherwise they are left out, by name. */
   dereference: z.boolean().default(true),
+  /** Threads of one run of a network; 0, the default, lets ONNX Runtime choose. */
   threads: z.int().min(0).max(64).default(0),
   ...signalShape,
   onProgress: z.custom<(progress: PicturesProgress) => void>((value) => typeof value === 'function').optional(),
 });
 
-export interface CompressPicturesOptions {
-  /** 0, the smallest, to 100, the best. */
-  readonly quality: number;
-  /** A lossy codec, the path of its file or folder, or the name of a model of this package. Default "photo-lossy". */
-  readonly model?: LossyCodecInput;
-  /**
-   * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
-   * devices are written to. Absent: it is returned.
-   */
-  readonly output?: string;
-  /** Put the model into the archive, so that nothing else is needed to read it. Default false. */
-  readonly embedModel?: boolean;
-  /** Decode the archive again, as far as every machine decodes the same, before it gets its name. Default true. */
-  readonly verify?: boolean;
-  /** Also decode the pictures, and measure PSNR and MS-SSIM. Default true. */
-  readonly metrics?: boolean;
-  /** Replace a file that is at `output`. Default false: it is refused. */
-  readonly force?: boolean;
-  /** Names or paths within the inputs that take part, as patterns with * ? [ ] { }. Default: all. */
-  readonly include?: readonly string[];
-  /** Likewise those that do not. */
-  readonly exclude?: readonly string[];
-  /**
-   * What becomes of files that are no pictures of one frame of 8 bits without transparent parts: stored as they are
-   * (the default), left out, or refused.
-   */
-  readonly others?: 'store' | 'skip' | 'fail';
-  /** Leave files out that cannot be read, instead of failing. Default false. */
-  readonly skipBad?: boolean;
-  /** Follow links to files and folders. Default true; otherwise they are left out, by name. */
-  readonly dereference?: boolean;
-  /** Threads of one run of a network; 0, the default, lets ONNX Runtime choose. */
-  readonly threads?: number;
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (progress: PicturesProgress) => void;
-}
+export interface CompressPicturesOptions extends InputOf<typeof optionsSchema> {}
 
 export interface PicturesProgress {
   readonly pictures: number;

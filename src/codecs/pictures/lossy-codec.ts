@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { z } from 'zod';
 import { damaged } from '../../archive/format.js';
 import { createLatentCodec, type LatentPlace, type NativeLatentCodec } from '../../binding/coder.js';
 import { Lifetime } from '../../core/disposal.js';
 import { VaeError } from '../../core/errors.js';
 import { writeFilesAtomically } from '../../core/files.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { identityOf, readModelFile } from '../models/model-file.js';
 import { DOWNSAMPLING, type LossyConfig, reduced } from './config.js';
 import { decodeLossyModel, encodeLossyModel, type LossyModel } from './model-file.js';
@@ -22,17 +24,21 @@ import { hyperSide, type Latents, levelAt, Transforms } from './transforms.js';
 /** Name of a lossy model's file within its directory. */
 export const LOSSY_FILE = 'lossy.safetensors';
 
-export interface LossyEncodeOptions {
+const encodeSchema = z.strictObject({
   /** 0, the smallest, to 100, the best. */
-  readonly quality: number;
+  quality: z.number().min(0).max(MOST_QUALITY),
   /** Decode the latents again and compare. Default true. */
-  readonly verify?: boolean;
-}
+  verify: z.boolean().default(true),
+});
 
-export interface LossyCodecOptions {
+export interface LossyEncodeOptions extends InputOf<typeof encodeSchema> {}
+
+const optionsSchema = z.strictObject({
   /** Threads of one run of a network; 0, the default, lets ONNX Runtime choose. */
-  readonly threads?: number;
-}
+  threads: z.int().min(0).max(1024).default(0),
+});
+
+export interface LossyCodecOptions extends InputOf<typeof optionsSchema> {}
 
 /** A picture's latents as they were decoded: the same on every machine. */
 export interface DecodedLatents {
@@ -82,6 +88,7 @@ export class LossyCodec implements AsyncDisposable {
     where = 'The lossy model',
     options: LossyCodecOptions = {},
   ): Promise<LossyCodec> {
+    const { threads } = parseOptions(optionsSchema, options, 'LossyCodec.load()');
     const file = Uint8Array.from(bytes);
     const model = decodeLossyModel(file, where);
     const native = await createLatentCodec(model.coder);
@@ -94,7 +101,7 @@ export class LossyCodec implements AsyncDisposable {
             `${model.fingerprint.slice(0, 16)}…: the addon or the processor does other arithmetic. Nothing would decode.`,
         );
       }
-      const transforms = await Transforms.open(model.config, model.weights, options.threads ?? 0);
+      const transforms = await Transforms.open(model.config, model.weights, threads);
       return new LossyCodec(file, model.config, native, transforms);
     } catch (error) {
       await native.close();
@@ -126,16 +133,11 @@ export class LossyCodec implements AsyncDisposable {
   /** @internal Inside use: likewise, with the latents that the bytes stand for. With `verify` they were decoded and compared. */
   encodeLatents(
     picture: Picture,
-    { quality, verify = true }: LossyEncodeOptions,
+    options: LossyEncodeOptions,
   ): Promise<{ readonly bytes: Uint8Array; readonly latents: DecodedLatents }> {
     return this.#lifetime.run(async () => {
       checkPicture(picture, 'LossyCodec.encode()');
-      if (!(quality >= 0 && quality <= MOST_QUALITY)) {
-        throw new VaeError(
-          'ERR_VAE_OPTION',
-          `LossyCodec.encode(): option "quality" should be from 0 to ${MOST_QUALITY}, received ${quality}.`,
-        );
-      }
+      const { quality, verify } = parseOptions(encodeSchema, options, 'LossyCodec.encode()');
       const { width, height, channels } = picture;
       const header = { width, height, channels, quality: Math.round(quality * QUALITY_UNITS) };
       const latents = await this.#transforms.analyse(picture, header.quality);

@@ -1,9 +1,11 @@
+import { z } from 'zod';
 import { ArchiveBase, type ArchiveParts, type OutPart, type Output } from '../../archive/archive.js';
 import type { ByteSource } from '../../archive/bytes.js';
 import { decodeNames } from '../../archive/chunk.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { codecForArchive } from '../models/for-archive.js';
 import { type DecodedPictureChunk, decodePictureChunk } from './chunk.js';
 import type { PictureArchiveHeader } from './header.js';
@@ -12,12 +14,14 @@ import { LOSSY_CODECS, type LossyCodecInput } from './models.js';
 import type { Picture } from './picture.js';
 import { pictureToPng } from './read-picture.js';
 
-export interface OpenPicturesOptions {
+const optionsSchema = z.strictObject({
   /** The model the archive was made with. Default: the one it embeds, or the package's own. */
-  readonly model?: LossyCodecInput;
+  model: z.custom<LossyCodecInput>().optional(),
   /** Threads of one run of a network; 0, the default, lets ONNX Runtime choose. */
-  readonly threads?: number;
-}
+  threads: z.int().min(0).max(1024).default(0),
+});
+
+export interface OpenPicturesOptions extends InputOf<typeof optionsSchema> {}
 
 export interface NamedPicture extends Picture {
   readonly name: string;
@@ -40,8 +44,9 @@ export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPic
   static async open(
     source: ByteSource,
     layout: ArchiveLayout<PictureArchiveHeader>,
-    { model, threads = 0 }: OpenPicturesOptions = {},
+    options: OpenPicturesOptions = {},
   ): Promise<PictureArchive> {
+    const { model, threads } = parseOptions(optionsSchema, options, 'openPictures()');
     const found = await codecForArchive(LOSSY_CODECS, source, layout, model, { where: 'openPictures()', threads });
     if (found === undefined) throw damaged('its pictures have no model');
     return new PictureArchive({ source, layout, owned: found.owned ? found.codec : undefined }, found.codec);

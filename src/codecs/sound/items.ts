@@ -5,7 +5,7 @@ import { handleSource } from '../../archive/bytes.js';
 import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
-import { parseOptions } from '../../core/options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import type { Dataset } from '../../data/dataset.js';
 import { toDataset } from '../../data/to-dataset.js';
 import { soundIn, soundPaths } from './files.js';
@@ -15,18 +15,14 @@ import { SEGMENT_BYTES } from './segment.js';
 const DEFAULT_WIDTH = 256;
 
 const optionsSchema = z.strictObject({
+  /** Samples in an item. Default 256, as "sound-codec" has it. */
   width: z.int().min(1).max(65536).default(DEFAULT_WIDTH),
+  /** Reading ends after so many items. Default 1,000,000, which are 256 MB. */
   maxItems: z.int().min(1).default(1_000_000),
   ...signalShape,
 });
 
-export interface SoundItemsOptions {
-  /** Samples in an item. Default 256, as "sound-codec" has it. */
-  readonly width?: number;
-  /** Reading ends after so many items. Default 1,000,000, which are 256 MB. */
-  readonly maxItems?: number;
-  readonly signal?: AbortSignal;
-}
+export interface SoundItemsOptions extends InputOf<typeof optionsSchema> {}
 
 /**
  * WAV files as compress() gives them to a codec model of sound: what an adaptive predictor could not tell,

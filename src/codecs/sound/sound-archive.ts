@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import { ArchiveBase, type ArchiveParts, type DamagedChunk, type OutPart, type Output } from '../../archive/archive.js';
 import type { ByteSource } from '../../archive/bytes.js';
 import { decodeNames } from '../../archive/chunk.js';
@@ -5,6 +6,7 @@ import type { FilesMethod } from '../../archive/files-record.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import type { Codec } from '../lossless/codec.js';
 import { CODECS, type CodecInput } from '../lossless/models.js';
 import { codecForArchive } from '../models/for-archive.js';
@@ -12,10 +14,12 @@ import { gatheredSounds } from './gather.js';
 import type { SoundArchiveHeader } from './header.js';
 import { decodeSegment, decodeSegmentName, SEGMENT_BYTES } from './segment.js';
 
-export interface OpenSoundsOptions {
+const optionsSchema = z.strictObject({
   /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
-  readonly model?: CodecInput;
-}
+  model: z.custom<CodecInput>().optional(),
+});
+
+export interface OpenSoundsOptions extends InputOf<typeof optionsSchema> {}
 
 /** A file within an archive of sounds. */
 export interface ArchivedSound {
@@ -48,8 +52,9 @@ export class SoundArchive extends ArchiveBase<SoundArchiveHeader, Uint8Array> {
   static async open(
     source: ByteSource,
     layout: ArchiveLayout<SoundArchiveHeader>,
-    { model }: OpenSoundsOptions = {},
+    options: OpenSoundsOptions = {},
   ): Promise<SoundArchive> {
+    const { model } = parseOptions(optionsSchema, options, 'openSounds()');
     const found = await codecForArchive(CODECS, source, layout, model, { where: 'openSounds()' });
     const parts = { source, layout, owned: found?.owned ? found.codec : undefined };
     const archive = new SoundArchive(parts, found?.codec);

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
-import { parseOptions } from '../../core/options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
 import { findFiles } from '../find-files.js';
 import { withFolders } from '../folder-labels.js';
@@ -17,54 +17,38 @@ import { resampled, type SoundSource } from './resample.js';
 
 const whole = z.int().positive();
 const optionsSchema = z.strictObject({
+  /** Rows of samples (default), for conv1d; or decibels of mel bands, as pictures for conv. */
   form: z.enum(['waveform', 'mel']).optional(),
+  /** Samples a second. Default: the files' own, the lowest of them, at most 22,050. */
   sampleRate: whole.max(1_000_000).optional(),
+  /** 1 mixes all into one, 2 keeps or doubles; more than two are mixed by where they belong (ITU-R BS.775). Default: 1. */
   channels: z.union([z.literal(1), z.literal(2)]).optional(),
+  /** Samples of a row: a multiple of 64, or of `fftHop`. Default 1024; with `mel`, 64 transforms. */
   frame: whole.optional(),
+  /** Samples that a row shares with the next; at most half of `frame`. Default: an eighth. */
   overlap: z.int().min(0).optional(),
+  /** With `mel`: samples of a transform, a power of two. Default 1024. */
   fftSize: whole.optional(),
+  /** With `mel`: samples from one transform to the next. Default: a quarter of `fftSize`. */
   fftHop: whole.optional(),
+  /** With `mel`. Default 64. */
   bands: whole.optional(),
+  /** Takes what is there of files that end before their headers say. Default false. */
   acceptTruncated: z.boolean().optional(),
+  /** Leaves out files that cannot be read, rather than refusing. Default false. */
   skipBad: z.boolean().optional(),
+  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default 512 MiB. */
   memoryBytes: z.number().min(0).optional(),
+  /** How rows were made before, in place of all but the last three. */
   recipe: audioRecipeSchema.optional(),
+  /** Called for every file that is left out. */
   onSkip: z.custom<NonNullable<Skip>>((value) => typeof value === 'function').optional(),
   ...signalShape,
 });
 
-export interface AudioOptions {
-  /** Rows of samples (default), for conv1d; or decibels of mel bands, as pictures for conv. */
-  readonly form?: 'waveform' | 'mel';
-  /** Samples a second. Default: the files' own, the lowest of them, at most 22,050. */
-  readonly sampleRate?: number;
-  /** 1 mixes all into one, 2 keeps or doubles; more than two are mixed by where they belong (ITU-R BS.775). Default: 1. */
-  readonly channels?: 1 | 2;
-  /** Samples of a row: a multiple of 64, or of `fftHop`. Default 1024; with `mel`, 64 transforms. */
-  readonly frame?: number;
-  /** Samples that a row shares with the next; at most half of `frame`. Default: an eighth. */
-  readonly overlap?: number;
-  /** With `mel`: samples of a transform, a power of two. Default 1024. */
-  readonly fftSize?: number;
-  /** With `mel`: samples from one transform to the next. Default: a quarter of `fftSize`. */
-  readonly fftHop?: number;
-  /** With `mel`. Default 64. */
-  readonly bands?: number;
-  /** Takes what is there of files that end before their headers say. Default false. */
-  readonly acceptTruncated?: boolean;
-  /** Leaves out files that cannot be read, rather than refusing. Default false. */
-  readonly skipBad?: boolean;
-  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default 512 MiB. */
-  readonly memoryBytes?: number;
-}
+export interface AudioOptions extends Omit<InputOf<typeof optionsSchema>, 'recipe' | 'onSkip' | 'signal'> {}
 
-export interface ReadAudioOptions extends AudioOptions {
-  /** How rows were made before, in place of all but the last three. */
-  readonly recipe?: AudioRecipe;
-  /** Called for every file that is left out. */
-  readonly onSkip?: NonNullable<Skip>;
-  readonly signal?: AbortSignal;
-}
+export interface ReadAudioOptions extends InputOf<typeof optionsSchema> {}
 
 const MEMORY_BYTES = 512 * 2 ** 20;
 const HIGHEST_DEFAULT_RATE = 22_050;

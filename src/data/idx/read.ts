@@ -1,22 +1,28 @@
 import { readdir } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { z } from 'zod';
+import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import type { ArrayWithShape } from '../../core/tensor.js';
 import type { Dataset } from '../dataset.js';
 import { kindOfPath, readDataFile } from '../files.js';
 import { datasetFromTensor } from '../to-dataset.js';
 import { parseIdx } from './format.js';
 
-export interface ReadIdxOptions {
+export const idxShape = {
   /** Which part of a folder with the standard MNIST names. Default `train`. */
-  readonly part?: 'train' | 'test';
+  part: z.enum(['train', 'test']).optional(),
   /** The file of labels. Default: the one that is named like the images, where there is one; `false` for none. */
-  readonly labels?: string | false;
+  labels: z.union([z.string(), z.literal(false)]).optional(),
   /** Names of the classes. Default: their numbers. */
-  readonly classes?: readonly string[];
-  readonly signal?: AbortSignal;
-}
+  classes: z.array(z.string()).optional(),
+  ...signalShape,
+};
+const optionsSchema = z.strictObject(idxShape);
+
+export interface ReadIdxOptions extends InputOf<typeof optionsSchema> {}
 
 const PREFIXES = { train: 'train', test: 't10k' } as const;
 
@@ -29,6 +35,7 @@ const PREFIXES = { train: 'train', test: 't10k' } as const;
  *   ones, ERR_VAE_DATA where images and labels differ in number.
  */
 export async function readIdx(path: string, options: ReadIdxOptions = {}): Promise<Dataset> {
+  parseOptions(optionsSchema, options, 'readIdx()');
   const images = (await kindOfPath(path)) === 'folder' ? await findInFolder(path, options.part ?? 'train') : path;
   const { data, shape } = await readIdxArray(images, options.signal);
   const labels = options.labels ?? (await findLabels(images));

@@ -1,37 +1,30 @@
 import { z } from 'zod';
 import { VaeError } from '../../core/errors.js';
-import { parseOptions } from '../../core/options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import type { Dataset } from '../dataset.js';
 import { type Draw, Passes, rowDraws } from '../rows/draws.js';
 import { allocateRows, type RowArray } from '../values.js';
 import { luma } from './luma.js';
 
 const augmentSchema = z.strictObject({
+  /** Mirrors half of the rows: `true` or `horizontal` left to right, `vertical` top to bottom, `both` either way. */
   flip: z.union([z.boolean(), z.enum(['horizontal', 'vertical', 'both'])]).default(false),
+  /** Cuts off up to this part of the sides at a random place, and brings the rest back to size. */
   crop: z.number().min(0).max(0.9).default(0),
+  /** Adds up to this part of the range of values, or takes it away. */
   brightness: z.number().min(0).max(1).default(0),
+  /** Stretches values around their mean by up to this part, or brings them closer. */
   contrast: z.number().min(0).max(1).default(0),
+  /** The same for colours around their grey; of rows with three channels or more. */
   saturation: z.number().min(0).max(1).default(0),
+  /** Default 0. The same seed gives the same sequence of pictures. */
   seed: z.int().min(0).default(0),
 });
 
 type Resolved = z.output<typeof augmentSchema>;
 
 /** How rows of pictures may differ from pass to pass. Everything is off by default. */
-export interface AugmentOptions {
-  /** Mirrors half of the rows: `true` or `horizontal` left to right, `vertical` top to bottom, `both` either way. */
-  readonly flip?: boolean | 'horizontal' | 'vertical' | 'both';
-  /** Cuts off up to this part of the sides at a random place, and brings the rest back to size. */
-  readonly crop?: number;
-  /** Adds up to this part of the range of values, or takes it away. */
-  readonly brightness?: number;
-  /** Stretches values around their mean by up to this part, or brings them closer. */
-  readonly contrast?: number;
-  /** The same for colours around their grey; of rows with three channels or more. */
-  readonly saturation?: number;
-  /** Default 0. The same seed gives the same sequence of pictures. */
-  readonly seed?: number;
-}
+export interface AugmentOptions extends InputOf<typeof augmentSchema> {}
 
 /**
  * Pictures that differ a little every time they are read, for training: a row's k-th reading is decided by

@@ -2,21 +2,19 @@
 import { totalmem } from 'node:os';
 import { z } from 'zod';
 import { VaeError } from '../../core/errors.js';
+import type { InputOf } from '../../core/options.js';
 
-export interface PictureLimits {
+export const pictureLimitsShape = {
   /**
    * Bytes that decoding one picture may hold, and all that are decoded at the same time. Default: a quarter of the
    * memory that this process may have, at most 512 MiB.
    */
-  readonly maxDecodeBytes?: number | undefined;
-  /** Pixels of one picture. Given, it stands in place of `maxDecodeBytes` for a single picture. */
-  readonly maxPixels?: number | undefined;
-}
-
-export const pictureLimitsShape = {
   maxDecodeBytes: z.number().positive().optional(),
+  /** Pixels of one picture. Given, it stands in place of `maxDecodeBytes` for a single picture. */
   maxPixels: z.number().positive().optional(),
 };
+
+export interface PictureLimits extends InputOf<z.ZodObject<typeof pictureLimitsShape>> {}
 
 const MOST_DEFAULT_BYTES = 512 * 2 ** 20;
 const SHARE_OF_MEMORY = 4;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
-import { parseOptions } from '../../core/options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
 import type { FileKind } from '../find-files.js';
 import { toLabels } from '../labels.js';
@@ -19,67 +19,50 @@ export const TABLES: FileKind = { plural: 'tables', endings: TABLE_ENDINGS };
 
 const names = z.array(z.string());
 const optionsSchema = z.strictObject({
-  label: z.string().optional(),
-  drop: names.optional(),
-  categories: names.optional(),
-  embed: z.union([names, z.literal(true)]).optional(),
-  missing: names.optional(),
-  mayMiss: z.boolean().optional(),
-  delimiter: z.string().length(1).optional(),
-  header: z.boolean().optional(),
-  comment: z.string().length(1).optional(),
-  decimal: z.enum(['.', ',']).optional(),
-  thousands: z.enum(['', ',', '.', ' ', "'"]).optional(),
-  dates: z.enum(['dmy', 'mdy']).optional(),
-  encoding: z.string().optional(),
-  recipe: tableRecipeSchema.optional(),
-  ...signalShape,
-});
-
-export interface TableOptions {
   /** Column of class labels: not part of the rows. */
-  readonly label?: string;
+  label: z.string().optional(),
   /** Columns to leave out, such as names and numbers of records. */
-  readonly drop?: readonly string[];
+  drop: names.optional(),
   /** Columns of categories, though their values look like numbers. */
-  readonly categories?: readonly string[];
+  categories: names.optional(),
   /**
    * Columns of categories, or `true` for all of them, for which the encoder learns a vector of each value rather than
    * taking the one-hot code as it is: for columns of dozens of values and more. Rows stay the same; see
    * `modelOptionsFor()`.
    */
-  readonly embed?: readonly string[] | true;
+  embed: z.union([names, z.literal(true)]).optional(),
   /**
    * What stands for a missing value, besides nothing. Default: what pandas takes for one (NA, N/A, NaN, null, None, <NA>,
    * #N/A and the like) and ?.
    */
-  readonly missing?: readonly string[];
+  missing: names.optional(),
   /** Let every numeric column miss values in data to come, though none does here. Default false. */
-  readonly mayMiss?: boolean;
+  mayMiss: z.boolean().optional(),
   /** Between the values of a text file; a space for white space of any length. Default: comma, tab, semicolon, | or white space, told from the first lines. */
-  readonly delimiter?: string;
+  delimiter: z.string().length(1).optional(),
   /**
    * Whether the first line of a text file names the columns. Default true, but for .data and .dat files that begin with values, and .txt
    * files and columns separated by white space that begin with numbers only.
    */
-  readonly header?: boolean;
+  header: z.boolean().optional(),
   /** Lines of a text file that begin with this character are left out. Default: those above the table, where they begin with # or %. */
-  readonly comment?: string;
+  comment: z.string().length(1).optional(),
   /** Decimal mark of a text file. Default: told from all its numbers. */
-  readonly decimal?: '.' | ',';
+  decimal: z.enum(['.', ',']).optional(),
   /** Mark between thousands in a text file; nothing for none. Default: told from all its numbers. */
-  readonly thousands?: '' | ',' | '.' | ' ' | "'";
+  thousands: z.enum(['', ',', '.', ' ', "'"]).optional(),
   /** Whether the day or the month comes first in dates that do not say it themselves, such as 01/02/2024. */
-  readonly dates?: 'dmy' | 'mdy';
+  dates: z.enum(['dmy', 'mdy']).optional(),
   /** Encoding of a text file, by its name in the Encoding Standard. Default: by its mark, else UTF-8. */
-  readonly encoding?: string;
-}
-
-export interface ReadTableOptions extends TableOptions {
+  encoding: z.string().optional(),
   /** How the training data became rows: the same columns, means and categories. */
-  readonly recipe?: TableRecipe;
-  readonly signal?: AbortSignal;
-}
+  recipe: tableRecipeSchema.optional(),
+  ...signalShape,
+});
+
+export interface TableOptions extends Omit<InputOf<typeof optionsSchema>, 'recipe' | 'signal'> {}
+
+export interface ReadTableOptions extends InputOf<typeof optionsSchema> {}
 
 /**
  * Reads a table: text with commas, tabs, semicolons, | or white space (.csv, .tsv, .txt, .data), or JSON (lines, or one array of

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
-import { parseOptions } from '../../core/options.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
 import { findFiles } from '../find-files.js';
 import { withFolders } from '../folder-labels.js';
@@ -16,42 +16,30 @@ import { type VideoRecipe, videoRecipeSchema, videoRowShape } from './recipe.js'
 const whole = z.int().positive();
 const side = whole.max(8192);
 const optionsSchema = z.strictObject({
+  /** Sides of a frame, [height, width] or one number for both. Default: the first video's shape, the longer side at most 64. */
   size: z.union([side, z.tuple([side, side])]).optional(),
+  /** Default: `grey` where all videos are, else `rgb`. */
   colour: z.enum(['grey', 'rgb']).optional(),
+  /** Frames of a row, for conv3d. Default 8. With 1, rows are pictures, for conv and others. */
   frames: whole.optional(),
+  /** Frames that a row shares with the next; at most half of `frames`. Default: a quarter. */
   overlap: z.int().min(0).optional(),
+  /** Frames a second to resample to, through ffmpeg. Default: every frame is taken once, whatever its time. */
   fps: z.number().positive().max(1000).optional(),
+  /** Leaves out files that cannot be read, rather than refusing. Default false. */
   skipBad: z.boolean().optional(),
+  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default 512 MiB. */
   memoryBytes: z.number().min(0).optional(),
+  /** How rows were made before, in place of size, colour, frames, overlap and fps. */
   recipe: videoRecipeSchema.optional(),
+  /** Called for every file that is left out. */
   onSkip: z.custom<NonNullable<Skip>>((value) => typeof value === 'function').optional(),
   ...signalShape,
 });
 
-export interface VideoOptions {
-  /** Sides of a frame, [height, width] or one number for both. Default: the first video's shape, the longer side at most 64. */
-  readonly size?: number | readonly [height: number, width: number];
-  /** Default: `grey` where all videos are, else `rgb`. */
-  readonly colour?: 'grey' | 'rgb';
-  /** Frames of a row, for conv3d. Default 8. With 1, rows are pictures, for conv and others. */
-  readonly frames?: number;
-  /** Frames that a row shares with the next; at most half of `frames`. Default: a quarter. */
-  readonly overlap?: number;
-  /** Frames a second to resample to, through ffmpeg. Default: every frame is taken once, whatever its time. */
-  readonly fps?: number;
-  /** Leaves out files that cannot be read, rather than refusing. Default false. */
-  readonly skipBad?: boolean;
-  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default 512 MiB. */
-  readonly memoryBytes?: number;
-}
+export interface VideoOptions extends Omit<InputOf<typeof optionsSchema>, 'recipe' | 'onSkip' | 'signal'> {}
 
-export interface ReadVideoOptions extends VideoOptions {
-  /** How rows were made before, in place of size, colour, frames, overlap and fps. */
-  readonly recipe?: VideoRecipe;
-  /** Called for every file that is left out. */
-  readonly onSkip?: NonNullable<Skip>;
-  readonly signal?: AbortSignal;
-}
+export interface ReadVideoOptions extends InputOf<typeof optionsSchema> {}
 
 const MEMORY_BYTES = 512 * 2 ** 20;
 const LONGEST_DEFAULT = 64;

@@ -153,7 +153,8 @@ type Table = typeof SCHEDULES;
 export type ScheduleName = keyof Table;
 export type ScheduleConfig = { [K in ScheduleName]: z.output<Table[K]['schema']> }[ScheduleName];
 /** A fixed value, a schedule by `type` with its options, or a function of where training stands. */
-export type Schedule = number | ScheduleFunction | { [K in ScheduleName]: InputOf<Table[K]['schema']> }[ScheduleName];
+export type Schedule = number | ScheduleFunction | ScheduleInput;
+type ScheduleInput = { [K in ScheduleName]: InputOf<Table[K]['schema']> }[ScheduleName];
 
 const SCHEDULE_NAMES = Object.keys(SCHEDULES) as ScheduleName[];
 
@@ -163,7 +164,7 @@ export const scheduleSchema = z.union(
   [
     value,
     z.custom<ScheduleFunction>((candidate) => typeof candidate === 'function'),
-    z.discriminatedUnion('type', schemas) as unknown as z.ZodType<ScheduleConfig>,
+    z.discriminatedUnion('type', schemas) as unknown as z.ZodType<ScheduleConfig, ScheduleInput>,
   ],
   {
     error: `expected a number from 0, a function of { step, steps, epoch }, or { type: one of ${SCHEDULE_NAMES.join(', ')} }`,
