@@ -1,5 +1,9 @@
 /// <reference types="node" preserve="true" />
-/** node-vae: variational autoencoders for Node. */
+/**
+ * Variational autoencoders for Node.
+ *
+ * @module node-vae
+ */
 
 export type { ConditionConfig, ConditionInput } from './architectures/condition.js';
 export type { BuildNetwork } from './architectures/custom.js';

@@ -6,12 +6,10 @@ import type { Kind, Writing, WritingKind } from './kind.js';
 import { KINDS } from './kinds.js';
 import { type AnyCodec, type Found, findModel } from './models/find.js';
 
-type AnyKind = (typeof KINDS)[keyof typeof KINDS];
-
 /** A model, the path of its file or folder, or the name of a model of this package: whatever decodes an archive. */
-export type ModelInput = ModelOf<AnyKind> | string;
-/** Likewise, for what compress() writes. */
-export type WritingModelInput = WritingModelOf<AnyKind> | string;
+export type ModelInput = ModelOf<(typeof KINDS)[keyof typeof KINDS]> | string;
+/** A model of what compress() writes, the path of its file or folder, or the name of a model of this package. */
+export type WritingModelInput = WritingModelOf<(typeof KINDS)[keyof typeof KINDS]> | string;
 
 type ModelOf<K> = K extends Kind<infer Model> ? Model : never;
 type WritingModelOf<K> = K extends WritingKind<infer Model> ? Model : never;

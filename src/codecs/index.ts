@@ -1,5 +1,9 @@
 /// <reference types="node" preserve="true" />
-/** Compression with a VAE, without loss and with: `node-vae/codec`. */
+/**
+ * Compression with a VAE, without loss and with.
+ *
+ * @module node-vae/codec
+ */
 
 export type { ArchiveFile, DamagedChunk } from '../archive/archive.js';
 export type { Skipped } from '../archive/folder-sink.js';

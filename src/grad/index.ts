@@ -1,4 +1,8 @@
-/** Reverse-mode differentiation of ONNX graphs. */
+/**
+ * Reverse-mode differentiation of ONNX graphs.
+ *
+ * @module node-vae/grad
+ */
 export { GradientContext } from './context.js';
 export { type Differentiated, type DifferentiateOptions, differentiate } from './differentiate.js';
 export type { KernelMark } from './kernels.js';

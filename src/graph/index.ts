@@ -1,4 +1,8 @@
-/** ONNX graphs: build, read, check and write them. Needs neither the addon nor ONNX Runtime. */
+/**
+ * ONNX graphs: build, read, check and write them. Needs neither the addon nor ONNX Runtime.
+ *
+ * @module node-vae/graph
+ */
 export type { DataType, TypedArray } from '../core/dtype.js';
 export { type BuilderOptions, GraphBuilder, type NodeOptions, type Value } from './builder.js';
 export { type ConstantData, constantOf, numbersOf, readConstant } from './constants.js';

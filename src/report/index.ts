@@ -1,5 +1,9 @@
 /// <reference types="node" preserve="true" />
-/** Pictures and pages from plain arrays. */
+/**
+ * Pictures and pages from plain arrays.
+ *
+ * @module node-vae/report
+ */
 export { requireDrawing } from './drawing/engine.js';
 export type { Figure, Layout } from './figure.js';
 export { columnDistributions } from './figures/columns.js';

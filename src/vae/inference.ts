@@ -1,7 +1,9 @@
 /// <reference types="node" preserve="true" />
 /**
- * node-vae/inference: opens a model that is trained, encodes, decodes, scores and batches. Servers that do no more load
+ * Opens a model that is trained, encodes, decodes, scores and batches. Servers that do no more load
  * a part of the package only.
+ *
+ * @module node-vae/inference
  */
 import type { OnnxPair } from '../inference/imported/open-imported.js';
 import type { LoadOptions } from './options.js';

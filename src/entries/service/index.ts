@@ -1,4 +1,8 @@
-/** A model as an HTTP service: what `node-vae serve` runs, and something to start from. */
+/**
+ * A model as an HTTP service: what `node-vae serve` runs, and something to start from.
+ *
+ * @module node-vae/service
+ */
 import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,4 +1,8 @@
-/** For the tests of programs that use this package: a model in one line, arrays and archives held against files. */
+/**
+ * For the tests of programs that use this package: a model in one line, arrays and archives held against files.
+ *
+ * @module node-vae/testing
+ */
 import { readFile } from 'node:fs/promises';
 import type { Tensor } from 'onnxruntime-common';
 import { z } from 'zod';

@@ -153,8 +153,8 @@ type Table = typeof SCHEDULES;
 export type ScheduleName = keyof Table;
 export type ScheduleConfig = { [K in ScheduleName]: z.output<Table[K]['schema']> }[ScheduleName];
 /** A fixed value, a schedule by `type` with its options, or a function of where training stands. */
-export type Schedule = number | ScheduleFunction | ScheduleInput;
-type ScheduleInput = { [K in ScheduleName]: InputOf<Table[K]['schema']> }[ScheduleName];
+export type Schedule = number | ScheduleFunction | { [K in ScheduleName]: InputOf<Table[K]['schema']> }[ScheduleName];
+type ScheduleInput = Exclude<Schedule, number | ScheduleFunction>;
 
 const SCHEDULE_NAMES = Object.keys(SCHEDULES) as ScheduleName[];
 
