@@ -1,7 +1,7 @@
 // Holds the sources to scripts/lint/rules.mjs: imports point down, in no circle; few packages are known to few.
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, sep } from 'node:path';
-import { ENTRIES, EXCEPTIONS, FOLDERS, NATIVE, PACKAGES } from './rules.mjs';
+import { EXCEPTIONS, FOLDERS, NATIVE, PACKAGES } from './rules.mjs';
 
 const HELP = 'scripts/lint/rules.mjs has the rules, docs/architecture.md what each folder is for.';
 
@@ -15,7 +15,7 @@ export function findFaults(root) {
     ...upwardImports(imports),
     ...circles(imports),
     ...packageImports(imports),
-    ...insideImports(imports),
+    ...insideImports(imports, entriesOf(root)),
     ...optionsTwice(root),
     ...nativeIncludes(root),
     ...mapFaults(root),
@@ -96,17 +96,26 @@ function packageImports(imports) {
   return faults;
 }
 
-/** The command line is a program like others: what it needs, others may need. */
-function insideImports(imports) {
+/** The command line is a program like others: it has what the package exports, and whole rooms of src/entries. */
+function insideImports(imports, entries) {
   const faults = [];
+  const isEntry = (file) => entries.includes(file) || /^src\/entries\/\w+\/index\.ts$/.test(file);
   for (const [file, targets] of imports) {
     if (!file.startsWith('src/cli/')) continue;
     for (const target of targets) {
-      if (!target.startsWith('src/') || target.startsWith('src/cli/') || ENTRIES.includes(target)) continue;
+      if (!target.startsWith('src/') || target.startsWith('src/cli/') || isEntry(target)) continue;
       faults.push(`inside: ${file} → ${target}`);
     }
   }
   return faults;
+}
+
+/** The sources of what package.json exports. */
+function entriesOf(root) {
+  const { exports } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  return Object.values(exports).flatMap(({ types }) =>
+    types === undefined ? [] : [types.replace(/^\.\/dist\//, 'src/').replace(/\.d\.ts$/, '.ts')],
+  );
 }
 
 /** Options that a schema checks, and that an interface of the same file says once more instead of being derived. */

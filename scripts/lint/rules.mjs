@@ -22,18 +22,6 @@ export const FOLDERS = [
   'core',
 ];
 
-/** What programs can import: the command line imports nothing else of src. */
-export const ENTRIES = [
-  'src/index.ts',
-  'src/vae/inference.ts',
-  'src/graph/index.ts',
-  'src/grad/index.ts',
-  'src/codecs/index.ts',
-  'src/report/index.ts',
-  'src/entries/service/index.ts',
-  'src/entries/testing/index.ts',
-];
-
 /** Packages that few may import, and where. */
 export const PACKAGES = [
   { name: 'sharp', folders: ['src/data/image/', 'src/report/'] },

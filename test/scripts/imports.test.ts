@@ -10,6 +10,10 @@ let root: string;
 beforeEach(() => {
   root = temporaryFolderOfTest('imports');
   put('docs/architecture.md', FOLDERS.map((folder) => `src/${folder}    what it is for`).join('\n'));
+  put(
+    'package.json',
+    JSON.stringify({ exports: { '.': { types: './dist/index.d.ts' }, './package.json': './package.json' } }),
+  );
   put('src/core/errors.ts', 'export const error = 1;\n');
   put('src/graph/ir.ts', "import { error } from '../core/errors.js';\nexport const ir = error;\n");
   put('native/core/error.h', '#include <string>\n');
