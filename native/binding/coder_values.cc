@@ -1,5 +1,7 @@
 #include "binding/coder_values.h"
 
+#include <cstring>
+
 #include "core/error.h"
 
 namespace node_vae {
@@ -38,6 +40,13 @@ uint8_t* NewBytes(napi_env env, size_t count, napi_value* array) {
   Check(env, napi_create_arraybuffer(env, count, &data, &buffer));
   Check(env, napi_create_typedarray(env, napi_uint8_array, count, buffer, 0, array));
   return static_cast<uint8_t*>(data);
+}
+
+napi_value CopyBytes(napi_env env, const std::vector<uint8_t>& bytes) {
+  napi_value array;
+  uint8_t* data = NewBytes(env, bytes.size(), &array);
+  if (!bytes.empty()) std::memcpy(data, bytes.data(), bytes.size());
+  return array;
 }
 
 coder::DenseSpec LayerArrays::Layer(napi_env env, napi_value layer) {

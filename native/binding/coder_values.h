@@ -22,6 +22,8 @@ ArrayView ViewKind(napi_env env, napi_value value, napi_typedarray_type kind, co
 
 // A Uint8Array of its own memory.
 uint8_t* NewBytes(napi_env env, size_t count, napi_value* array);
+// A Uint8Array with a copy of them.
+napi_value CopyBytes(napi_env env, const std::vector<uint8_t>& bytes);
 
 template <typename Each>
 void EachElement(napi_env env, napi_value list, const Each& each) {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "binding/napi.h"
-#include "binding/session_handle.h"
+#include "binding/native_handle.h"
 #include "inference/session.h"
 
 namespace node_vae {
@@ -56,7 +56,7 @@ class InferenceSessionWrap : public Napi::ObjectWrap<InferenceSessionWrap> {
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  SessionHandle<InferenceSession> handle_{"session"};
+  NativeHandle<InferenceSession> handle_{"session"};
   bool spin_ = true;
   std::vector<std::shared_ptr<Plan>> plans_;
 };

@@ -110,10 +110,7 @@ class ItemCodecWrap::EncodeJob : public Job {
     if (verify_ && !verified_) {
       throw Error(code::kRuntime, "A chunk did not decode to what went in: this machine's memory or processor is at fault.");
     }
-    napi_value array;
-    uint8_t* data = NewBytes(env, bytes_.size(), &array);
-    if (!bytes_.empty()) std::memcpy(data, bytes_.data(), bytes_.size());
-    return array;
+    return CopyBytes(env, bytes_);
   }
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);
@@ -143,7 +140,7 @@ class ItemCodecWrap::DecodeJob : public Job {
     kept_.Hold(env, bytes);
     napi_value items;
     items_ = NewBytes(env, items_size_, &items);
-    Check(env, napi_create_reference(env, items, 1, &result_));
+    result_.Hold(env, items);
   }
 
   void Work(WorkerSlot& slot) override {
@@ -151,14 +148,10 @@ class ItemCodecWrap::DecodeJob : public Job {
       return slot.stop.load() || (abort_ != nullptr && abort_->aborted());
     });
   }
-  napi_value Result(napi_env env) override {
-    napi_value items;
-    Check(env, napi_get_reference_value(env, result_, &items));
-    return items;
-  }
+  napi_value Result(napi_env env) override { return result_.Value(env); }
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);
-    if (result_ != nullptr) napi_delete_reference(env, std::exchange(result_, nullptr));
+    result_.Drop(env);
     model_.reset();
     wrap_.handle_.End(wrap_, env);
   }
@@ -172,7 +165,7 @@ class ItemCodecWrap::DecodeJob : public Job {
   uint8_t* items_ = nullptr;
   size_t items_size_ = 0;
   KeptValues kept_;
-  napi_ref result_ = nullptr;
+  Kept result_;
 };
 
 Napi::Function ItemCodecWrap::Define(Napi::Env env) {

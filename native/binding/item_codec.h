@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "binding/napi.h"
-#include "binding/session_handle.h"
+#include "binding/native_handle.h"
 #include "coder/item_model.h"
 
 namespace node_vae {
@@ -27,7 +27,7 @@ class ItemCodecWrap : public Napi::ObjectWrap<ItemCodecWrap> {
   Napi::Value Decode(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  SessionHandle<coder::ItemModel> handle_{"codec"};
+  NativeHandle<coder::ItemModel> handle_{"codec"};
 };
 
 }  // namespace node_vae

@@ -1,6 +1,5 @@
 #include "binding/latent_codec.h"
 
-#include <cstring>
 #include <span>
 #include <utility>
 
@@ -86,10 +85,7 @@ class LatentCodecWrap::EncodeJob : public Job {
     GiveMemoryBack();
   }
   napi_value Result(napi_env env) override {
-    napi_value array;
-    uint8_t* data = NewBytes(env, bytes_.size(), &array);
-    if (!bytes_.empty()) std::memcpy(data, bytes_.data(), bytes_.size());
-    return array;
+    return CopyBytes(env, bytes_);
   }
   void Release(napi_env env) noexcept override {
     kept_.Drop(env);

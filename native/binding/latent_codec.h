@@ -3,7 +3,7 @@
 #include <memory>
 
 #include "binding/napi.h"
-#include "binding/session_handle.h"
+#include "binding/native_handle.h"
 #include "coder/latent_codec.h"
 
 namespace node_vae {
@@ -26,7 +26,7 @@ class LatentCodecWrap : public Napi::ObjectWrap<LatentCodecWrap> {
   Napi::Value Decode(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  SessionHandle<coder::LatentCodec> handle_{"codec"};
+  NativeHandle<coder::LatentCodec> handle_{"codec"};
 };
 
 // Numbers that whoever makes models for the coder has to share with it.

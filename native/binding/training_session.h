@@ -6,7 +6,7 @@
 
 #include "binding/kept.h"
 #include "binding/napi.h"
-#include "binding/session_handle.h"
+#include "binding/native_handle.h"
 #include "training/session.h"
 
 namespace node_vae {
@@ -57,7 +57,7 @@ class TrainingSessionWrap : public Napi::ObjectWrap<TrainingSessionWrap> {
   Napi::Value EndProfiling(const Napi::CallbackInfo& info);
   Napi::Value Close(const Napi::CallbackInfo& info);
 
-  SessionHandle<TrainingSession> handle_{"session"};
+  NativeHandle<TrainingSession> handle_{"session"};
   int64_t model_bytes_ = 0;
   std::vector<Kept> attached_;  // by feed: the array that its rows are read from
 };

@@ -2,22 +2,17 @@
 
 import { z } from 'zod';
 import { MAX_CHUNK_ITEMS } from '../archive/format.js';
-import { availableThreads } from '../binding/threads.js';
 import { signalShape } from '../core/common-options.js';
 import type { InputOf } from '../core/options.js';
 import type { DatasetInput } from '../data/to-dataset.js';
 import type { WritingModelInput } from './by-kind.js';
 import type { LeftOut } from './inputs/selection.js';
 import type { AnyCodec } from './models/find.js';
+import { chunkThreadsShape, OTHERS, packingShape } from './option-shapes.js';
 
 export const compressSchema = z.strictObject({
   /** A codec, the path of its file or folder, or the name of a model of this package. */
   model: z.custom<WritingModelInput>(),
-  /**
-   * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
-   * devices are written to. Absent: it is returned.
-   */
-  output: z.string().min(1).optional(),
   /** Items of a chunk: what is decoded to get at one of them. Default 256, and more where they are tiny. */
   chunkItems: z.int().min(1).max(MAX_CHUNK_ITEMS).optional(),
   /**
@@ -25,25 +20,13 @@ export const compressSchema = z.strictObject({
    * in. Default true.
    */
   verify: z.boolean().default(true),
-  /** Put the model into the archive, so that nothing else is needed to read it. Default false. */
-  embedModel: z.boolean().default(false),
   /**
    * Add to the archive at `output` instead of making one. What is there is copied and the longer archive takes its
    * place at the end, so that at any moment one of them is there, whole. Default false.
    */
   append: z.boolean().default(false),
-  /** Replace a file that is at `output`. Default false: it is refused. */
-  force: z.boolean().default(false),
-  /** Names or paths within the inputs that take part, as patterns with * ? [ ] { }. Default: all. */
-  include: z.array(z.string().min(1)).default([]),
-  /** Likewise those that do not. */
-  exclude: z.array(z.string().min(1)).default([]),
   /** What becomes of files that the model is not for: stored by a general compressor (the default), left out, or refused. */
-  others: z.enum(['store', 'skip', 'fail']).default('store'),
-  /** Leave files out that cannot be read, instead of failing. Default false. */
-  skipBad: z.boolean().default(false),
-  /** Follow links to files and folders. Default true; otherwise they are left out, by name. */
-  dereference: z.boolean().default(true),
+  others: OTHERS.default('store'),
   /**
    * Keep the pixels of pictures alone where they are not the whole file: JPEG and other formats, profiles, EXIF data,
    * further frames. Default false: such files are stored as they are.
@@ -51,12 +34,8 @@ export const compressSchema = z.strictObject({
   pixelsOnly: z.boolean().default(false),
   /** Drop what an interrupted job of other input or options left beside the output. Default false: it is kept under another name. */
   dropPartial: z.boolean().default(false),
-  /** Chunks coded at once. Default: one per processor. */
-  threads: z
-    .int()
-    .min(1)
-    .max(64)
-    .default(() => availableThreads()),
+  ...packingShape,
+  ...chunkThreadsShape,
   ...signalShape,
   onProgress: z.custom<(progress: CompressProgress) => void>((value) => typeof value === 'function').optional(),
 });

@@ -6,13 +6,13 @@ import type { Renamed } from '../archive/names.js';
 import { StreamSink } from '../archive/stream-sink.js';
 import { type Unpacked, type UnpackSink, unpack } from '../archive/unpack.js';
 import { lockFile } from '../binding/file-lock.js';
-import { availableThreads } from '../binding/threads.js';
 import { signalShape } from '../core/common-options.js';
 import { ioError, makeFolder } from '../core/files.js';
 import { type InputOf, parseOptions } from '../core/options.js';
 import type { ModelInput } from './by-kind.js';
 import { spooled } from './inputs/spool.js';
 import { type OpenedArchive, openAny } from './open.js';
+import { chunkThreadsShape } from './option-shapes.js';
 
 /** 64 GiB. */
 const DEFAULT_MOST_OUTPUT = 2 ** 36;
@@ -35,11 +35,7 @@ const optionsSchema = z.strictObject({
   rename: z.enum(['safe', 'refuse']).default('safe'),
   /** Archives that decode to more than this are refused before anything is written. Default 64 GiB. */
   maxOutputBytes: z.number().positive().default(DEFAULT_MOST_OUTPUT),
-  threads: z
-    .int()
-    .min(1)
-    .max(64)
-    .default(() => availableThreads()),
+  ...chunkThreadsShape,
   ...signalShape,
   onProgress: z.custom<(progress: DecompressProgress) => void>((value) => typeof value === 'function').optional(),
 });

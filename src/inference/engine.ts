@@ -34,14 +34,14 @@ export interface EngineOptions {
 }
 
 /** How rows are run. */
-export interface RunOptions {
+export interface PassOptions {
   readonly signal?: AbortSignal | undefined;
   readonly tiling?: TilingInput | undefined;
   /** Rows of one run at most. */
   readonly maxRows?: number | undefined;
 }
 
-export interface CallOptions extends RunOptions {
+export interface CallOptions extends PassOptions {
   /** Of conditional models. */
   readonly labels?: LabelRows | undefined;
 }
@@ -135,7 +135,7 @@ export class Engine {
   }
 
   /** As encode(), of rows that were checked, with their labels where the model takes any. */
-  encodeRows(reader: RowReader, call: RunOptions, where: string, target?: EncodeTarget): Promise<PosteriorRows> {
+  encodeRows(reader: RowReader, call: PassOptions, where: string, target?: EncodeTarget): Promise<PosteriorRows> {
     const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
     return this.#run('encoder', signal, (session, flag) =>
@@ -174,7 +174,7 @@ export class Engine {
   }
 
   /** As decode(), of rows that were checked, with their labels where the model takes any. */
-  decodeRows(reader: RowReader, call: RunOptions, where: string, target?: Float32Array): Promise<DecodedRows> {
+  decodeRows(reader: RowReader, call: PassOptions, where: string, target?: Float32Array): Promise<DecodedRows> {
     const { signal, tiling: wanted = this.#options.tiling, maxRows } = call;
     const { networks, tiling } = tiledNetworks(this.networks, wanted, where);
     return this.#run('decoder', signal, async (session, flag) => {

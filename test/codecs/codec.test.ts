@@ -5,9 +5,8 @@ import { Codec } from '../../src/codecs/lossless/codec.js';
 import { Vae } from '../../src/vae/index.js';
 import { digits } from '../support/digits.js';
 import { temporaryFolder } from '../support/temporary.js';
+import { digitCodec, expectFewBits, SIZE } from './digit-codec.js';
 import { randomItems, randomSpec } from './random-spec.js';
-
-const SIZE = 784;
 
 describe('a codec made from a VAE', () => {
   let vae: Vae;
@@ -16,16 +15,7 @@ describe('a codec made from a VAE', () => {
   const test = digits(1000, 't10k');
 
   beforeAll(async () => {
-    vae = await Vae.create({
-      architecture: { type: 'mlp', hidden: [64] },
-      input: { kind: 'image', height: 28, width: 28, channels: 1 },
-      latentDim: 8,
-      likelihood: { type: 'local-mixture', features: 4, components: 3, above: 1, beside: 1, hidden: [24, 16] },
-      seed: 3,
-    });
-    const { data, shape } = digits(640);
-    await vae.fit({ data, shape }, { epochs: 1, batchSize: 16, optimizer: { type: 'adam', learningRate: 3e-3 } });
-    codec = await vae.toCodec({ data, shape });
+    ({ vae, codec } = await digitCodec({ architecture: { type: 'mlp', hidden: [64] }, latentDim: 8 }, 1));
   });
 
   afterAll(async () => {
@@ -34,17 +24,7 @@ describe('a codec made from a VAE', () => {
   });
 
   it('costs hardly more bits than the VAE says, start-up included', async () => {
-    const chunk = async (count: number) => {
-      const items = test.data.subarray(0, count * SIZE);
-      const bytes = await codec.encode(items);
-      expect(Buffer.compare(await codec.decode(bytes, count), items)).toBe(0);
-      const { elbo } = await vae.score({ data: items, shape: [count, 1, 28, 28] });
-      return (bytes.length * 8) / (-elbo.reduce((sum, value) => sum + value, 0) / Math.LN2);
-    };
-    expect(await chunk(1000)).toBeLessThan(1.01);
-    expect(await chunk(64)).toBeLessThan(1.03);
-    // The ELBO bounds what bits-back coding can reach: much less would mean that bits are missing.
-    expect(await chunk(256)).toBeGreaterThan(0.97);
+    await expectFewBits({ vae, codec }, test.data);
   });
 
   it('is the same after saving and loading', async () => {

@@ -41,8 +41,8 @@ export interface TrainFlags extends DataFlags, AugmentFlags, SessionFlags {
 /** The flags with what a run needs. */
 export type TrainArguments = TrainFlags & { readonly out: string };
 
-/** What a model cannot change once it is made. */
-export const FIXED = [
+/** What a model is made from. */
+export const MODEL_FLAGS = [
   'architecture',
   'hidden',
   'latent',
@@ -51,8 +51,11 @@ export const FIXED = [
   'prior',
   'objective',
   'conditional',
-  'seed',
 ] as const;
+
+/** What a model cannot change once it is made. */
+export const FIXED = [...MODEL_FLAGS, 'seed'] as const;
+
 /** What the flags say of the model and of its training. */
 export function settingsOfFlags(flags: TrainFlags): TrainSettings {
   const { architecture, hidden, optimizer, learningRate } = flags;

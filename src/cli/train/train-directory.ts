@@ -6,19 +6,12 @@ import { CliError } from '../errors.js';
 import { count, note } from '../output.js';
 import type { CommandResult } from '../result.js';
 import { describeData, loadData, requireOut } from '../shared-options.js';
-import type { TrainFlags } from './flags.js';
+import { MODEL_FLAGS, type TrainFlags } from './flags.js';
 
 /** What the graphs decide, or what this training does not do. */
 const NOT_TAKEN = [
   'resume',
-  'architecture',
-  'hidden',
-  'latent',
-  'likelihood',
-  'posterior',
-  'prior',
-  'objective',
-  'conditional',
+  ...MODEL_FLAGS,
   'optimizer',
   'klWeight',
   'validation',

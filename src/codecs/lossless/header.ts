@@ -4,7 +4,8 @@ import type { CompactKind } from '../../archive/compact.js';
 import { checkedHeader, damaged, type Header, MAX_CHUNK_BYTES } from '../../archive/format.js';
 
 /** What comes out of decompress: a file of the kind that went in. */
-export const SOURCE_KINDS = ['idx', 'npy', 'images'] as const;
+export const IMAGES = 'images';
+export const SOURCE_KINDS = ['idx', 'npy', IMAGES] as const;
 export type SourceKind = (typeof SOURCE_KINDS)[number];
 
 const dim = z
@@ -54,6 +55,6 @@ export const compactItems: readonly CompactKind[] = SOURCE_KINDS.map((kind, code
     ...{ itemShape, dtype: 'uint8', kind },
     ...(name !== '' && { name }),
     // Pictures have no rows of another shape; the rows of an array of numbers have none at all.
-    ...(kind !== 'images' && { rowShape }),
+    ...(kind !== IMAGES && { rowShape }),
   }),
 }));

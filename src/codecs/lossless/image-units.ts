@@ -9,7 +9,7 @@ import { namedLike } from '../../data/find-files.js';
 import { PICTURES } from '../../data/image/formats.js';
 import { readPictureHeader } from '../../data/image/pixels.js';
 import { hexOf, type Stored } from '../inputs/plain-files.js';
-import { readWhole } from '../inputs/read-file.js';
+import { readCandidate } from '../inputs/read-candidate.js';
 import type { Selection } from '../inputs/selection.js';
 import { encodeChunk, encodeItemNames } from './chunk.js';
 import type { Codec } from './codec.js';
@@ -87,7 +87,7 @@ export function imageUnits(
         const read: Read[] = [];
         for (const candidate of some) {
           signal?.throwIfAborted();
-          const found = await readCandidate(candidate, codec.itemShape, selection, pixelsOnly, signal);
+          const found = await readPixels(candidate, codec.itemShape, selection, pixelsOnly, signal);
           if (found !== undefined) read.push(found);
         }
         if (read.length === 0) return undefined;
@@ -101,31 +101,19 @@ export function imageUnits(
   return units;
 }
 
-async function readCandidate(
+async function readPixels(
   candidate: Candidate,
   itemShape: readonly number[],
   selection: Selection,
   pixelsOnly: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Read | undefined> {
-  const { file } = candidate;
-  let bytes: Buffer;
-  try {
-    bytes = await readWhole(file, signal);
-  } catch (error) {
-    signal?.throwIfAborted();
-    selection.bad(file, error);
-    return undefined;
-  }
-  try {
-    const extras = pixelsOnly ? undefined : await extrasOf(bytes, file.shown, candidate.name === file.name);
+  const { file, name } = candidate;
+  return readCandidate(file, selection, signal, async (bytes) => {
+    const extras = pixelsOnly ? undefined : await extrasOf(bytes, file.shown, name === file.name);
     const pixels = await readImage({ bytes, name: file.shown }, itemShape);
     return { ...candidate, bytes, pixels, extras };
-  } catch (error) {
-    if (!(error instanceof VaeError)) throw error;
-    selection.passOn(file, error);
-    return undefined;
-  }
+  });
 }
 
 /** @throws VaeError ERR_VAE_DATA for a file that a PNG with the same pixels does not stand for. */

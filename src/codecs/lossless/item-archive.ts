@@ -10,7 +10,7 @@ import { codecForArchive } from '../models/for-archive.js';
 import { arrayHeader } from './array-file.js';
 import { decodeChunk, decodeItemNames } from './chunk.js';
 import type { Codec } from './codec.js';
-import type { ArchiveHeader } from './header.js';
+import { type ArchiveHeader, IMAGES } from './header.js';
 import { encodePng, readImage } from './image-files.js';
 import { CODECS, type CodecInput } from './models.js';
 import { splitExtras, withExtras } from './png-extras.js';
@@ -175,7 +175,7 @@ export class Archive extends ArchiveBase<ArchiveHeader, ChunkItems> {
   }
 
   get #isImages(): boolean {
-    return this.header.kind === 'images';
+    return this.header.kind === IMAGES;
   }
 
   get #arrayStart(): Uint8Array {

@@ -2,10 +2,10 @@
 
 import type { ChunkItems } from '../../archive/chunk.js';
 import { VaeError } from '../../core/errors.js';
-import type { SourceKind } from './header.js';
+import type { IMAGES, SourceKind } from './header.js';
 
 export interface ItemSource {
-  readonly kind: Exclude<SourceKind, 'images'>;
+  readonly kind: Exclude<SourceKind, typeof IMAGES>;
   /** File name for what comes out again. */
   readonly name?: string;
   /** Shape of a row as its file has it: [28, 28] where the model says [1, 28, 28]. */

@@ -14,7 +14,7 @@ import { arrayStart, arrayUnits } from './array-units.js';
 import { chunkSize } from './chunk-size.js';
 import type { Codec } from './codec.js';
 import { datasetSource } from './dataset-source.js';
-import { compactItems, readItemsHeader, SOURCE_KINDS } from './header.js';
+import { compactItems, IMAGES, readItemsHeader, SOURCE_KINDS } from './header.js';
 import { imageShape } from './image-files.js';
 import { imageUnits, pictureCandidates, pictureMeaning } from './image-units.js';
 import { Archive } from './item-archive.js';
@@ -42,7 +42,7 @@ function planPictures(selection: Selection, codec: Codec, options: CodingOptions
   const byFile = new Map(pictures.map((candidate) => [candidate.file, candidate]));
   const chunkItems = chunkSize(codec, options);
   return {
-    header: { model: codec.identity, itemShape: [...itemShape], dtype: 'uint8', kind: 'images' },
+    header: { model: codec.identity, itemShape: [...itemShape], dtype: 'uint8', kind: IMAGES },
     meaning: pictureMeaning(itemShape),
     candidates: pictures.map(({ file }) => file),
     names: [...new Set([...files, ...pictures].map(({ name }) => name))],

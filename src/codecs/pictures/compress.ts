@@ -7,13 +7,15 @@ import { type InputOf, parseOptions } from '../../core/options.js';
 import type { TreeFile } from '../../data/file-tree.js';
 import { readPictureHeader } from '../../data/image/pixels.js';
 import { FILES_RECORD_BYTES, fileUnits, type Stored } from '../inputs/plain-files.js';
-import { readWhole } from '../inputs/read-file.js';
+import { readCandidate } from '../inputs/read-candidate.js';
 import { type LeftOut, Selection } from '../inputs/selection.js';
 import { spooled } from '../inputs/spool.js';
 import { writeArchive } from '../jobs/write-archive.js';
 import { pictureCandidates } from '../lossless/image-units.js';
 import { findModel } from '../models/find.js';
+import { OTHERS, packingShape } from '../option-shapes.js';
 import { type CodedPicture, encodePictureChunk } from './chunk.js';
+import { PICTURES } from './header.js';
 import type { LossyCodec } from './lossy-codec.js';
 import { PictureMetrics } from './metrics.js';
 import { DEFAULT_LOSSY_MODEL, LOSSY_CODECS, type LossyCodecInput } from './models.js';
@@ -31,34 +33,18 @@ const optionsSchema = z.strictObject({
   quality: z.number().min(0).max(MOST_QUALITY),
   /** A lossy codec, the path of its file or folder, or the name of a model of this package. Default "photo-lossy". */
   model: z.custom<LossyCodecInput>().optional(),
-  /**
-   * Where the archive goes. It appears under this name only when it is complete. `-` is standard output; pipes and
-   * devices are written to. Absent: it is returned.
-   */
-  output: z.string().min(1).optional(),
-  /** Put the model into the archive, so that nothing else is needed to read it. Default false. */
-  embedModel: z.boolean().default(false),
   /** Decode the archive again, as far as every machine decodes the same, before it gets its name. Default true. */
   verify: z.boolean().default(true),
   /** Also decode the pictures, and measure PSNR and MS-SSIM. Default true. */
   metrics: z.boolean().default(true),
-  /** Replace a file that is at `output`. Default false: it is refused. */
-  force: z.boolean().default(false),
-  /** Names or paths within the inputs that take part, as patterns with * ? [ ] { }. Default: all. */
-  include: z.array(z.string().min(1)).default([]),
-  /** Likewise those that do not. */
-  exclude: z.array(z.string().min(1)).default([]),
   /**
    * What becomes of files that are no pictures of one frame of 8 bits without transparent parts: stored as they are
    * (the default), left out, or refused.
    */
-  others: z.enum(['store', 'skip', 'fail']).default('store'),
-  /** Leave files out that cannot be read, instead of failing. Default false. */
-  skipBad: z.boolean().default(false),
-  /** Follow links to files and folders. Default true; otherwise they are left out, by name. */
-  dereference: z.boolean().default(true),
+  others: OTHERS.default('store'),
   /** Threads of one run of a network; 0, the default, lets ONNX Runtime choose. */
   threads: z.int().min(0).max(64).default(0),
+  ...packingShape,
   ...signalShape,
   onProgress: z.custom<(progress: PicturesProgress) => void>((value) => typeof value === 'function').optional(),
 });
@@ -169,7 +155,7 @@ async function picturesOfFiles(selection: Selection, job: Job): Promise<Compress
     const header = await readPictureHeader(found).catch(() => undefined); // told when its turn comes
     sources.push({
       ...{ name, pixels: header === undefined ? 0 : header.width * header.height },
-      read: (signal) => readOne(file, selection, signal),
+      read: (signal) => readCandidate(file, selection, signal, (bytes) => decodeOpaque({ bytes, name: file.shown })),
     });
   }
   const stored = new Map<TreeFile, Stored>();
@@ -189,28 +175,6 @@ async function picturesOfFiles(selection: Selection, job: Job): Promise<Compress
   };
 }
 
-async function readOne(
-  file: TreeFile,
-  selection: Selection,
-  signal: AbortSignal | undefined,
-): Promise<Picture | undefined> {
-  let bytes: Buffer;
-  try {
-    bytes = await readWhole(file, signal);
-  } catch (error) {
-    signal?.throwIfAborted();
-    selection.bad(file, error);
-    return undefined;
-  }
-  try {
-    return await decodeOpaque({ bytes, name: file.shown });
-  } catch (error) {
-    if (!(error instanceof VaeError)) throw error;
-    selection.passOn(file, error);
-    return undefined;
-  }
-}
-
 async function write(
   job: Job,
   sources: readonly Source[],
@@ -225,7 +189,7 @@ async function write(
   let begun = false;
   const packed = await writeArchive(
     {
-      header: { model: codec.identity, kind: 'pictures' },
+      header: { model: codec.identity, kind: PICTURES },
       ...{ codec, model: job.embedModel ? codec : undefined, resumable: false, totalItems: sources.length },
       // Networks have threads of their own.
       ...{ meaning: undefined, threads: 1, verify: job.verify, dropPartial: true, signal },

@@ -2,10 +2,13 @@
 import { z } from 'zod';
 import { checkedHeader, type Header } from '../../archive/format.js';
 
+/** What headers call the kind. */
+export const PICTURES = 'pictures';
+
 const schema = z.strictObject({
   /** SHA-256 of the lossy model, in hexadecimal. */
   model: z.string().regex(/^[0-9a-f]{64}$/),
-  kind: z.literal('pictures'),
+  kind: z.literal(PICTURES),
 });
 
 /** Pictures of any size, compressed with loss. Everything else about them stands with each picture. */

@@ -1,12 +1,12 @@
 /** Pictures with loss as a kind of archive. compressPictures() writes it: it asks for a quality. */
 import type { Kind } from '../kind.js';
-import { readPictureArchiveHeader } from './header.js';
+import { PICTURES, readPictureArchiveHeader } from './header.js';
 import type { LossyCodec } from './lossy-codec.js';
 import { LOSSY_CODECS } from './models.js';
 import { PictureArchive } from './picture-archive.js';
 
 export const picturesKind: Kind<LossyCodec> = {
-  names: ['pictures'],
+  names: [PICTURES],
   holds: 'pictures compressed with loss',
   opener: 'openPictures()',
   read: readPictureArchiveHeader,

@@ -5,12 +5,12 @@ import type { FilesPlan, WritingKind } from '../kind.js';
 import type { Codec } from '../lossless/codec.js';
 import { CODECS } from '../lossless/models.js';
 import { isSound, soundUnits } from './files.js';
-import { compactSounds, readSoundHeader } from './header.js';
+import { compactSounds, readSoundHeader, SOUNDS } from './header.js';
 import { widthOf } from './segment.js';
 import { SoundArchive } from './sound-archive.js';
 
 export const soundsKind: WritingKind<Codec> = {
-  names: ['sounds'],
+  names: [SOUNDS],
   holds: 'sounds',
   opener: 'openSounds()',
   read: readSoundHeader,
@@ -33,7 +33,7 @@ function planSounds(selection: Selection, codec: Codec): FilesPlan | VaeError | 
   }
   for (const file of files) if (!isSound(file.name)) selection.passOn(file, undefined);
   return {
-    header: { model: codec.identity, kind: 'sounds' },
+    header: { model: codec.identity, kind: SOUNDS },
     meaning: async (bytes) => bytes,
     candidates: sounds,
     names: files.map(({ name }) => name),

@@ -7,7 +7,7 @@ import { type PieceOutput, type Port, runPiece } from './pieces.js';
 import type { RowReader } from './rows.js';
 import { type AxisTiles, addTile, asPlanes, eachLine, type Tiling, tileAxis, type Window } from './tiling.js';
 
-export interface TiledRun {
+export interface TiledPass {
   readonly session: GraphSession;
   readonly port: Port;
   readonly reader: RowReader;
@@ -39,7 +39,7 @@ const LATENT: Side = {
 /**
  * Runs row `row`, in as many tiles at once as the graph's batch has, into `outputs` (of one row each).
  */
-export async function runTiled(run: TiledRun, row: number, outputs: readonly PieceOutput[]): Promise<void> {
+export async function runTiled(run: TiledPass, row: number, outputs: readonly PieceOutput[]): Promise<void> {
   const { session, port, reader, tiling, downsampling, encodes, flag, where } = run;
   const source = asPlanes(reader.rowShape);
   const factor = encodes ? downsampling : 1;

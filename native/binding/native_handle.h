@@ -11,14 +11,14 @@
 
 namespace node_vae {
 
-// What a JavaScript session object holds: the native session, the number of calls in flight, and
-// close(). The native session lives until close() has waited for those calls, or the object is
+// What a JavaScript object of a session or a codec holds: the native one, the number of calls in flight, and
+// close(). The native one lives until close() has waited for those calls, or the object is
 // collected. JavaScript thread only, except that jobs share `native()`.
 template <typename Native>
-class SessionHandle {
+class NativeHandle {
  public:
   // `what` is what users call the object: a session, a codec.
-  explicit SessionHandle(const char* what) noexcept : what_(what) {}
+  explicit NativeHandle(const char* what) noexcept : what_(what) {}
 
   // Tells the garbage collector about memory it cannot see.
   void Open(napi_env env, std::shared_ptr<Native> native, int64_t bytes) {
@@ -26,7 +26,7 @@ class SessionHandle {
     Account(env, bytes);
   }
 
-  ~SessionHandle() {
+  ~NativeHandle() {
     if (env_ != nullptr) Account(env_, 0);
   }
 
@@ -46,7 +46,7 @@ class SessionHandle {
     accounted_ = bytes;
   }
 
-  // The one way to submit a job of this session: it is counted from before it is submitted until its
+  // The one way to submit a job of it: it is counted from before it is submitted until its
   // Release() calls End(), which comes in whatever way it ends. `self` is kept from collection meanwhile.
   template <typename Wrapper>
   napi_value Start(Wrapper& self, Workers& workers, std::unique_ptr<Job> job) {
