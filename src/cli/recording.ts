@@ -27,7 +27,7 @@ export interface ExpectedData {
 }
 
 /** Flags that say how a command talks, or whose content is in the settings. */
-const NOT_RECORDED = new Set(['json', 'verbose', 'overwrite', 'config', 'set', 'out', 'dryRun']);
+const NOT_RECORDED = new Set(['json', 'verbose', 'overwrite', 'config', 'set', 'out', 'dryRun', 'watch', 'watchPort']);
 
 export class RunRecording {
   readonly #directory: string;

@@ -38,7 +38,11 @@ export function Lines({ title, unit, lines, x }: { title: string; unit: string; 
   return (
     <figure class="chart">
       <figcaption>
-        <b>{title}</b> <span class="muted">{unit}</span>
+        <b>{title}</b>{' '}
+        <span class="muted">
+          {unit}
+          {x && ` by ${x}`}
+        </span>
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} role="img" aria-label={`${title}; last: ${last}`}>
         {ticks(low, high).map((value) => (
@@ -56,9 +60,6 @@ export function Lines({ title, unit, lines, x }: { title: string; unit: string; 
               {value}
             </text>
           ))}
-        <text x={WIDTH - 8} y={HEIGHT - 8} class="end muted">
-          {x}
-        </text>
         {lines.map(({ name, colour, dashed, points }) => (
           <polyline
             key={name}
@@ -95,7 +96,7 @@ export interface Bar {
 
 export function BarChart({ title, unit, bars }: { title: string; unit: string; bars: readonly Bar[] }) {
   const most = Math.max(1e-9, ...bars.map(({ value }) => value));
-  const width = Math.max(WIDTH, 40 + 14 * bars.length);
+  const width = Math.max(1080, 40 + 14 * bars.length);
   const step = (width - LEFT) / bars.length;
   const py = (value: number): number => HEIGHT - BOTTOM - (value / most) * (HEIGHT - BOTTOM - 10);
   return (

@@ -18,7 +18,11 @@ export function follow(store: Store): void {
         if (frame) {
           const first = store.map === undefined;
           store.map = { ...frame.arrays, ...frame.header } as unknown as MapData;
+          const { current } = store;
           if (first) await bringBack(store);
+          // The row of this moment, unless it was moved.
+          else if (current?.from === 'row' && !current.latent.some((value, at) => value !== current.origin[at]))
+            void openRow(store, current.row!);
         }
       }
       if (store.map && !store.map.kl) {

@@ -84,23 +84,25 @@ export function HealthView({ store }: { store: Store }) {
               />
             </section>
           )}
-          <section aria-label="Aggregate posterior">
-            <h2>What rows make of the prior</h2>
-            <p class="muted">
-              Bars: draws from the posteriors of all rows. Line: the standard normal. Where they differ, draws from the
-              prior are not like rows.
-            </p>
-            <div class="small-charts">
-              {health.aggregate.slice(0, SHOWN).map(({ dimension, mean, deviation, bins }) => (
-                <BesideNormal
-                  key={dimension}
-                  title={`z ${dimension}`}
-                  bins={bins}
-                  caption={`mean ${mean.toFixed(2)}, deviation ${deviation.toFixed(2)}`}
-                />
-              ))}
-            </div>
-          </section>
+          {health.aggregate.length > 0 && (
+            <section aria-label="Aggregate posterior">
+              <h2>What rows make of the prior</h2>
+              <p class="muted">
+                Bars: draws from the posteriors of all rows. Line: the standard normal. Where they differ, draws from
+                the prior are not like rows.
+              </p>
+              <div class="small-charts">
+                {health.aggregate.slice(0, SHOWN).map(({ dimension, mean, deviation, bins }) => (
+                  <BesideNormal
+                    key={dimension}
+                    title={`z ${dimension}`}
+                    bins={bins}
+                    caption={`mean ${mean.toFixed(2)}, deviation ${deviation.toFixed(2)}`}
+                  />
+                ))}
+              </div>
+            </section>
+          )}
           {health.holes && <Holes store={store} />}
         </>
       )}

@@ -6,6 +6,7 @@ import { LiveBackend } from './live.js';
 import { StillBackend } from './still.js';
 import { Store } from './store.js';
 import './style.css';
+import { tellFailures } from './use-asked.js';
 
 async function start(): Promise<void> {
   const root = document.querySelector('#app')!;
@@ -15,6 +16,7 @@ async function start(): Promise<void> {
     if (!backend) throw new Error('Neither a server of node-vae nor the files of an exported page are here.');
     const store = new Store(backend);
     document.title = `${backend.state.name} · node-vae explorer`;
+    tellFailures((error) => store.tell(error.message));
     follow(store);
     render(<App store={store} />, root);
     if (location.search.includes('test')) Object.assign(globalThis, { explorerStore: store });

@@ -9,7 +9,6 @@ interface Manifest {
   /** Whether the rows themselves are there. */
   readonly rows: boolean;
   readonly latentShape: readonly number[];
-  readonly rowShape: readonly number[];
   readonly rowSize: number;
   readonly decoder: { readonly file: string; readonly input: string; readonly output: string; readonly label?: string };
   /** Mean and deviation by value or channel, of arrays that the decoder gives standardised. */
@@ -78,15 +77,9 @@ export class StillBackend implements Backend {
       case 'nearest':
         return this.#nearest(arrays['latent'] as Float32Array, question.count!);
       case 'draw': {
-        const { mean } = await this.#base();
-        const latents = normal(question.count! * mean.length, question.seed!).map(
-          (value) => value * question.temperature!,
-        );
-        const { arrays: decoded } = await this.#rowsFrame(
-          latents,
-          Array.from({ length: question.count! }, () => question.label ?? 0),
-        );
-        return { header: {}, arrays: { latents, ...decoded } };
+        const latents = await this.#draws(question.count!, question.seed!, question.temperature!);
+        const labels = Array.from({ length: question.count! }, () => question.label ?? 0);
+        return { header: {}, arrays: { latents, ...(await this.#rowsFrame(latents, labels)).arrays } };
       }
       case 'holes': {
         const latents = ((await this.part('holes'))?.arrays['latents'] as Float32Array) ?? new Float32Array(0);
@@ -104,6 +97,15 @@ export class StillBackend implements Backend {
 
   upload(): Promise<Frame> {
     return Promise.reject(new Error('An exported page reads no files; open the model with node-vae explore.'));
+  }
+
+  /** From the standard normal prior; of another, some of the draws that were exported. */
+  async #draws(count: number, seed: number, temperature: number): Promise<Float32Array> {
+    const size = (await this.#base()).mean.length;
+    const drawn = (await this.part('draws'))?.arrays['latents'] as Float32Array | undefined;
+    if (!drawn) return normal(count * size, seed).map((value) => value * temperature);
+    const first = seed % Math.max(1, drawn.length / size - count);
+    return drawn.slice(first * size, (first + count) * size);
   }
 
   async #base(): Promise<Latents> {
@@ -147,11 +149,12 @@ export class StillBackend implements Backend {
     }
     const { header, arrays } = (await this.part('rows'))!;
     const all = arrays['rows']!;
-    const { scale = 1, offset = 0 } = header as { scale?: number; offset?: number };
+    const { scale = 1, offset = 0, scaled = false } = header as { scale?: number; offset?: number; scaled?: boolean };
     const out = new Float32Array(rows.length * rowSize);
     for (const [index, row] of rows.entries()) {
       for (let at = 0; at < rowSize; at += 1) out[index * rowSize + at] = all[row * rowSize + at]! * scale + offset;
     }
+    if (scaled) this.#natural(out);
     return out;
   }
 
@@ -179,7 +182,7 @@ export class StillBackend implements Backend {
   }
 
   async #decode(latents: Float32Array, labels: readonly number[] | undefined): Promise<Frame> {
-    const { decoder, latentShape, rowShape, scaling } = this.#manifest;
+    const { decoder, latentShape } = this.#manifest;
     const { ort, session } = await this.#runtime();
     const size = latentShape.reduce((product, side) => product * side, 1);
     const count = latents.length / size;
@@ -193,15 +196,19 @@ export class StillBackend implements Backend {
         [count],
       );
     const rows = (await session.run(feeds))[decoder.output]!.data as Float32Array;
-    if (scaling) {
-      const rowSize = rowShape.reduce((product, side) => product * side, 1);
-      const run = rowSize / scaling.mean.length;
-      for (let at = 0; at < rows.length; at += 1) {
-        const channel = Math.floor((at % rowSize) / run);
-        rows[at] = rows[at]! * scaling.deviation[channel]! + scaling.mean[channel]!;
-      }
-    }
+    this.#natural(rows);
     return { header: {}, arrays: { rows } };
+  }
+
+  /** Rows of standardised arrays in the units of the data. */
+  #natural(rows: Float32Array): void {
+    const { scaling, rowSize } = this.#manifest;
+    if (!scaling) return;
+    const run = rowSize / scaling.mean.length;
+    for (let at = 0; at < rows.length; at += 1) {
+      const channel = Math.floor((at % rowSize) / run);
+      rows[at] = rows[at]! * scaling.deviation[channel]! + scaling.mean[channel]!;
+    }
   }
 
   #runtime(): Promise<{ ort: Ort; session: Session }> {

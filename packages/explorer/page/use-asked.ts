@@ -1,6 +1,13 @@
 /** Answers that a component waits for: the newest question counts, and no more than one is under way. */
 import { useEffect, useRef, useState } from 'preact/hooks';
 
+let onFailure = (_error: Error): void => {};
+
+/** Who is told of questions that fail. */
+export function tellFailures(tell: (error: Error) => void): void {
+  onFailure = tell;
+}
+
 /**
  * The answer of the newest question whose key changed; until it is there, that of the one before.
  *
@@ -28,8 +35,8 @@ export function useAsked<T>(key: string, ask: () => Promise<T> | undefined): T |
         try {
           const value = await question();
           if (current.alive) setAnswer(() => value);
-        } catch {
-          // Whoever asks says what went wrong.
+        } catch (error) {
+          onFailure(error as Error);
         }
       }
       current.busy = false;

@@ -1,10 +1,11 @@
 import { existsSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import type { CurvePoint } from '../../entries/explorer/index.js';
+import { claimPath } from '../claim-output.js';
 import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { METRICS_FILE } from '../find-runs.js';
-import { note } from '../output.js';
+import { count, note } from '../output.js';
 import { wholeNumber } from '../parse.js';
 import type { CommandResult } from '../result.js';
 import {
@@ -23,6 +24,8 @@ interface ExploreFlags extends DataFlags, SessionFlags {
   readonly port: number;
   readonly host: string;
   readonly model?: string;
+  readonly export?: string;
+  readonly force?: boolean;
 }
 
 export const registerExplore: RegisterCommand = (program, run) => {
@@ -45,7 +48,9 @@ export const registerExplore: RegisterCommand = (program, run) => {
     .option(
       '-m, --model <model>',
       'archives: codec model; not needed where the archive embeds it or the package has it',
-    );
+    )
+    .option('--export <folder>', 'write the page as files for any web server instead; the decoder runs in the browser')
+    .option('--force', 'replace an earlier export');
   addSessionOptions(addDataOptions(command)).addHelpText(
     'after',
     `
@@ -53,6 +58,7 @@ Examples:
   $ node-vae explore mnist-mlp mnist/ --part test
   $ node-vae explore my-model photos/ --limit 5000
   $ node-vae explore scans.vaez
+  $ node-vae explore mnist-mlp mnist/ --part test --limit 2000 --export site/
 
 The address that is printed opens the page; nothing is written to disk, and nothing is loaded from elsewhere.`,
   );
@@ -71,13 +77,27 @@ async function explore(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const { Vae } = await import('../../index.js');
-  const { exploreModel } = await import('../../entries/explorer/index.js');
+  const { exploreModel, exportPage } = await import('../../entries/explorer/index.js');
   await using vae = await Vae.load(source, sessionOptions(flags));
   const data = path === undefined ? undefined : tellNotes(await loadData(path, flags, signal, vae.recipe));
   if (data) note(`Data        ${describeData(data)} (${path})`);
   const name = basename(resolve(source)) || source;
   const { host, port } = flags;
-  const explorer = await exploreModel({ vae, name, data, path, curves: await curvesOf(source), host, port });
+  const curves = await curvesOf(source);
+  if (flags.export !== undefined) {
+    await claimPath(flags.export, flags.force);
+    const written = await exportPage({ vae, name, data, path, curves, folder: flags.export, signal });
+    if (data && !written.rows) note('The rows themselves are too many to be put into the page; --limit takes fewer.');
+    return {
+      data: { explored: source, ...written },
+      rows: [
+        ['Page', join(flags.export, 'index.html')],
+        ['Size', `${count(written.files)} files, ${(written.bytes / 1e6).toFixed(1)} MB`],
+        ['Next', 'put the folder on any web server; it works without Node'],
+      ],
+    };
+  }
+  const explorer = await exploreModel({ vae, name, data, path, curves, host, port });
   return await served(explorer, source, signal);
 }
 
@@ -109,6 +129,12 @@ async function exploreFile(
 ): Promise<CommandResult> {
   if (path !== undefined)
     throw new CliError('ERR_VAE_OPTION', 'An archive is explored without data: it holds its own.');
+  if (flags.export !== undefined) {
+    throw new CliError(
+      'ERR_VAE_OPTION',
+      '--export writes the page of a model; an archive needs its decoder on a server.',
+    );
+  }
   const { exploreArchive } = await import('../../entries/explorer/index.js');
   const { host, port, model } = flags;
   const explorer = await exploreArchive({ path: source, host, port, ...(model !== undefined && { model }) });

@@ -56,6 +56,8 @@ export const registerTrain: RegisterCommand = (program, run) => {
       wholeNumber(1),
     )
     .option('--report', 'write a page with curves and pictures into OUT/report')
+    .option('--watch', 'serve a page that shows the run as it goes on; needs node-vae-explorer')
+    .option('--watch-port <n>', 'port of that page (default: any that is free)', wholeNumber(0))
     .option('--tensorboard', 'also write event files for TensorBoard into OUT/tensorboard')
     .option('--codec', 'make a compressor of 8-bit data: also write codec.safetensors, for compress -m OUT')
     .option('--config <file.json>', 'options of Vae.create() under "model" and of fit() under "fit"; flags win')

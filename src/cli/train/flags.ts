@@ -29,6 +29,8 @@ export interface TrainFlags extends DataFlags, AugmentFlags, SessionFlags {
   readonly validationSplit?: number;
   readonly checkpointEvery?: number;
   readonly report?: boolean;
+  readonly watch?: boolean;
+  readonly watchPort?: number;
   readonly codec?: boolean;
   readonly config?: string;
   readonly set?: Setting[];

@@ -1,6 +1,7 @@
 /** One run of `train`, from its arguments to the model, its record and its report. */
 
-import { join } from 'node:path';
+import { basename, join, resolve } from 'node:path';
+import type { RunExplorer } from '../../entries/explorer/index.js';
 import type { Dataset, FitOptions, History, Vae } from '../../index.js';
 import { writeCodec } from '../codec-training.js';
 import { METRICS_FILE } from '../find-runs.js';
@@ -36,6 +37,7 @@ export async function train(
   const resuming = await withResume(given);
   // A report that cannot be drawn is said now, not after the run.
   if (resuming.report) await (await import('../../index.js')).requireDrawing();
+  if (resuming.watch) await (await import('../../entries/explorer/index.js')).requireExplorer();
   const prepared = await prepare(path, resuming, signal, repeated?.settings);
   const { training, validation, settings, vae: model } = prepared;
   const flags = { ...prepared.flags, out: resuming.out };
@@ -44,7 +46,7 @@ export async function train(
   const command = { out: flags.out, path, flags: { ...flags }, settings, training, validation, resumed };
   const recording = await RunRecording.begin(vae, command, signal);
   if (repeated) await recording.expect(repeated.expected, signal);
-  const outcome = await learn(vae, training, validation, flags, settings, recording, signal).catch(
+  const outcome = await learn(path, vae, training, validation, flags, settings, recording, signal).catch(
     async (error: unknown) => {
       await recording.fail(error);
       throw error;
@@ -69,6 +71,7 @@ interface Learned {
 
 /** Nothing where the run was interrupted: what it learned until then is kept. */
 async function learn(
+  path: string,
   vae: Vae,
   training: Dataset,
   validation: Dataset | undefined,
@@ -81,6 +84,7 @@ async function learn(
   const limit = flags.minutes === undefined ? undefined : performance.now() + 60_000 * flags.minutes;
   const everySteps =
     flags.checkpointEvery ?? checkpointSteps(training.length, (settings.fit['batchSize'] as number | undefined) ?? 128);
+  const watch = flags.watch ? await watchRun(path, vae, training, validation, flags) : undefined;
   let timeIsUp = false;
   let started = false;
   const run = vae.fit(training, {
@@ -100,7 +104,8 @@ async function learn(
     },
     resume: flags.resume ?? false,
     signal,
-    onProgress: (_, control) => {
+    onProgress: (event, control) => {
+      watch?.progress(event, control);
       if (limit === undefined || timeIsUp || performance.now() < limit) return;
       timeIsUp = true;
       control.stop();
@@ -124,7 +129,24 @@ async function learn(
     throw error;
   } finally {
     progress.close();
+    await watch?.close();
   }
+}
+
+/** A page for the run. Its button to stop does what Ctrl-C does. */
+async function watchRun(
+  path: string,
+  vae: Vae,
+  training: Dataset,
+  validation: Dataset | undefined,
+  { out, watchPort: port = 0 }: TrainArguments,
+): Promise<RunExplorer> {
+  const { exploreRun } = await import('../../entries/explorer/index.js');
+  const stop = (): void => void process.emit('SIGINT', 'SIGINT');
+  const name = basename(resolve(out));
+  const explorer = await exploreRun({ vae, name, training, validation, path, stop, port });
+  note(`Watch       ${explorer.address}`);
+  return explorer;
 }
 
 async function describeRun(

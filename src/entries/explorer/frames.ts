@@ -59,7 +59,7 @@ export function decodeFrame(bytes: Uint8Array): Frame {
     if (Type === undefined || !Number.isSafeInteger(length) || length < 0) throw new RangeError('A bad array.');
     const size = length * Type.BYTES_PER_ELEMENT;
     if (at + size > bytes.length) throw new RangeError('An array of a message is cut off.');
-    arrays[name] = new Type(bytes.slice(at, at + size).buffer as ArrayBuffer);
+    arrays[name] = new Type(Uint8Array.from(bytes.subarray(at, at + size)).buffer);
     at += padded(size);
   }
   return { header, arrays };

@@ -16,8 +16,11 @@ export class LatentMap {
   #filled = 0;
   #index: LatentIndex | undefined;
 
-  /** @param first [n, dimensions]: the first rows, which say what varies. */
-  constructor(rows: number, dimensions: number, first: Float32Array) {
+  /**
+   * @param first [n, dimensions]: the first rows, which say what varies.
+   * @param kept the dimensions to keep, where that was decided before.
+   */
+  constructor(rows: number, dimensions: number, first: Float32Array, kept?: readonly number[]) {
     this.rows = rows;
     const count = first.length / dimensions;
     const mean = new Float64Array(dimensions);
@@ -27,7 +30,7 @@ export class LatentMap {
       squares[at % dimensions]! += (first[at]! - mean[at % dimensions]!) ** 2;
     this.base = Float32Array.from(mean);
     const order = Array.from(squares, (_, index) => index).sort((a, b) => squares[b]! - squares[a]! || a - b);
-    this.kept = order.slice(0, MOST_KEPT);
+    this.kept = kept ?? order.slice(0, MOST_KEPT);
     this.latents = new Float32Array(rows * this.kept.length);
   }
 

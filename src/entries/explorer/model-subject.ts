@@ -44,6 +44,7 @@ export class ModelSubject implements Subject, Answering {
   #scoresPart: Frame | undefined;
   #health: Health | undefined;
   #holes: Float32Array = new Float32Array(0);
+  #failure: unknown;
   #threshold: ModelState['threshold'];
 
   constructor(options: ModelSubjectOptions) {
@@ -53,6 +54,7 @@ export class ModelSubject implements Subject, Answering {
     this.batcher = this.vae.batcher({ maxBatch: 64, maxQueue: 1024 });
     this.#progress = { stage: 'encoding', done: 0, total: this.rows, version: 0 };
     this.#working = this.#work().catch((error: unknown) => {
+      this.#failure = error;
       if (!this.#abort.signal.aborted) this.#tell({ stage: 'failed', message: (error as Error).message });
     });
   }
@@ -146,6 +148,36 @@ export class ModelSubject implements Subject, Answering {
         reconstruction: scores.reconstruction,
       },
     };
+  }
+
+  /** When everything is measured. @throws what it failed with. */
+  async ready(signal: AbortSignal): Promise<void> {
+    const abort = (): void => this.#abort.abort(signal.reason);
+    signal.addEventListener('abort', abort, { once: true });
+    await this.#working;
+    signal.removeEventListener('abort', abort);
+    signal.throwIfAborted();
+    const { stage, message } = this.#progress;
+    if (stage === 'failed')
+      throw new VaeError('ERR_VAE_DATA', message ?? 'The rows could not be encoded.', { cause: this.#failure });
+  }
+
+  /** Latents of all dimensions of all rows, as a page without a server needs them. */
+  async wholeLatents(signal: AbortSignal): Promise<Frame> {
+    const { map, dimensions } = this;
+    const data = this.#data;
+    const mean = new Float32Array(this.rows * dimensions);
+    if (data === undefined) {
+      mean.set(await drawPrior(this.vae, DRAWS, { seed: 0, temperature: 1, signal }));
+      return { header: { rows: map.rows }, arrays: { mean } };
+    }
+    const logVariance = new Float32Array(mean.length);
+    for await (const batch of data.batch(BATCH, { signal })) {
+      const found = await this.vae.encode(batch, { signal, ...this.#labels(batch.labels?.values) });
+      mean.set(found.mean.data as Float32Array, batch.start * dimensions);
+      logVariance.set(found.logVariance.data as Float32Array, batch.start * dimensions);
+    }
+    return { header: { rows: map.rows }, arrays: { mean, logVariance } };
   }
 
   subscribe(listener: () => void): () => void {
