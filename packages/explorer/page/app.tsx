@@ -137,7 +137,7 @@ function Menu({ store, main, view }: { store: Store; main: { current: HTMLElemen
         type="button"
         onClick={() => setTheme(THEMES[(THEMES.indexOf(theme as '') + 1) % 3]!)}
         title="Light, dark, or as the system"
-        aria-label={`Colours: ${theme || 'as the system'}`}
+        aria-label={`Theme: ${theme || 'as the system'}`}
       >
         {{ '': '◐', light: '☀', dark: '☾' }[theme] ?? '◐'}
       </button>

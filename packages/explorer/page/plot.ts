@@ -21,6 +21,7 @@ const MARGIN = 0.94;
 export class Plot {
   readonly #plot: ReturnType<typeof createScatterplot>;
   readonly #canvas: HTMLCanvasElement;
+  readonly #events: PlotEvents;
   #middle: readonly [number, number] = [0, 0];
   #scale = 1;
   #rows = 0;
@@ -29,6 +30,7 @@ export class Plot {
 
   constructor(canvas: HTMLCanvasElement, events: PlotEvents) {
     this.#canvas = canvas;
+    this.#events = events;
     const { width, height } = canvas.getBoundingClientRect();
     this.#plot = createScatterplot({
       canvas,
@@ -67,6 +69,8 @@ export class Plot {
 
   set view(view: ArrayLike<number>) {
     this.#plot.set({ cameraView: Float32Array.from(view) } as never);
+    // The library tells of its own moves only.
+    this.#events.view();
   }
 
   set lasso(on: boolean) {

@@ -17,12 +17,14 @@ function dimensionsByUse({ model }: Store): { dimension: number; kl: number | un
 
 export function Sliders({ store, current }: { store: Store; current: Current }) {
   const [all, setAll] = useState(false);
-  const found = dimensionsByUse(store);
+  const used = dimensionsByUse(store);
+  // Of a model that uses none, those that vary most, so that this can be seen.
+  const found =
+    used.length > 0 ? used : store.model.kept.slice(0, FIRST).map((dimension) => ({ dimension, kl: undefined }));
   const shown = found.slice(0, all ? 64 : FIRST);
-  if (found.length === 0) return <p class="muted">No latent dimension is in use.</p>;
   return (
     <section aria-label="Latent dimensions">
-      <h3>Latent dimensions{store.model.health ? ', most KL first' : ''}</h3>
+      <h3>Latent dimensions{used.length === 0 ? ': none is in use' : store.model.health ? ', most KL first' : ''}</h3>
       <div class="sliders">
         {shown.map(({ dimension, kl }) => {
           const value = current.latent[dimension]!;

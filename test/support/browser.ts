@@ -1,0 +1,65 @@
+/** Chromium, where it is installed: pages are tested in a real browser. */
+import { existsSync } from 'node:fs';
+import { type Browser, chromium, type Page } from 'playwright-core';
+import { afterAll, beforeAll, onTestFinished } from 'vitest';
+
+const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
+
+/** `CHROMIUM` names another. */
+export const CHROMIUM = [process.env['CHROMIUM'], ...PLACES].find((path) => path !== undefined && existsSync(path));
+
+/** For the title of what is left out without it. */
+export const WITHOUT_CHROMIUM = CHROMIUM ? '' : ' (left out: chromium is not installed; CHROMIUM names one)';
+
+export interface OpenedPage {
+  readonly page: Page;
+  /** What the page complained of, or asked other hosts for: nothing, where all is well. */
+  readonly faults: string[];
+}
+
+/** A browser for a file of tests. Every host but this machine is cut off. */
+export function useBrowser(): (address: string, view?: { width: number; height: number }) => Promise<OpenedPage> {
+  let browser: Browser | undefined;
+  beforeAll(async () => {
+    if (CHROMIUM === undefined) return;
+    browser = await chromium.launch({
+      executablePath: CHROMIUM,
+      // Containers have no user namespaces; WebGL runs in software where there is no GPU.
+      args: ['--no-sandbox', '--enable-unsafe-swiftshader'],
+    });
+  });
+  afterAll(() => browser?.close());
+  return async (address, viewport = { width: 1200, height: 800 }) => {
+    const context = await browser!.newContext({ viewport, acceptDownloads: true });
+    onTestFinished(() => context.close());
+    const faults: string[] = [];
+    await context.route(
+      ({ hostname }) => hostname !== '127.0.0.1',
+      (route) => {
+        faults.push(`asked for ${route.request().url()}`);
+        return route.abort();
+      },
+    );
+    const page = await context.newPage();
+    page.setDefaultTimeout(20_000);
+    page.on('pageerror', (error) => faults.push(error.message));
+    page.on('console', (message) => {
+      if (message.type() === 'error') faults.push(message.text());
+    });
+    await page.goto(address);
+    return { page, faults };
+  };
+}
+
+/** Waits until the map is drawn with so many points. */
+export async function drawn(page: Page, rows: number): Promise<void> {
+  await page.locator(`.plot canvas[data-drawn="${rows}"]`).waitFor();
+}
+
+/** The values of a canvas, to tell one picture from another. */
+export function inkOf(page: Page, selector: string): Promise<string> {
+  return page
+    .locator(selector)
+    .first()
+    .evaluate((canvas) => (canvas as unknown as { toDataURL(): string }).toDataURL());
+}
