@@ -147,9 +147,9 @@ describe.skipIf(!CHROMIUM)(`the explorer's page${WITHOUT_CHROMIUM}`, () => {
     for (const [px, py] of corners) await page.mouse.move(x + px * width, y + py * height, { steps: 12 });
     await page.mouse.up();
     await page.getByText(/^\d+ selected$/).waitFor();
-    await page.getByLabel('Colour', { exact: false }).selectOption('score');
+    await page.getByRole('combobox', { name: /^Colour/ }).selectOption('score');
     await page.getByText(/nats$/).first().waitFor();
-    await page.getByLabel('Map', { exact: true }).selectOption('dims');
+    await page.getByRole('combobox', { name: /^Map/ }).selectOption('dims');
     await page.getByText(/^z \d+ → · z \d+ ↑$/).waitFor();
   });
 
