@@ -198,7 +198,7 @@ export class RunSubject implements Subject {
 
   /** Encodes the sample, reconstructs and draws some rows by the model of this moment. */
   async #make(parameters: MomentParameters, epoch: number): Promise<void> {
-    const vae = snapshotOf(this.#options.vae, parameters);
+    const vae = await snapshotOf(this.#options.vae, parameters);
     const batcher = vae.batcher();
     const close = async (): Promise<void> => {
       await batcher.close();
