@@ -219,6 +219,13 @@ TrainingConfig ToTrainingConfig(Napi::Env env, Napi::Object options) {
       throw Error(code::kOption, "emaDecay: expected at least 0 and less than 1.");
     }
   }
+  if (const Napi::Value value = options.Get("device"); !value.IsUndefined()) {
+    const Napi::Object graphs = ToObject(value, "device");
+    config.device = DeviceGraphs{.step = ToModelSource(graphs.Get("step"), "device.step"),
+                                 .accumulate = ToModelSource(graphs.Get("accumulate"), "device.accumulate"),
+                                 .copy = ToModelSource(graphs.Get("copy"), "device.copy"),
+                                 .log_rows = ToWhole(graphs.Get("logRows"), 65536, "device.logRows")};
+  }
   config.sum_gradients = options.Get("sumGradients").ToBoolean();
   config.keep_gradient = options.Get("keepGradient").ToBoolean();
   const Napi::Value seed = options.Get("seed");

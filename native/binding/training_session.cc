@@ -26,6 +26,7 @@ class TrainingSessionWrap::CreateJob : public Job {
       eval_model_ = ToModelSource(eval, "evalModel");
       held.Set(1u, eval);
     }
+    held.Set(2u, options.Get("device"));
     kept_.Hold(env, held);
   }
 
@@ -323,7 +324,7 @@ Napi::Value TrainingSessionWrap::GetStates(const Napi::CallbackInfo& info) {
     for (size_t i = 0; i < states.size(); ++i) {
       float* data = nullptr;
       napi_value array = NewFloat32(info.Env(), session.StateCount(i), &data);
-      std::copy_n(session.StateData(i), session.StateCount(i), data);
+      session.GetState(i, data);
       object.Set(states[i].name, Napi::Value(info.Env(), array));
     }
     return object;
@@ -342,7 +343,7 @@ void TrainingSessionWrap::SetStates(const Napi::CallbackInfo& info) {
       const std::string what = "setStates(): state '" + states[i].name + "'";
       sources.push_back(ViewFlat(info.Env(), values.Get(states[i].name), session.StateCount(i), what).data);
     }
-    for (size_t i = 0; i < states.size(); ++i) std::copy_n(sources[i], session.StateCount(i), session.StateData(i));
+    for (size_t i = 0; i < states.size(); ++i) session.SetState(i, sources[i]);
   });
 }
 

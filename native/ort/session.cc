@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <initializer_list>
+#include <string_view>
 #include <utility>
 
 #include "core/error.h"
@@ -182,8 +184,29 @@ std::string Session::EndProfiling() {
   return session_.EndProfilingAllocated(allocator).get();
 }
 
+namespace {
+
+// What users can do, by what providers write; empty where nothing is known.
+std::string Remedy(std::string_view said) {
+  const auto says = [&](std::initializer_list<std::string_view> words) {
+    return std::ranges::any_of(words, [&](std::string_view word) { return said.find(word) != std::string_view::npos; });
+  };
+  if (says({"DeviceLost", "device lost", "Device lost", "device is lost", "Device is lost", "device removed",
+            "DXGI_ERROR_DEVICE", "cudaErrorIllegalAddress", "unspecified launch failure"})) {
+    return " The device was lost; what is saved is safe. Close this model and load it again, or go on with provider 'cpu'.";
+  }
+  if (says({"out of memory", "Out of memory", "OutOfMemory", "OUT_OF_MEMORY", "Failed to allocate memory",
+            "ALLOC_FAILED", "bad allocation", "bad_alloc"})) {
+    return " There was too little memory: use smaller batches or pieces, let go of other models, or go on with provider "
+           "'cpu'.";
+  }
+  return {};
+}
+
+}  // namespace
+
 void ThrowRuntimeError(const Ort::Exception& error, const std::string& doing) {
-  throw Error(code::kRuntime, doing + " failed: " + error.what(), error.GetOrtErrorCode());
+  throw Error(code::kRuntime, doing + " failed: " + error.what() + Remedy(error.what()), error.GetOrtErrorCode());
 }
 
 }  // namespace node_vae

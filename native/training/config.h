@@ -54,8 +54,18 @@ struct OptimizerSpec {
   bool bias_correction = true;
 };
 
+// The graphs of src/artifacts/device-step.ts, borrowed while the session is made.
+struct DeviceGraphs {
+  ModelSource step;
+  ModelSource accumulate;
+  ModelSource copy;
+  size_t log_rows = 0;
+};
+
 struct TrainingConfig {
   SessionConfig session;
+  // Used where the first provider has memory of its own.
+  std::optional<DeviceGraphs> device;
   std::vector<ParameterSpec> parameters;
   std::vector<StateSpec> states;
   std::vector<FeedSpec> feeds;

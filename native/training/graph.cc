@@ -9,12 +9,12 @@ namespace {
 // Batch sizes in use at a time: the usual one, and those of the last batches of two data sets.
 constexpr size_t kMaxBindings = 8;
 
-Ort::Value MakeValue(const BoundGraph::Bound& bound, const ElementType& type) {
+}  // namespace
+
+Ort::Value BoundGraph::MakeValue(const Bound& bound, const ElementType& type) {
   const auto bytes = static_cast<size_t>(ElementCount(bound.dims)) * type.bytes;
   return Ort::Value::CreateTensor(CpuMemory(), bound.data, bytes, bound.dims.data(), bound.dims.size(), type.type);
 }
-
-}  // namespace
 
 BoundGraph::BoundGraph(const ModelSource& model, const SessionConfig& config, std::vector<std::string> outputs)
     : session_(model, config), outputs_(std::move(outputs)) {

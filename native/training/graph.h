@@ -21,6 +21,7 @@ class BoundGraph {
     std::vector<int64_t> dims;
   };
   using Bind = std::function<Bound(size_t index, int64_t rows)>;
+  static Ort::Value MakeValue(const Bound& bound, const ElementType& type);
 
   // `input` and `output` say what to bind, by the graph's own input index and by index into
   // `outputs`. `variant` of Run() tells apart bindings of other memory for the same rows.
@@ -28,6 +29,8 @@ class BoundGraph {
 
   Session& session() noexcept { return session_; }
   const Session& session() const noexcept { return session_; }
+  const std::vector<const char*>& input_names() const noexcept { return input_names_; }
+  const std::vector<const char*>& output_pointers() const noexcept { return output_names_; }
   const std::vector<std::string>& output_names() const noexcept { return outputs_; }
   const ValueInfo& output_info(size_t index) const;
 

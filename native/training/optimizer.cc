@@ -8,18 +8,20 @@
 
 namespace node_vae {
 
-Optimizer::Optimizer(const ParameterLayout& layout, ThreadTeam& team, const TrainingConfig& config)
+Optimizer::Optimizer(const ParameterLayout& layout, ThreadTeam& team, const TrainingConfig& config, bool on_device)
     : layout_(layout),
       team_(team),
       spec_(config.optimizer),
       clip_norm_(config.clip_gradient_norm),
       ema_decay_(config.ema_decay),
+      on_device_(on_device),
       partial_(layout.chunks().size()) {
   Allocate();
-  if (ema_decay_) ema_ = AlignedBuffer<float>(layout.trainable_native_count());
+  if (ema_decay_ && !on_device_) ema_ = AlignedBuffer<float>(layout.trainable_native_count());
 }
 
 void Optimizer::Allocate() {
+  if (on_device_) return;
   const size_t count = layout_.trainable_native_count();
   const bool adam = spec_.type != OptimizerType::kSgd;
   const bool first = adam || spec_.momentum != 0;
@@ -47,6 +49,31 @@ double Optimizer::GradientNorm(const float* gradients, double scale) const {
   return std::sqrt(std::accumulate(partial_.begin(), partial_.end(), 0.0)) * scale;
 }
 
+double Optimizer::Correction(double beta) const {
+  const bool corrects = spec_.type != OptimizerType::kSgd && spec_.bias_correction;
+  return corrects ? 1 - std::pow(beta, static_cast<double>(step_ + 1)) : 1;
+}
+
+std::vector<float> Optimizer::Numbers(double learning_rate, double scale) const {
+  const double correction1 = Correction(spec_.beta1);
+  const double correction2 = Correction(spec_.beta2);
+  const double decay = spec_.weight_decay;
+  std::vector<double> numbers = {scale, ema_decay_ ? 1 - *ema_decay_ : 0};
+  const auto add = [&](std::initializer_list<double> more) { numbers.insert(numbers.end(), more); };
+  if (spec_.type == OptimizerType::kSgd) {
+    const bool first = step_ == 0;
+    add({decay, first ? 0 : spec_.momentum, first ? 1 : 1 - spec_.dampening, learning_rate});
+  } else if (spec_.type == OptimizerType::kAdamW && spec_.form == AdamWForm::kOnnxRuntime) {
+    const double step_size = learning_rate * std::sqrt(correction2) / correction1;
+    add({spec_.beta1, 1 - spec_.beta1, spec_.beta2, 1 - spec_.beta2, step_size, learning_rate * decay});
+  } else {
+    const double step_size = learning_rate / correction1;
+    const double root_scale = 1 / std::sqrt(correction2);
+    add({decay, learning_rate * decay, 1 - spec_.beta1, spec_.beta2, 1 - spec_.beta2, step_size, root_scale});
+  }
+  return {numbers.begin(), numbers.end()};
+}
+
 double Optimizer::Apply(float* parameters, const float* gradients, double scale, double norm, double learning_rate,
                         bool measure) {
   if (clip_norm_) {
@@ -55,11 +82,10 @@ double Optimizer::Apply(float* parameters, const float* gradients, double scale,
     if (coefficient < 1) scale *= coefficient;
   }
   const bool first = step_ == 0;
-  ++step_;
   const bool adam = spec_.type != OptimizerType::kSgd;
-  const bool corrects = adam && spec_.bias_correction;
-  const double correction1 = corrects ? 1 - std::pow(spec_.beta1, static_cast<double>(step_)) : 1;
-  const double correction2 = corrects ? 1 - std::pow(spec_.beta2, static_cast<double>(step_)) : 1;
+  const double correction1 = Correction(spec_.beta1);
+  const double correction2 = Correction(spec_.beta2);
+  ++step_;
   const auto& chunks = layout_.chunks();
   team_.For(chunks.size(), [&](size_t i) {
     const FlushDenormals flush;

@@ -15,7 +15,11 @@ namespace node_vae {
 // that applies a gradient.
 class Optimizer {
  public:
-  Optimizer(const ParameterLayout& layout, ThreadTeam& team, const TrainingConfig& config);
+  // Without buffers where `on_device`: then it counts steps and says their numbers, and graphs take them.
+  Optimizer(const ParameterLayout& layout, ThreadTeam& team, const TrainingConfig& config, bool on_device);
+
+  // What the next step's graph takes for gradients * scale: see `hyper` in src/artifacts/device-step.ts.
+  std::vector<float> Numbers(double learning_rate, double scale) const;
 
   // A change of type empties the moments and restarts `step`.
   void SetSpec(const OptimizerSpec& spec);
@@ -37,12 +41,15 @@ class Optimizer {
 
  private:
   void Allocate();
+  // 1 - beta^t for the next step, 1 without correction.
+  double Correction(double beta) const;
 
   const ParameterLayout& layout_;
   ThreadTeam& team_;
   OptimizerSpec spec_;
   std::optional<double> clip_norm_;
   std::optional<double> ema_decay_;
+  const bool on_device_;
   int64_t step_ = 0;
   AlignedBuffer<float> moment1_;
   AlignedBuffer<float> moment2_;

@@ -15,6 +15,11 @@ SessionConfig ForTraining(SessionConfig config) {
   return config;
 }
 
+// Whether the graphs' provider has memory of its own, in which training then stays.
+bool IsOnDevice(const TrainingConfig& config) {
+  return config.device.has_value() && DeviceMemoryOf(config.session.providers).name != "cpu";
+}
+
 }  // namespace
 
 TrainingSession::TrainingSession(TrainingConfig config, const ModelSource& training_model,
@@ -22,18 +27,21 @@ TrainingSession::TrainingSession(TrainingConfig config, const ModelSource& train
     : config_(std::move(config)),
       layout_(config_.parameters),
       team_(config_.session.intra_op_threads),
-      optimizer_(layout_, team_, config_),
+      optimizer_(layout_, team_, config_, IsOnDevice(config_)),
       train_graph_(training_model, ForTraining(config_.session), TrainOutputs()),
-      parameters_(layout_.native_count()),
-      gradients_(layout_.trainable_native_count()),
+      device_(IsOnDevice(config_) ? std::make_unique<DeviceState>(config_, layout_, train_graph_.session()) : nullptr),
+      parameters_(device_ ? 0 : layout_.native_count()),
+      gradients_(device_ ? 0 : layout_.trainable_native_count()),
       feed_memory_(config_.feeds.size()),
       rows_(config_.feeds.size()),
       scalar_outputs_(config_.scalars.size()),
       example_outputs_(config_.per_example.size()) {
   for (const StateSpec& state : config_.states) {
-    states_.emplace_back(CountElements(state.dims));
-    next_states_.emplace_back(CountElements(state.dims));
+    const size_t count = device_ ? 0 : CountElements(state.dims);
+    states_.emplace_back(count);
+    next_states_.emplace_back(count);
   }
+  config_.device.reset();
   train_inputs_ = MapInputs(train_graph_, "training");
   CheckTrainOutputs();
   if (eval_model) {
@@ -241,13 +249,20 @@ void TrainingSession::RunGraph(BoundGraph& graph, const std::vector<InputSource>
 
 // --- Reading and writing ------------------------------------------------------------------------
 
+void TrainingSession::GetParameters(float* flat) const {
+  if (device_) return device_->GetParameters(flat);
+  layout_.ToFlat(parameters_.data(), flat, false);
+}
+
 void TrainingSession::SetParameters(const float* flat) {
+  if (device_) return device_->SetParameters(flat);
   layout_.ToNative(flat, parameters_.data(), false);
   // The average begins where the parameters do; a restored one is set afterwards.
   if (optimizer_.ema() != nullptr) layout_.ToNative(flat, optimizer_.ema(), true);
 }
 
 void TrainingSession::GetGradients(float* flat) const {
+  if (device_) return device_->GetGradients(show_accumulator_, shown_scale_, flat);
   layout_.ToFlat(show_accumulator_ ? accumulator_.data() : gradients_.data(), flat, true, shown_scale_);
 }
 
@@ -265,17 +280,64 @@ float* TrainingSession::SlotData(Slot slot) const noexcept {
   return nullptr;
 }
 
+namespace {
+
+DeviceState::Kind KindOf(Slot slot) noexcept {
+  switch (slot) {
+    case Slot::kMoment1:
+      return DeviceState::Kind::kMoment1;
+    case Slot::kMoment2:
+      return DeviceState::Kind::kMoment2;
+    case Slot::kEma:
+      return DeviceState::Kind::kEma;
+    default:
+      return DeviceState::Kind::kAccumulator;
+  }
+}
+
+Error NoSlot(Slot slot) {
+  const char* reason = slot == Slot::kEma ? "this session keeps no moving average (emaDecay)"
+                                          : "the optimizer of this session has no such moment";
+  return Error(code::kOption, std::string("setSlot(): ") + reason + ".");
+}
+
+}  // namespace
+
+bool TrainingSession::HasSlot(Slot slot) const noexcept {
+  return device_ ? device_->Has(KindOf(slot)) : SlotData(slot) != nullptr;
+}
+
+void TrainingSession::GetSlot(Slot slot, float* flat) const {
+  if (device_) return device_->Get(KindOf(slot), flat);
+  layout_.ToFlat(SlotData(slot), flat, true);
+}
+
 void TrainingSession::SetSlot(Slot slot, const float* flat) {
+  if (device_) {
+    if (slot != Slot::kAccumulator && !HasSlot(slot)) throw NoSlot(slot);
+    return device_->Set(KindOf(slot), flat);
+  }
   if (slot == Slot::kAccumulator && accumulator_.empty()) {
     accumulator_ = AlignedBuffer<float>(layout_.trainable_native_count());
   }
   float* native = SlotData(slot);
-  if (native == nullptr) {
-    const char* reason = slot == Slot::kEma ? "this session keeps no moving average (emaDecay)"
-                                            : "the optimizer of this session has no such moment";
-    throw Error(code::kOption, std::string("setSlot(): ") + reason + ".");
-  }
+  if (native == nullptr) throw NoSlot(slot);
   layout_.ToNative(flat, native, true);
+}
+
+void TrainingSession::GetState(size_t state, float* values) const {
+  if (device_) return device_->GetState(state, values);
+  std::copy_n(states_[state].data(), states_[state].size(), values);
+}
+
+void TrainingSession::SetState(size_t state, const float* values) {
+  if (device_) return device_->SetState(state, values);
+  std::copy_n(values, states_[state].size(), states_[state].data());
+}
+
+void TrainingSession::SetOptimizer(const OptimizerSpec& spec) {
+  if (device_) throw Error(code::kOption, "setOptimizer(): the optimizer of this session is a graph of its provider.");
+  optimizer_.SetSpec(spec);
 }
 
 }  // namespace node_vae

@@ -12,6 +12,7 @@
 #include "core/thread_team.h"
 #include "ort/abort.h"
 #include "training/config.h"
+#include "training/device_state.h"
 #include "training/graph.h"
 #include "training/layout.h"
 #include "training/optimizer.h"
@@ -107,7 +108,8 @@ class TrainingSession {
                                            const std::atomic<bool>& stop);
   StepResult OptimizerStep(double learning_rate);
   void ResetGradient();
-  void SetOptimizer(const OptimizerSpec& spec) { optimizer_.SetSpec(spec); }
+  // Throws Error(ERR_VAE_OPTION) where the optimizer is a graph on a device.
+  void SetOptimizer(const OptimizerSpec& spec);
 
   int64_t step() const noexcept { return optimizer_.step(); }
   void set_step(int64_t step) noexcept { optimizer_.set_step(step); }
@@ -115,15 +117,16 @@ class TrainingSession {
   void set_pending(uint32_t pending);
 
   // Flat arrays of layout().flat_count() values.
-  void GetParameters(float* flat) const { layout_.ToFlat(parameters_.data(), flat, false); }
+  void GetParameters(float* flat) const;
   void SetParameters(const float* flat);
   void GetGradients(float* flat) const;
-  bool HasSlot(Slot slot) const noexcept { return SlotData(slot) != nullptr; }
-  void GetSlot(Slot slot, float* flat) const { layout_.ToFlat(SlotData(slot), flat, true); }
+  bool HasSlot(Slot slot) const noexcept;
+  void GetSlot(Slot slot, float* flat) const;
   // Throws Error(ERR_VAE_OPTION) for a slot that the configuration does not have.
   void SetSlot(Slot slot, const float* flat);
-  size_t StateCount(size_t state) const noexcept { return states_[state].size(); }
-  float* StateData(size_t state) const noexcept { return states_[state].data(); }
+  size_t StateCount(size_t state) const noexcept { return CountElements(config_.states[state].dims); }
+  void GetState(size_t state, float* values) const;
+  void SetState(size_t state, const float* values);
 
   std::string EndProfiling() { return train_graph_.session().EndProfiling(); }
 
@@ -160,12 +163,25 @@ class TrainingSession {
   std::string NameNonFiniteState() const;
   float* SlotData(Slot slot) const noexcept;
 
+  // The same where parameters and optimizer live on a device (session_device.cc).
+  struct DeviceRow;
+  TrainResult TrainOnDevice(const TrainRequest& request, Ort::RunOptions& options, AbortState* abort,
+                            const std::atomic<bool>& stop);
+  bool Settle(std::vector<DeviceRow>& rows, const TrainRequest& request, TrainResult& result, Ort::RunOptions& options);
+  StepResult StepOnDevice(double learning_rate);
+  void RunOnDevice(BoundGraph& graph, const std::vector<InputSource>& inputs, const BatchRequest& request, size_t batch,
+                   bool use_ema, const std::vector<OrtValue*>& outputs, Ort::RunOptions& options);
+  std::vector<OrtValue*> DeviceTrainOutputs();
+  std::string NameNonFiniteOnDevice(const TrainRequest& request, const DeviceRow& row, Ort::RunOptions& options);
+
   TrainingConfig config_;
   ParameterLayout layout_;
   ThreadTeam team_;
   Optimizer optimizer_;
   BoundGraph train_graph_;
   std::unique_ptr<BoundGraph> eval_graph_;
+  // Holds parameters, gradients, moments and states in place of the buffers below.
+  std::unique_ptr<DeviceState> device_;
   std::vector<InputSource> train_inputs_;
   std::vector<InputSource> eval_inputs_;
 

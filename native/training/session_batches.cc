@@ -89,7 +89,7 @@ void TrainingSession::CheckEval(const EvalRequest& request) const {
   if (eval_graph_ == nullptr) {
     throw Error(code::kOption, "evaluate(): this session was made without an eval model.");
   }
-  if (request.use_ema && optimizer_.ema() == nullptr) {
+  if (request.use_ema && !HasSlot(Slot::kEma)) {
     throw Error(code::kOption, "evaluate(): this session keeps no moving average; create it with emaDecay.");
   }
   CheckBatches(request, *eval_graph_, eval_inputs_);

@@ -28,6 +28,7 @@ class Timer {
 
 TrainResult TrainingSession::Train(const TrainRequest& request, Ort::RunOptions& options, AbortState* abort,
                                    const std::atomic<bool>& stop) {
+  if (device_) return TrainOnDevice(request, options, abort, stop);
   TrainResult result;
   const size_t batches = request.batch_sizes.size();
   result.scalars.assign(config_.scalars.size(), {});
@@ -143,7 +144,7 @@ StepResult TrainingSession::OptimizerStep(double learning_rate) {
   if (pending_ == 0) {
     throw Error(code::kData, "optimizerStep(): no gradient is accumulated; call accumulate() first.");
   }
-  const StepResult result = StepFromAccumulator(learning_rate, true);
+  const StepResult result = device_ ? StepOnDevice(learning_rate) : StepFromAccumulator(learning_rate, true);
   if (result.non_finite.empty() && !config_.keep_gradient) pending_ = 0;
   return result;
 }
@@ -152,11 +153,12 @@ void TrainingSession::ResetGradient() {
   pending_ = 0;
   show_accumulator_ = false;
   shown_scale_ = 1;
+  if (device_) return device_->ClearGradients();
   std::fill_n(gradients_.data(), gradients_.size(), 0.0f);
 }
 
 void TrainingSession::set_pending(uint32_t pending) {
-  if (pending > 0 && accumulator_.empty()) accumulator_ = AlignedBuffer<float>(layout_.trainable_native_count());
+  if (pending > 0 && !device_ && accumulator_.empty()) accumulator_ = AlignedBuffer<float>(layout_.trainable_native_count());
   pending_ = pending;
   show_accumulator_ = pending > 0;
   shown_scale_ = pending > 0 ? AccumulatedScale() : 1.0f;
@@ -220,7 +222,17 @@ std::vector<std::vector<float>> TrainingSession::Evaluate(const EvalRequest& req
     const uint32_t rows = request.batch_sizes[batch];
     first_row += rows;
     try {
-      RunGraph(*eval_graph_, eval_inputs_, request, batch, request.use_ema, output, options);
+      if (device_) {
+        std::vector<Ort::Value> values;
+        std::vector<OrtValue*> outputs;
+        for (size_t i = 0; i < results.size(); ++i) {
+          values.push_back(BoundGraph::MakeValue(output(i, rows), *eval_graph_->output_info(i).type));
+          outputs.push_back(values.back());
+        }
+        RunOnDevice(*eval_graph_, eval_inputs_, request, batch, request.use_ema, outputs, options);
+      } else {
+        RunGraph(*eval_graph_, eval_inputs_, request, batch, request.use_ema, output, options);
+      }
     } catch (const Ort::Exception& error) {
       if (stopping()) throw aborted();
       ThrowRuntimeError(error, "Micro-batch " + std::to_string(batch) + " of evaluation");

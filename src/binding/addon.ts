@@ -259,6 +259,14 @@ export interface TrainingSessionConfig extends SessionOptions {
   readonly sumGradients?: boolean;
   /** optimizerStep() leaves the accumulated gradient as it is; resetGradient() ends it. Default false. */
   readonly keepGradient?: boolean;
+  /** For providers with memory of their own: the optimizer as graphs, so that nothing leaves it (device-step.ts). */
+  readonly device?: {
+    readonly step: Uint8Array;
+    readonly accumulate: Uint8Array;
+    readonly copy: Uint8Array;
+    /** Rows of the table of losses and norms. */
+    readonly logRows: number;
+  };
   /** Keeps an exponential moving average of the trainable parameters with this decay, 0 <= decay < 1. */
   readonly emaDecay?: number;
   /** Key of every random number the session draws. 64 bits. */

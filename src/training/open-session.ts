@@ -1,4 +1,5 @@
 /** The native session that trains a model. */
+import { type DeviceGraphs, deviceGraphs } from '../artifacts/device-step.js';
 import type { Artifacts } from '../artifacts/generate.js';
 import { withNativeKernels } from '../artifacts/native-kernels.js';
 import type { OptimizerConfig as NativeOptimizer, NativeTrainingSession, SessionOptions } from '../binding/addon.js';
@@ -35,6 +36,7 @@ export function openSession(
       ...(options.clipGradientNorm === undefined ? {} : { clipGradientNorm: options.clipGradientNorm }),
       sumGradients: options.accumulation === 'sum',
       ...(options.emaDecay === undefined ? {} : { emaDecay: options.emaDecay }),
+      ...(isProcessor(session) ? {} : { device: graphsOnDevice(artifacts, options) }),
       seed,
     })
     .then((native) => {
@@ -44,14 +46,33 @@ export function openSession(
     });
 }
 
+/** The optimizer as graphs; a provider without memory of its own does without them. */
+function graphsOnDevice(
+  { manifest, trainingModel }: Artifacts,
+  { optimizer, clipGradientNorm, emaDecay }: ResolvedFitOptions,
+): DeviceGraphs {
+  const outputs = new Map(trainingModel.graph.outputs.map(({ name, shape }) => [name, shape]));
+  return deviceGraphs({
+    parameters: manifest.parameters,
+    states: manifest.states,
+    scalars: manifest.scalars.map((name) => outputs.get(name) ?? []),
+    optimizer,
+    clipGradientNorm,
+    average: emaDecay !== undefined,
+  });
+}
+
+function isProcessor({ providers = [] }: SessionOptions): boolean {
+  return (providers[0]?.name ?? 'cpu') === 'cpu';
+}
+
 /** The training graph with native kernels where they are wanted; they are there for the CPU. */
 export function graphToRun(
   { trainingModel }: Pick<Artifacts, 'trainingModel'>,
   { nativeKernels }: Pick<ResolvedFitOptions, 'nativeKernels'>,
-  { providers = [] }: SessionOptions,
+  session: SessionOptions,
 ): Model {
-  const first = providers[0]?.name ?? 'cpu';
-  return nativeKernels && first === 'cpu' ? withNativeKernels(trainingModel) : trainingModel;
+  return nativeKernels && isProcessor(session) ? withNativeKernels(trainingModel) : trainingModel;
 }
 
 function nativeOptimizer({ learningRate: _, ...optimizer }: ResolvedFitOptions['optimizer']): NativeOptimizer {

@@ -1,5 +1,4 @@
 /** Execution providers as plugins; with devices where a plugin and a Vulkan driver in software are there (.ci/run). */
-import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -9,11 +8,8 @@ import { listProviders, Vae } from '../../src/index.js';
 import { findProviderLibraries } from '../../src/inference/sessions/plugins.js';
 import { runCli } from '../cli/run-cli.js';
 import { PACKAGE_ROOT } from '../support/project.js';
+import { canRunWebGpu, PLUGIN, useSwiftShader, WEBGPU_NEEDS } from '../support/swiftshader.js';
 import { temporaryFolder } from '../support/temporary.js';
-
-const SWIFTSHADER = '/usr/lib/chromium/vk_swiftshader_icd.json';
-const PLUGIN = process.env['NODE_VAE_TEST_WEBGPU_PLUGIN'] ?? '';
-const canRun = existsSync(SWIFTSHADER) && existsSync(PLUGIN);
 
 const folder = temporaryFolder('plugins');
 let saved: NodeJS.ProcessEnv;
@@ -85,13 +81,8 @@ test('the command line lists them', async () => {
   for (const { available, remedy } of providers) if (!available) expect(remedy).toBeTruthy();
 });
 
-describe.skipIf(!canRun)('WebGPU on SwiftShader (needs chromium and NODE_VAE_TEST_WEBGPU_PLUGIN, see .ci/run)', () => {
-  beforeEach(() => {
-    process.env['ORT_WEBGPU_EP_ALLOW_SOFTWARE_ADAPTER'] = '1';
-    process.env['VK_DRIVER_FILES'] = SWIFTSHADER;
-    process.env['XDG_RUNTIME_DIR'] = folder;
-    process.env['NODE_VAE_PROVIDER_LIBRARIES'] = PLUGIN;
-  });
+describe.skipIf(!canRunWebGpu)(`WebGPU on SwiftShader (${WEBGPU_NEEDS})`, () => {
+  beforeEach(() => void useSwiftShader(folder));
   const data = { data: Float32Array.from({ length: 8 * 784 }, (_, i) => ((i * 7) % 13) / 13), shape: [8, 784] };
   const far = (a: { data: unknown }, b: { data: unknown }) => {
     const other = b.data as Float32Array;
@@ -132,22 +123,6 @@ describe.skipIf(!canRun)('WebGPU on SwiftShader (needs chromium and NODE_VAE_TES
     const vae = await Vae.load('mnist-mlp', { provider: 'auto' });
     expect(vae.provider).toBe('cpu');
     await vae.close();
-  });
-
-  test('trains as the processor does', { timeout: 300_000 }, async () => {
-    const losses = async (provider: 'cpu' | 'webgpu') => {
-      await using vae = await Vae.create({
-        architecture: { type: 'mlp', hidden: [32] },
-        input: { kind: 'vector', length: 784 },
-        latentDim: 4,
-        seed: 1,
-        provider,
-      });
-      const { epochs } = await vae.fit(data, { epochs: 5, batchSize: 4 });
-      return epochs.map(({ train }) => train.loss);
-    };
-    const [cpu, device] = [await losses('cpu'), await losses('webgpu')];
-    expect(Math.max(...cpu.map((loss, index) => Math.abs(device[index]! / loss - 1)))).toBeLessThan(1e-4);
   });
 
   test('in a worker thread beside the main one', { timeout: 300_000 }, async () => {
