@@ -16,7 +16,7 @@ import { type Model, type Shape, writeModel } from '../graph/index.js';
 import type { OptimizerConfig } from './optimizer-options.js';
 
 /** Rows of the table of losses and norms: so many micro-batches run before something is waited for. */
-export const DEVICE_LOG_ROWS = 64;
+const DEVICE_LOG_ROWS = 64;
 
 export interface DeviceStepOptions {
   readonly parameters: readonly { readonly dims: readonly number[]; readonly decay: boolean }[];
