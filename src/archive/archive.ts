@@ -125,6 +125,13 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
     });
   }
 
+  /** @internal What a record's checksum should be, as its header has it. */
+  checksumOf(record: number): Promise<Uint8Array> {
+    return this.lifetime.run(
+      async () => (await readNames(this.#source, this.layout.itemSize, this.#entry(record))).record.checksum,
+    );
+  }
+
   /** First item and number of items of a chunk. */
   chunk(index: number): { readonly firstItem: number; readonly items: number } {
     const entry = this.layout.chunks[index];

@@ -85,9 +85,17 @@ function execute(command: string, args: readonly string[], cwd: string, signal?:
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { cwd, stdio: 'ignore', ...(signal && { signal }) });
     child.on('error', reject);
-    child.on('exit', (status) =>
-      status === 0 ? resolve() : reject(new Error(`${command} failed with status ${status}`)),
-    );
+    child.on('exit', (status, killed) => {
+      if (status === 0) return resolve();
+      // A signal to all of a terminal's processes may reach the program before it reaches us.
+      setTimeout(
+        () =>
+          reject(
+            new Error(`${command} ${killed === null ? `failed with status ${status}` : `was ended by ${killed}`}`),
+          ),
+        killed === null ? 0 : 50,
+      );
+    });
   });
 }
 

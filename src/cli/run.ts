@@ -26,7 +26,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     return exitCode;
   } catch (error) {
     if (error instanceof CommanderError) return handleUsage(error, json);
-    if (interruption?.signal.aborted && error === interruption.signal.reason) {
+    if (interruption !== undefined && isStop(error, interruption.signal)) {
       printError(
         {
           code: 'INTERRUPTED',
@@ -42,6 +42,15 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   } finally {
     interruption?.release();
   }
+}
+
+/** Whether work ended because it was asked to: by the reason itself, or as what was stopped says it. */
+function isStop(error: unknown, signal: AbortSignal): boolean {
+  if (!signal.aborted) return false;
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if (at === signal.reason || at.name === 'AbortError') return true;
+  }
+  return false;
 }
 
 function buildProgram(run: Runner): Command {

@@ -184,6 +184,24 @@ describe('appending', () => {
     expect(Buffer.compare((await archive.read(0, 190)).data, Buffer.concat([items, more]))).toBe(0);
   });
 
+  it('the same command again, after a kill behind its last step, adds nothing twice', async () => {
+    const more = randomItems(9, 100, SIZE);
+    await compress(tensor(items), { model: codec, output: at('x.vaez'), chunkItems: 64 });
+    const options = { model: codec, output: at('x.vaez'), append: true, chunkItems: 30 };
+    await compress(tensor(more), options);
+    const after = await readFile(at('x.vaez'));
+    const again = await compress(tensor(more), options);
+    expect((await readFile(at('x.vaez'))).equals(after)).toBe(true);
+    expect(again).toMatchObject({ items: 100, leftOut: [], notes: [expect.stringContaining('nothing was added')] });
+    // Other rows, or the same where that is said, are added.
+    await compress(tensor(more.subarray(SIZE)), options);
+    await compress(tensor(more.subarray(SIZE)), { ...options, force: true });
+    await using archive = await openArchive(at('x.vaez'), { model: codec });
+    const tail = more.subarray(SIZE);
+    const { data } = await archive.read(0, archive.length);
+    expect(Buffer.compare(data, Buffer.concat([items, more, tail, tail]))).toBe(0);
+  });
+
   it('leaves the archive as it was when it fails, and readable wherever it is cut', async () => {
     await compress(tensor(items), { model: codec, output: at('x.vaez'), chunkItems: 64 });
     const before = await readFile(at('x.vaez'));

@@ -93,7 +93,7 @@ function checkDirectory(out: string, flags: TrainFlags): void {
 }
 
 /** Of --codec, --config, flags and --set, later ones winning. */
-async function settingsOf(flags: TrainFlags): Promise<TrainSettings> {
+export async function settingsOf(flags: TrainFlags): Promise<TrainSettings> {
   const none: TrainSettings = { model: {}, fit: {} };
   const written = flags.config ? await readSettings(flags.config) : none;
   const base = mergeSettings(flags.codec ? codecSettings(flags.learningRate) : none, written);

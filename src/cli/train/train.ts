@@ -57,11 +57,31 @@ export async function train(
   await recording.finish(outcome?.history);
   const interrupted = outcome === undefined;
   if (interrupted) note(`Stopped early; the model as it is now is in ${flags.out}.`);
-  // Awaited here: the model is closed when this function ends.
-  const described = await describeRun(path, vae, training, validation, outcome, flags, settings, signal);
-  if (!flags.codec || interrupted) return described;
-  const codec = await writeCodec(vae, flags.out, training, validation, signal);
-  return { data: { ...described.data, ...codec.data }, rows: [...described.rows, ...codec.rows] };
+  try {
+    // Awaited here: the model is closed when this function ends.
+    const described = await describeRun(path, vae, training, validation, outcome, flags, settings, signal);
+    if (!flags.codec || interrupted) return described;
+    const codec = await writeCodec(vae, flags.out, training, validation, signal);
+    return { data: { ...described.data, ...codec.data }, rows: [...described.rows, ...codec.rows] };
+  } catch (error) {
+    if (!signal.aborted || error !== signal.reason) throw error;
+    return stoppedAtItsEnd(vae, flags);
+  }
+}
+
+/** The model is whole; what is made of it is not. */
+function stoppedAtItsEnd(vae: Vae, { out, codec, report }: TrainArguments): CommandResult {
+  const missing = [...(codec ? ['its codec'] : []), ...(report ? ['its report'] : [])].join(' and ') || 'its summary';
+  note(
+    `Stopped at the end: the trained model is in ${out}, but not ${missing}. The same command with --resume goes on.`,
+  );
+  return {
+    data: { model: out, interrupted: true, epochs: vae.info.trainedEpochs ?? 0 },
+    rows: [
+      ['Model', out],
+      ['Missing', missing],
+    ],
+  };
 }
 
 interface Learned {

@@ -1,14 +1,16 @@
 /** The archive that a job adds to: whole, of the same model and kind, and without the names that are to come. */
 import { refuseIncomplete } from '../../archive/archive.js';
 import type { Header } from '../../archive/format.js';
+import type { Unit } from '../../archive/pack.js';
 import { shownName } from '../../core/byte-names.js';
 import { VaeError } from '../../core/errors.js';
 import { openAny } from '../open.js';
 
 export interface Appended {
   readonly header: Header;
-  /** Items that it holds. */
+  /** Items that it holds, and their chunks. */
   readonly items: number;
+  readonly chunks: number;
   readonly names: ReadonlySet<string>;
 }
 
@@ -57,6 +59,7 @@ export async function archiveToAppend(
     return {
       header,
       items: layout.chunks.reduce((sum, { items }) => sum + items, 0),
+      chunks: layout.chunks.length,
       names: new Set(records.flat().map(({ name }) => name)),
     };
   } finally {
@@ -73,4 +76,29 @@ export function refuseNames(output: string, { names }: Appended, coming: readonl
     'ERR_VAE_DATA',
     `${output} holds ${list.join(', ')}${twice.length > 5 ? ` and ${twice.length - 5} more` : ''} already. Nothing was added; leave them out (--exclude) or make another archive.`,
   );
+}
+
+/**
+ * Whether an archive ends with the very records of these units: then the job that adds them has been done, and was
+ * killed at the most before it could say so. The last one is looked at first: other data are told at once.
+ */
+export async function endsWith(
+  output: string,
+  units: readonly Unit[],
+  { codec, signal }: { readonly codec: unknown; readonly signal?: AbortSignal | undefined },
+): Promise<boolean> {
+  const { archive } = await openAny(output, { model: codec });
+  try {
+    const first = archive.chunkCount - units.length;
+    if (first < 0) return false;
+    for (let index = units.length - 1; index >= 0; index -= 1) {
+      signal?.throwIfAborted();
+      const checksum = (await units[index]!.prepare(signal))?.checksum;
+      if (checksum === undefined || Buffer.compare(checksum, await archive.checksumOf(first + index)) !== 0)
+        return false;
+    }
+    return true;
+  } finally {
+    await archive.close();
+  }
 }

@@ -6,7 +6,7 @@ import type { PackResult } from '../../archive/pack.js';
 import { VaeError } from '../../core/errors.js';
 import type { CompressJob, CompressResult } from '../compress-options.js';
 import type { ArrayPlan } from '../kind.js';
-import { archiveToAppend } from './append.js';
+import { type Appended, archiveToAppend, endsWith } from './append.js';
 import { writeArchive } from './write-archive.js';
 
 export async function arrayJob(plan: ArrayPlan, job: CompressJob, path: string | undefined): Promise<CompressResult> {
@@ -17,6 +17,9 @@ export async function arrayJob(plan: ArrayPlan, job: CompressJob, path: string |
   const header = there === undefined ? plan.header : { ...there.header, model: codec.identity };
   const name = typeof header['name'] === 'string' ? header['name'] : `items.${header.kind}`;
   const units = plan.units(there?.items ?? 0, name);
+  // The same command again, after a kill in the moment between its end and its report, does nothing twice.
+  if (there !== undefined && !job.force && (await endsWith(output!, units, job)))
+    return doneBefore(plan, job, there, started);
   let phase = 0;
   const packed = await writeArchive(
     {
@@ -47,6 +50,24 @@ async function refuseOwnInput(path: string | undefined, output: string | undefin
     'ERR_VAE_OPTION',
     `${output} is the input itself (${path}): the archive would take the place of its own original. Name another output.`,
   );
+}
+
+async function doneBefore(
+  { count, itemBytes }: ArrayPlan,
+  { output, verify }: CompressJob,
+  there: Appended,
+  started: number,
+): Promise<CompressResult> {
+  const { size } = await stat(output!);
+  return {
+    ...{ items: count, bytesIn: count * itemBytes, bytesOut: size, chunks: there.chunks },
+    ...{ resumedChunks: there.chunks, bitsPerDim: (size * 8) / (there.items * itemBytes) },
+    ...{ storedFiles: 0, storedBecause: [], leftOut: [], excluded: [], verified: verify },
+    notes: [
+      `${output} ends with these very ${count} items already: nothing was added. Where they are to be in it twice, say so (force, --force).`,
+    ],
+    seconds: (performance.now() - started) / 1000,
+  };
 }
 
 function resultOf(

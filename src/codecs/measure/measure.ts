@@ -110,9 +110,17 @@ export async function measureCodec(input: DatasetInput, options: MeasureOptions)
         continue;
       }
       const from = performance.now();
-      const bytes = await peer.compress(given);
-      const between = performance.now();
-      const out = await peer.decompress(bytes, given);
+      let [bytes, out]: [Buffer, Buffer] = [Buffer.alloc(0), Buffer.alloc(0)];
+      let between = from;
+      try {
+        bytes = await peer.compress(given);
+        between = performance.now();
+        out = await peer.decompress(bytes, given);
+      } catch (error) {
+        // Each peer says in its own words that it was stopped.
+        signal?.throwIfAborted();
+        throw error;
+      }
       others.push(figures(peer.name, bytes.length, between - from, performance.now() - between, out));
       signal?.throwIfAborted();
     }
