@@ -19,8 +19,20 @@ std::string ExplainThreads(const std::string& message) {
          "TasksMax= of systemd), or use fewer threads with NODE_VAE_THREADS=1 or the option threads.";
 }
 
+// Memory that ran out is no fault of a model, whatever ONNX Runtime was doing when it did.
+bool IsOutOfMemory(const std::string& message) {
+  return message.find("bad_alloc") != std::string::npos || message.find("Failed to allocate memory") != std::string::npos ||
+         message.find("cannot allocate memory") != std::string::npos ||
+         message.find("Cannot allocate memory") != std::string::npos;
+}
+
 napi_value MakeError(napi_env env, const char* code, const std::string& given, int ort_code) {
-  const std::string message = ExplainThreads(given);
+  std::string message = ExplainThreads(given);
+  if (IsOutOfMemory(message)) {
+    code = code::kRuntime;
+    message = "Out of memory: " + message + (message.ends_with('.') ? "" : ".") +
+              " Give the process or its container more, or use fewer threads or smaller batches.";
+  }
   const Napi::FunctionReference& factory = AddonState::Of(env).error_factory;
   if (!factory.IsEmpty()) {
     const Napi::Value number = ort_code == 0 ? Napi::Env(env).Undefined() : Napi::Number::New(env, ort_code);

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { promisify, TextDecoder } from 'node:util';
 import { brotliCompress, brotliDecompress, constants } from 'node:zlib';
+import { refuseOutOfMemory } from '../core/memory.js';
 import { CHECKSUM_BYTES, damaged, encodeRecord, MAX_NAMES_BYTES, type Method, type RecordHeader } from './format.js';
 
 const compressBrotli = promisify(brotliCompress);
@@ -93,6 +94,7 @@ export async function inflate(bytes: Uint8Array, most: number): Promise<Buffer> 
     // One byte more than wanted shows that there would be more; 0 is not a valid limit.
     return await decompressBrotli(bytes, { maxOutputLength: most + 1 });
   } catch (cause) {
+    refuseOutOfMemory(cause, 'Decompressing a chunk');
     throw damaged('compressed bytes do not decompress to what they should', cause);
   }
 }

@@ -3,6 +3,7 @@ import { shownName } from '../core/byte-names.js';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 import { inOrder } from '../core/in-order.js';
+import { isOutOfMemory } from '../core/memory.js';
 import { type ByteSource, memorySource } from './bytes.js';
 import type { EncodedRecord } from './chunk.js';
 import { isCompact } from './compact.js';
@@ -107,6 +108,7 @@ export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackRes
     notes.push('This file system has no locks: make sure that no other job writes the same archive.');
   }
   let state: Packing | undefined;
+  let verifying = false;
   try {
     const start = await begin(job, output, notes);
     const { writer } = start;
@@ -120,6 +122,7 @@ export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackRes
       if (compact !== undefined && compact.length < bytesOut && (await output.replace(compact)))
         bytesOut = compact.length;
     }
+    verifying = true;
     if (job.verify) await state.verify();
     job.signal?.throwIfAborted();
     const archive = await output.commit();
@@ -128,7 +131,8 @@ export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackRes
       ...{ items: writer.items, resumedChunks: state.resumed, notes, archive },
     };
   } catch (error) {
-    const spoilt = error instanceof VaeError && error.code === 'ERR_VAE_RUNTIME';
+    const wrong = error instanceof VaeError && error.code === 'ERR_VAE_RUNTIME';
+    const spoilt = verifying && wrong && !isOutOfMemory(error);
     // What there was before this job began is another's until it is taken over.
     const keep = state === undefined ? output.source !== undefined : job.resumable && state.written > 0 && !spoilt;
     await output.abandon(keep);

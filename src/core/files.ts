@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join } from 'node:path';
 import { VaeError } from './errors.js';
+import { refuseOutOfMemory } from './memory.js';
 import { besideName } from './temporary.js';
 
 export interface PendingFile {
@@ -83,6 +84,7 @@ export async function makeFolder(path: string): Promise<void> {
 /** The file system's error in this package's words. */
 export function ioError(error: unknown, doing: string): VaeError {
   if (error instanceof VaeError) return error;
+  refuseOutOfMemory(error, `Failed ${doing}`);
   const code = (error as NodeJS.ErrnoException).code ?? 'unknown';
   const remedy = REMEDIES[code] ?? String((error as Error).message);
   return new VaeError('ERR_VAE_IO', `Failed ${doing}: ${remedy} (${code}).`, { cause: error });

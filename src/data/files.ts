@@ -7,6 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { VaeError } from '../core/errors.js';
 import { ioError } from '../core/files.js';
 import { refusePointer } from '../core/lfs.js';
+import { refuseOutOfMemory } from '../core/memory.js';
 import { readFully, readInto } from '../core/ranges.js';
 
 /** Decompressed data beyond this is refused, so that a small hostile file cannot fill the memory. */
@@ -74,6 +75,7 @@ async function gunzipFile(path: string, signal?: AbortSignal): Promise<Uint8Arra
     );
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
+    refuseOutOfMemory(error, path);
     const { code } = error as NodeJS.ErrnoException;
     if (code?.startsWith('Z_')) {
       throw new VaeError('ERR_VAE_FORMAT', `${path}: damaged or truncated gzip data (${code}).`, { cause: error });

@@ -1,3 +1,4 @@
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { Vae } from '../../src/index.js';
@@ -60,3 +61,33 @@ describe.skipIf(process.platform === 'win32')('interruption (Windows has no sign
     expect(JSON.parse(resumed.stdout).history.at(-1).train).toEqual(JSON.parse(whole.stdout).history.at(-1).train);
   });
 });
+
+describe.skipIf(process.platform === 'win32')(
+  'stopped while the codec is made (Windows has no signals to send)',
+  () => {
+    it('says that the model is there and the codec is not; the same command with --resume makes it', async () => {
+      const args = ['train', MNIST, '-o', 'coded', '--codec', '--epochs', '1', '--limit', '1500', '--hidden', '64'];
+      const record = join(cwd, 'coded', 'run.json');
+      const stopped = await runCli(args, {
+        cwd,
+        onStart: (child) => {
+          const timer = setInterval(() => {
+            // The record says so once the model is saved; the codec comes after it.
+            if (!existsSync(record) || !readFileSync(record, 'utf8').includes('"outcome": "done"')) return;
+            clearInterval(timer);
+            child.kill('SIGTERM');
+          }, 2);
+          child.once('exit', () => clearInterval(timer));
+        },
+      });
+      expect(stopped.code).toBe(130);
+      expect(stopped.stderr).toContain('the trained model is in coded, but not its codec');
+      expect(stopped.stderr).not.toContain('nothing bears the name');
+      expect(existsSync(join(cwd, 'coded', 'codec.safetensors'))).toBe(false);
+      await using vae = await Vae.load(join(cwd, 'coded'));
+      expect(vae.info.trainedEpochs).toBe(1);
+      expect((await runCli([...args, '--resume'], { cwd })).code).toBe(0);
+      expect(existsSync(join(cwd, 'coded', 'codec.safetensors'))).toBe(true);
+    }, 120_000);
+  },
+);

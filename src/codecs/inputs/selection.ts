@@ -99,6 +99,8 @@ export class Selection {
 
   /** Sends a file to the general compressor, leaves it out, or fails, as the options say. */
   passOn(file: TreeFile, why: VaeError | undefined): void {
+    // Memory that ran out says nothing of the file.
+    if (why?.code === 'ERR_VAE_RUNTIME') throw why;
     const { others } = this.options;
     if (others === 'fail') {
       throw new VaeError(

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { brotliDecompress } from 'node:zlib';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
+import { refuseOutOfMemory } from '../../core/memory.js';
 
 /** Ending of those that are packed. */
 export const PACKED = '.br';
@@ -48,6 +49,7 @@ async function unpacked(bytes: Uint8Array, path: string): Promise<Uint8Array> {
   try {
     return await unpack(bytes, { maxOutputLength: MAX_CODEC_BYTES });
   } catch (cause) {
+    refuseOutOfMemory(cause, path);
     throw new VaeError('ERR_VAE_FORMAT', `${path} is not a codec model packed by Brotli: it is damaged.`, { cause });
   }
 }

@@ -6,6 +6,7 @@ import { inflateSync } from 'node:zlib';
 import { Tensor } from 'onnxruntime-common';
 import { elementCount, type TypedArray } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
+import { refuseOutOfMemory } from '../../core/memory.js';
 import { gatherStrided } from '../../core/tensor.js';
 import { readDataFile } from '../files.js';
 import type { NamedArrays } from './named-arrays.js';
@@ -68,6 +69,7 @@ export async function openMat(path: string): Promise<NamedArrays> {
       }
     }
   } catch (error) {
+    refuseOutOfMemory(error, path);
     throw new VaeError('ERR_VAE_FORMAT', `${path}: not a .mat file that can be read: ${(error as Error).message}.`, {
       cause: error,
     });

@@ -4,6 +4,7 @@
  */
 import { VaeError } from '../../core/errors.js';
 import { refusePointer } from '../../core/lfs.js';
+import { refuseOutOfMemory } from '../../core/memory.js';
 import { type FoundFile, readFoundFile, startOfFile } from '../find-files.js';
 import { MAGIC_BYTES, PICTURES, type PictureFormat, pictureFormat, refusedFormat } from './formats.js';
 import { checkLimits, type DecodeCost, type PictureLimits, withRoom } from './limits.js';
@@ -211,6 +212,7 @@ function notAPicture(name: string, cause: unknown): unknown {
     if (cause.message.startsWith(name)) return cause;
     return new VaeError(cause.code, `${name}: ${cause.message}`, { cause });
   }
+  refuseOutOfMemory(cause, name);
   const why = String((cause as Error).message ?? cause)
     .split('\n')[0]!
     .replace(/[.\s]*$/, '');

@@ -1,5 +1,6 @@
 /** Arrow files and streams (also Feather), through apache-arrow where it is installed. */
 import { VaeError } from '../../core/errors.js';
+import { refuseOutOfMemory } from '../../core/memory.js';
 import { readDataFile } from '../files.js';
 import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
@@ -44,6 +45,7 @@ export async function readArrow(
     return columns.table(index.size > 0 ? [INDEX_NOTE] : []);
   } catch (error) {
     if (error instanceof VaeError) throw error;
+    refuseOutOfMemory(error, path);
     throw new VaeError('ERR_VAE_FORMAT', `${path}: not an Arrow file that can be read: ${(error as Error).message}.`, {
       cause: error,
     });

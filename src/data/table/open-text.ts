@@ -7,6 +7,7 @@ import { createGunzip } from 'node:zlib';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { refusePointer } from '../../core/lfs.js';
+import { refuseOutOfMemory } from '../../core/memory.js';
 import { readHead } from '../../core/ranges.js';
 
 /** Read at once: long enough for the parser to be at its speed, short enough for an abort to be seen. */
@@ -104,6 +105,7 @@ function decoderOf(
     try {
       return encoder.encode(decoder.decode(piece, { stream: !last }));
     } catch (cause) {
+      refuseOutOfMemory(cause, path);
       throw new VaeError('ERR_VAE_FORMAT', `${path}: not a text file in ${encoding}. Give its encoding (encoding).`, {
         cause,
       });

@@ -4,6 +4,7 @@ import { open } from 'node:fs/promises';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { refusePointer } from '../../core/lfs.js';
+import { refuseOutOfMemory } from '../../core/memory.js';
 import { readInto } from '../../core/ranges.js';
 import type { ColumnOptions } from './column-options.js';
 import type { Column, ColumnTable } from './columns.js';
@@ -61,6 +62,7 @@ export async function readParquet(
   } catch (error) {
     if (signal?.aborted) throw signal.reason;
     if (error instanceof VaeError) throw error;
+    refuseOutOfMemory(error, path);
     throw new VaeError('ERR_VAE_FORMAT', `${path}: not a Parquet file that can be read: ${(error as Error).message}.`, {
       cause: error,
     });
