@@ -27,6 +27,8 @@ export interface OutPart {
   readonly last: boolean;
   /** Another file of the archive that is the very same. */
   readonly sameAs?: string | undefined;
+  /** Whether it is a folder that holds nothing. */
+  readonly folder?: boolean | undefined;
   /** Whether it is what the archive is for, and no other file that was put beside that. */
   readonly item?: boolean | undefined;
 }
@@ -54,6 +56,8 @@ export interface ArchiveParts<H extends Header> {
   readonly layout: ArchiveLayout<H>;
   /** Closed with the archive. */
   readonly owned?: { close(): Promise<void> } | undefined;
+  /** Whether it names a model and was opened without: what that coded cannot be decoded. */
+  readonly withoutModel?: boolean;
 }
 
 /** `Decoded` is what a chunk of items decodes to. */
@@ -68,9 +72,10 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
   readonly #owned: { close(): Promise<void> } | undefined;
   readonly #firstItems: number[] = [];
   readonly #items: number;
+  readonly #withoutModel: boolean;
   #cache: { chunk: number; decoded: Promise<Decoded> } | undefined;
 
-  protected constructor(what: string, { source, layout, owned }: ArchiveParts<H>) {
+  protected constructor(what: string, { source, layout, owned, withoutModel = false }: ArchiveParts<H>) {
     this.lifetime = new Lifetime(what);
     this.layout = layout;
     this.header = layout.header;
@@ -78,6 +83,7 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
     this.byteLength = source.length;
     this.#source = source;
     this.#owned = owned;
+    this.#withoutModel = withoutModel;
     let total = 0;
     for (const { items } of layout.chunks) {
       this.#firstItems.push(total);
@@ -144,7 +150,10 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
   /** Files that are kept as they are, beside the items. */
   async files(): Promise<ArchiveFile[]> {
     const { records } = await this.outline();
-    const parts = records.slice(this.chunkCount).flat();
+    const parts = records
+      .slice(this.chunkCount)
+      .flat()
+      .filter(({ folder }) => !folder);
     const sizes = new Map<string, number>();
     for (const { name, offset, bytes = 0 } of parts) sizes.set(name, Math.max(sizes.get(name) ?? 0, offset + bytes));
     for (const { name, sameAs } of parts) if (sameAs !== undefined) sizes.set(name, sizes.get(sameAs) ?? 0);
@@ -153,7 +162,13 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
 
   /** Decodes every chunk and compares checksums; the list of those that fail. */
   async verify(signal?: AbortSignal): Promise<DamagedChunk[]> {
+    return (await this.test(signal)).damaged;
+  }
+
+  /** @internal Likewise; and how many could not be decoded for want of the model. */
+  async test(signal?: AbortSignal): Promise<{ readonly damaged: DamagedChunk[]; readonly untested: number }> {
     const found: DamagedChunk[] = [];
+    let untested = 0;
     for (let record = 0; record < this.recordCount; record += 1) {
       signal?.throwIfAborted();
       try {
@@ -161,10 +176,11 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
         else await this.output(record, signal);
       } catch (error) {
         signal?.throwIfAborted();
-        found.push(this.damageOf(record, error));
+        if (this.#withoutModel && error instanceof VaeError && error.code === 'ERR_VAE_REPRODUCIBILITY') untested += 1;
+        else found.push(this.damageOf(record, error));
       }
     }
-    return found;
+    return { damaged: found, untested };
   }
 
   /** @internal What comes out, file by file. */
@@ -189,7 +205,7 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
     return this.lifetime.run(async () => {
       if (record < this.chunkCount) return this.outputOf(record, await this.load(record, signal), signal);
       return this.#naming(record, async () => {
-        const { record: header, payload } = await readRecord(this.#source, this.layout.itemSize, this.#entry(record));
+        const { record: header, payload } = await this.#read(record);
         const { parts, bytes } = await decodeFiles(header, payload, this.filesMethod(), signal);
         return { parts: cutFiles(parts, bytes), bytes: bytes.length };
       });
@@ -243,7 +259,7 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
     this.chunk(chunk);
     if (this.#cache?.chunk === chunk) return this.#cache.decoded;
     const decoded = this.#naming(chunk, async () => {
-      const { record, payload } = await readRecord(this.#source, this.layout.itemSize, this.#entry(chunk));
+      const { record, payload } = await this.#read(chunk);
       return this.decode(record, payload, signal);
     });
     decoded.catch(() => {
@@ -265,6 +281,12 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
     return low;
   }
 
+  async #read(record: number): Promise<{ record: RecordHeader; payload: Uint8Array }> {
+    const found = await readRecord(this.#source, this.layout.itemSize, this.#entry(record));
+    if (!this.#withoutModel || found.record.method !== 'coded') return found;
+    throw new VaeError('ERR_VAE_REPRODUCIBILITY', `The archive needs the model ${this.header.model} to decode this.`);
+  }
+
   #entry(record: number): IndexEntry {
     return this.layout.chunks[record] ?? this.layout.files[record - this.chunkCount]!;
   }
@@ -272,10 +294,12 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
   async #outlineOf(record: number): Promise<OutPart[]> {
     const { names } = await readNames(this.#source, this.layout.itemSize, this.#entry(record));
     if (record < this.chunkCount) return this.outlineOf(record, names).map((part) => ({ ...part, item: true }));
-    return decodeEntries(names, this.#entry(record).items).map(({ name, offset, bytes, total, sameAs, note }) => ({
-      ...{ name, offset, bytes, sameAs, item: note !== undefined },
-      last: sameAs !== undefined || offset + bytes === total,
-    }));
+    return decodeEntries(names, this.#entry(record).items).map(
+      ({ name, offset, bytes, total, sameAs, folder, note }) => ({
+        ...{ name, offset, bytes, sameAs, item: note !== undefined, ...(folder && { folder }) },
+        last: sameAs !== undefined || offset + bytes === total,
+      }),
+    );
   }
 
   async #naming<T>(record: number, work: () => Promise<T>): Promise<T> {

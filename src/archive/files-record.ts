@@ -25,12 +25,17 @@ export interface FilePart {
   readonly total: number;
   /** The name of another file of the archive with the very same bytes: nothing of this one is stored. */
   readonly sameAs?: string | undefined;
+  /** Whether it is a folder that holds nothing. */
+  readonly folder?: boolean | undefined;
   /** What the archive's own kind says of it. */
   readonly note?: readonly number[] | undefined;
 }
 
 const size = z.int().min(0);
-/** n: name, b: bytes here, o: offset, t: total, s: same as, k: note of the kind. Absent: offset 0, total as the bytes. */
+/**
+ * n: name, b: bytes here, o: offset, t: total, s: same as, d: 1 for an empty folder, k: note of the kind. Absent: offset 0,
+ * total as the bytes.
+ */
 const entriesSchema = z
   .array(
     z.strictObject({
@@ -39,6 +44,7 @@ const entriesSchema = z
       o: size.optional(),
       t: size.optional(),
       s: z.string().min(1).optional(),
+      d: z.literal(1).optional(),
       k: z.array(size).max(16).optional(),
     }),
   )
@@ -47,12 +53,13 @@ const entriesSchema = z
 export function encodeEntries(parts: readonly FilePart[]): Buffer {
   return Buffer.from(
     JSON.stringify(
-      parts.map(({ name: n, offset: o, bytes: b, total: t, sameAs: s, note: k }) => ({
+      parts.map(({ name: n, offset: o, bytes: b, total: t, sameAs: s, folder, note: k }) => ({
         n,
         ...(b > 0 && { b }),
         ...(o > 0 && { o }),
         ...((t !== b || o > 0) && { t }),
         ...(s !== undefined && { s }),
+        ...(folder && { d: 1 }),
         ...(k !== undefined && { k }),
       })),
     ),
@@ -64,11 +71,12 @@ export function decodeEntries(names: Buffer, count: number): FilePart[] {
   const parsed = entriesSchema.safeParse(parseNames(names));
   if (!parsed.success || parsed.data.length !== count) throw damaged(`expected ${count} files in a record`);
   let total = 0;
-  return parsed.data.map(({ n, b = 0, o = 0, t = b, s, k }) => {
+  return parsed.data.map(({ n, b = 0, o = 0, t = b, s, d, k }) => {
     total += b;
     if (o + b > t && s === undefined) throw damaged('a part of a file is beyond its end');
     if (total > MAX_CHUNK_BYTES) throw damaged('a record of files is larger than 1 GiB');
-    return { name: n, offset: o, bytes: b, total: t, sameAs: s, note: k };
+    if (d !== undefined && (t > 0 || s !== undefined)) throw damaged('a folder in it has bytes');
+    return { name: n, offset: o, bytes: b, total: t, sameAs: s, ...(d && { folder: true }), note: k };
   });
 }
 

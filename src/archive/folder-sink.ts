@@ -95,14 +95,18 @@ export class FolderSink implements UnpackSink {
     );
     this.#release = () => lock.release();
     this.#unlocked = !lock.locked;
-    const names = [...new Set(outline.records.flat().map(({ name }) => name))].filter((name) => name !== '');
+    const all = outline.records.flat();
+    const names = [...new Set(all.map(({ name }) => name))].filter((name) => name !== '');
+    const folders = new Set(all.filter(({ folder }) => folder).map(({ name }) => name));
     this.#rules.value = { ...this.#rules.value, caseBlind: await isCaseBlind(this.#folder) };
-    const { places, renamed } = placesOf(names, this.#rules.value, this.#options.rename);
+    const { places, renamed } = placesOf(names, this.#rules.value, this.#options.rename, folders);
     this.#places = places;
     for (const name of names) this.#taken.add(keyOf(this.#pathOf(name)));
     for (const one of renamed) this.#renamed.push(one);
     const existing = new Set<string>();
-    for (const name of names) if (await this.#isThere(name)) existing.add(name);
+    for (const name of names) {
+      if ((await this.#isThere(name, folders.has(name))) && !folders.has(name)) existing.add(name);
+    }
     return this.#there(outline, archive, existing, signal);
   }
 
@@ -113,6 +117,7 @@ export class FolderSink implements UnpackSink {
       return;
     }
     try {
+      if (part.folder) return await makeFolder(this.#pathOf(part.name) as string);
       const file = await this.#open(part.name);
       if (part.offset > file.end) file.missing = true;
       await writeFully(file.handle, bytes, part.offset);
@@ -124,7 +129,7 @@ export class FolderSink implements UnpackSink {
   }
 
   async lose(part: OutPart): Promise<void> {
-    if (this.#leave.has(part.name) || part.sameAs !== undefined) return;
+    if (this.#leave.has(part.name) || part.sameAs !== undefined || part.folder) return;
     // Of a file that is lost altogether nothing appears.
     if (part.offset === 0 && part.last) return;
     const file = await this.#open(part.name);
@@ -156,7 +161,7 @@ export class FolderSink implements UnpackSink {
   }
 
   /** Whether something is where a file goes; refuses links on the way, and folders. */
-  async #isThere(name: string): Promise<boolean> {
+  async #isThere(name: string, asFolder: boolean): Promise<boolean> {
     const parts = this.#places.get(name)!.split('/');
     let path = this.#folder;
     for (const [index, part] of parts.entries()) {
@@ -170,7 +175,7 @@ export class FolderSink implements UnpackSink {
         );
       }
       const isFolder = found.isDirectory();
-      if (isFolder !== index < parts.length - 1) {
+      if (isFolder !== (asFolder || index < parts.length - 1)) {
         throw new VaeError(
           'ERR_VAE_IO',
           `${shownName(path)} is a ${isFolder ? 'folder' : 'file'}, where the archive has a ${isFolder ? 'file' : 'folder'}. Unpack elsewhere, or remove it.`,
@@ -191,7 +196,7 @@ export class FolderSink implements UnpackSink {
     const wrong = new Set<string>();
     for (const [record, parts] of outline.records.entries()) {
       signal?.throwIfAborted();
-      const wanted = parts.filter(({ name, sameAs }) => name !== '' && sameAs === undefined);
+      const wanted = parts.filter(({ name, sameAs, folder }) => name !== '' && sameAs === undefined && !folder);
       if (wanted.length === 0) continue;
       if (wanted.every(({ name }) => existing.has(name))) {
         if (await this.#matches(archive, record, wanted, (name) => this.#pathOf(name), true)) {

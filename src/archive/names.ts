@@ -92,33 +92,38 @@ export interface Renamed {
   readonly reason: string;
 }
 
-/** A place for each name: the name itself where it can be had, else a safe one. */
+/**
+ * A place for each name: the name itself where it can be had, else a safe one.
+ *
+ * @param areFolders those of the names that are folders: files may be within them.
+ */
 export function placesOf(
   names: readonly string[],
   rules: NameRules,
   rename: 'safe' | 'refuse',
+  areFolders: ReadonlySet<string> = new Set(),
 ): { readonly places: ReadonlyMap<string, string>; readonly renamed: readonly Renamed[] } {
   const places = new Map<string, string>();
   const renamed: Renamed[] = [];
   // Folders count as names too: a file cannot stand where a folder must be.
   const taken = new Set<string>();
   const folders = new Set<string>();
-  const claim = (name: string): boolean => {
+  const claim = (name: string, isFolder: boolean): boolean => {
     const key = keyOf(name, rules);
-    if (taken.has(key) || folders.has(key)) return false;
+    if (taken.has(key) || (folders.has(key) && !isFolder)) return false;
     const above = key
       .split('/')
       .slice(0, -1)
       .map((_, index, all) => all.slice(0, index + 1).join('/'));
     if (above.some((folder) => taken.has(folder))) return false;
-    taken.add(key);
+    (isFolder ? folders : taken).add(key);
     for (const folder of above) folders.add(folder);
     return true;
   };
   const unplaced: [string, string][] = [];
   for (const name of names) {
     if (!isPlain(name, rules)) unplaced.push([name, 'this system cannot have such a name']);
-    else if (claim(name)) places.set(name, name);
+    else if (claim(name, areFolders.has(name))) places.set(name, name);
     else unplaced.push([name, 'this disk takes it for the same name as another one']);
   }
   for (const [name, reason] of unplaced) {
@@ -129,7 +134,7 @@ export function placesOf(
       );
     }
     let attempt = 0;
-    while (!claim(safeName(name, attempt))) attempt += 1;
+    while (!claim(safeName(name, attempt), areFolders.has(name))) attempt += 1;
     const as = safeName(name, attempt);
     places.set(name, as);
     renamed.push({ name, as, reason });

@@ -8,7 +8,8 @@ export class StreamSink implements UnpackSink {
   #at = 0;
 
   async begin({ records }: Outline): Promise<ReadonlySet<number>> {
-    const names = new Set(records.flat().map(({ name }) => name));
+    const files = records.flat().filter(({ folder }) => !folder);
+    const names = new Set(files.map(({ name }) => name));
     if (names.size !== 1) {
       throw new VaeError(
         'ERR_VAE_OPTION',
@@ -19,13 +20,15 @@ export class StreamSink implements UnpackSink {
   }
 
   async put(part: OutPart, bytes: Uint8Array): Promise<void> {
+    if (part.folder) return;
     await this.#fillTo(part.offset);
     await write(bytes);
     this.#at = part.offset + bytes.length;
   }
 
   /** What is lost is zeros, as in a file. */
-  async lose({ offset, bytes = 0 }: OutPart): Promise<void> {
+  async lose({ offset, bytes = 0, folder }: OutPart): Promise<void> {
+    if (folder) return;
     await this.#fillTo(offset + bytes);
   }
 

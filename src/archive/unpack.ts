@@ -118,7 +118,8 @@ export async function unpack(archive: AnyArchive, sink: UnpackSink, options: Unp
     refuseDamage(lost, { salvage });
     const parts = outline.records.flat();
     const countOf = (some: readonly OutPart[]): number => new Set(some.map(({ name }) => name)).size;
-    const counts = { files: countOf(parts), itemFiles: countOf(parts.filter(({ item }) => item)) };
+    const files = parts.filter(({ folder }) => !folder);
+    const counts = { files: countOf(files), itemFiles: countOf(parts.filter(({ item }) => item)) };
     return { damaged: lost, bytesOut, resumedChunks: there.size, ...counts };
   } catch (error) {
     await sink.stop(signal?.aborted === true);

@@ -2,14 +2,19 @@
 import { z } from 'zod';
 import type { DamagedChunk } from '../archive/archive.js';
 import { signalShape } from '../core/common-options.js';
+import { VaeError } from '../core/errors.js';
 import { type InputOf, parseOptions } from '../core/options.js';
 import type { ModelInput } from './by-kind.js';
-import { openAny } from './open.js';
+import { NO_MODEL } from './models/for-archive.js';
+import { type OpenedArchive, openAny } from './open.js';
 
 const optionsSchema = z.strictObject({
-  /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
+  /** The codec the archive was made with, for `decode`. Default: the one it embeds, or the package's own. */
   model: z.custom<ModelInput>().optional(),
-  /** Decode everything, and compare checksums. Default false: only what names the contents is read. */
+  /**
+   * Decode everything, and compare checksums; without the model, everything that it did not code. Default false: only
+   * what names the contents is read, for which no model is needed.
+   */
   decode: z.boolean().default(false),
   ...signalShape,
 });
@@ -35,17 +40,17 @@ export interface ArchiveReport {
   readonly nextArchive?: number;
   /** Chunks that are damaged: all of them with `decode`, else those whose names cannot be read. */
   readonly damaged: readonly DamagedChunk[];
+  /** With `decode`: chunks that were not tested for want of the model. */
+  readonly untested: number;
 }
 
 /** Reports on an archive, however damaged. @throws VaeError ERR_VAE_FORMAT for anything that is no archive at all. */
 export async function inspectArchive(input: string | Uint8Array, options: InspectOptions = {}): Promise<ArchiveReport> {
   const { decode, signal } = parseOptions(optionsSchema, options, 'inspectArchive()');
-  const { archive, layout } = await openAny(input, options.model === undefined ? {} : { model: options.model }, {
-    salvage: true,
-  });
+  const { archive, layout } = await openFor(input, options.model, decode);
   try {
     const { records, unreadable } = await archive.outline();
-    const damaged = decode ? await archive.verify(signal) : unreadable;
+    const { damaged, untested } = decode ? await archive.test(signal) : { damaged: unreadable, untested: 0 };
     const { header, headerLost, next } = layout;
     return {
       kind: header.kind,
@@ -58,9 +63,24 @@ export async function inspectArchive(input: string | Uint8Array, options: Inspec
       complete: archive.complete && next === undefined,
       ...(headerLost !== undefined && { headerLost }),
       ...(next !== undefined && { nextArchive: next }),
-      damaged,
+      ...{ damaged, untested },
     };
   } finally {
     await archive.close();
   }
+}
+
+async function openFor(
+  input: string | Uint8Array,
+  model: ModelInput | undefined,
+  decode: boolean,
+): Promise<OpenedArchive> {
+  const reading = { salvage: true };
+  if (model !== undefined) return openAny(input, { model }, reading);
+  const withoutModel = () => openAny(input, { model: NO_MODEL }, reading);
+  if (!decode) return withoutModel();
+  return openAny(input, {}, reading).catch((error: unknown) => {
+    if (error instanceof VaeError && error.code === 'ERR_VAE_REPRODUCIBILITY') return withoutModel();
+    throw error;
+  });
 }

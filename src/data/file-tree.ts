@@ -29,6 +29,8 @@ export interface TreeOther {
 export interface Tree {
   readonly files: readonly TreeFile[];
   readonly others: readonly TreeOther[];
+  /** Names of folders that hold nothing. */
+  readonly empty: readonly string[];
 }
 
 export interface TreeOptions {
@@ -45,6 +47,7 @@ export interface TreeOptions {
 export async function walkTree(paths: readonly string[], options: TreeOptions = {}): Promise<Tree> {
   const files: TreeFile[] = [];
   const others: TreeOther[] = [];
+  const empty: string[] = [];
   for (const path of paths) {
     const info = await stat(path, { bigint: true }).catch((error: unknown) => {
       throw ioError(error, `reading ${path}`);
@@ -58,8 +61,9 @@ export async function walkTree(paths: readonly string[], options: TreeOptions = 
     const found = await walkFolder(path, options);
     for (const file of found.files) files.push(file);
     for (const other of found.others) others.push(other);
+    for (const name of found.empty) empty.push(name);
   }
-  return { files, others };
+  return { files, others, empty };
 }
 
 interface Info {
@@ -78,6 +82,7 @@ interface Folder {
 async function walkFolder(root: string, { dereference = true, signal }: TreeOptions): Promise<Tree> {
   const files: TreeFile[] = [];
   const others: TreeOther[] = [];
+  const empty: string[] = [];
   const start = await stat(root, { bigint: true });
   const folders: Folder[] = [{ path: root, within: '', above: [identityOf(start)] }];
   for (let folder = folders.pop(); folder !== undefined; folder = folders.pop()) {
@@ -86,6 +91,7 @@ async function walkFolder(root: string, { dereference = true, signal }: TreeOpti
     const names = await readdir(pathOf(at), { encoding: 'buffer' }).catch((error: unknown) => {
       throw ioError(error, `listing ${shownName(at)}`);
     });
+    if (names.length === 0 && within !== '') empty.push(within);
     for (const bytes of names as unknown as Buffer[]) {
       const own = nameFromBytes(bytes);
       const path = `${at.endsWith(sep) ? at.slice(0, -1) : at}${sep}${own}`;
@@ -108,7 +114,8 @@ async function walkFolder(root: string, { dereference = true, signal }: TreeOpti
   }
   files.sort((a, b) => Buffer.compare(nameToBytes(a.name), nameToBytes(b.name)));
   others.sort((a, b) => Buffer.compare(nameToBytes(a.name), nameToBytes(b.name)));
-  return { files, others };
+  empty.sort((a, b) => Buffer.compare(nameToBytes(a), nameToBytes(b)));
+  return { files, others, empty };
 }
 
 function fileOf(path: string, name: string, shown: string, info: Info): TreeFile {

@@ -75,7 +75,12 @@ describe('compress and decompress', () => {
         await writeFile(at('in', name), bytes);
       });
     }
-    await compress(at('in'), { model: codec, output: at('x.vaez') });
+    // As they are, files come out under their own names; of pixels alone, pictures come out as PNG.
+    await compress(at('in'), { model: codec, output: at('whole.vaez') });
+    await decompress(at('whole.vaez'), { model: codec, output: at('whole') });
+    expect((await readdir(at('whole'), { recursive: true })).sort()).toEqual(['a.webp', 'b.png', 'sub', 'sub/c.png']);
+    expect((await readFile(at('whole', 'a.webp'))).equals(await readFile(at('in', 'a.webp')))).toBe(true);
+    await compress(at('in'), { model: codec, output: at('x.vaez'), pixelsOnly: true });
     await using archive = await openArchive(at('x.vaez'), { model: codec });
     expect((await archive.read(0, 3)).names).toEqual(['a.png', 'b.png', 'sub/c.png']);
     await decompress(at('x.vaez'), { model: codec, output: at('out') });

@@ -1,6 +1,6 @@
 /** One job after another over generated folders: whatever happens, what went in is out, or is named. */
 import { spawn } from 'node:child_process';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { compress, decompress } from '../../src/codecs/index.js';
@@ -58,6 +58,10 @@ async function compare(made: Made, out: string, named: readonly string[]): Promi
     const is = got.get(name);
     demand(is !== undefined || left.has(name), `${JSON.stringify(name)} is gone and not named`);
     if (is !== undefined) demand(await isSame(name, was, is), `${JSON.stringify(name)} came out otherwise`);
+  }
+  for (const name of made.empty) {
+    const found = await stat(join(out, name)).catch(() => undefined);
+    demand(found?.isDirectory() === true, `the empty folder ${JSON.stringify(name)} is gone`);
   }
   for (const name of got.keys()) demand(made.files.has(name), `${JSON.stringify(name)} came from nowhere`);
   for (const name of made.odd) demand(left.has(name), `${JSON.stringify(name)} was left out and not named`);
@@ -181,7 +185,8 @@ const ROUNDS: Record<RoundKind, (at: Round) => Promise<void>> = {
       for (const name of prefix(more.odd)) odd.add(name);
     }
     const named = [...result.leftOut, ...(second?.leftOut ?? [])].map(({ name }) => name);
-    await checked(at, { files, odd }, named);
+    const empty = [...made.empty, ...(second === undefined ? [] : prefix(more.empty))];
+    await checked(at, { files, odd, empty }, named);
   },
 
   /** Killed at a random moment, and the same command again; likewise unpacking. */

@@ -54,6 +54,8 @@ export interface Made {
   readonly files: ReadonlyMap<string, Buffer>;
   /** Names that are no files: links that lead nowhere. */
   readonly odd: ReadonlySet<string>;
+  /** Folders that hold nothing. */
+  readonly empty: readonly string[];
 }
 
 /** Makes a tree; `kind` says which files are frequent. */
@@ -89,7 +91,9 @@ export async function makeTree(
   }
   if (random() < 0.3) await symlink('.', join(root, 'loop')).then(() => odd.add('loop'));
   if (random() < 0.3) await symlink(await outside(beside, random), join(root, 'linked')).catch(() => {});
-  return { files: await read(root), odd };
+  const empty = random() < 0.3 ? ['nothing', 'deep/nothing here.'] : [];
+  for (const name of empty) await mkdir(join(root, name), { recursive: true });
+  return { files: await read(root), odd, empty };
 }
 
 /** A folder that a link leads to. */

@@ -18,14 +18,17 @@ export const registerArchive: RegisterCommand = (program, run) =>
     .command('archive')
     .summary('say what an archive holds, or test that all of it decodes')
     .description(
-      'info reads the names of what an archive holds; test decodes all of it and compares checksums, without writing anything.',
+      'info reads the names of what an archive holds, without its model; test decodes all of it and compares checksums, without writing anything.',
     )
     .argument('<what>', 'info or test', (text: string) => {
       if (!WHAT.includes(text as (typeof WHAT)[number])) throw new InvalidArgumentError('Expected info or test.');
       return text;
     })
     .argument('<file.vaez>', 'an archive')
-    .option('-m, --model <model>', 'codec model; not needed where the archive embeds it or the package has it')
+    .option(
+      '-m, --model <model>',
+      'codec model, for test; not needed where the archive embeds it or the package has it',
+    )
     .addHelpText(
       'after',
       `
@@ -68,7 +71,7 @@ function faultsOf({ damaged, complete, headerLost, nextArchive, chunks }: Archiv
 }
 
 function told(path: string, report: ArchiveReport, faults: readonly string[], tested: boolean): CommandResult {
-  const { kind, model, embedsModel, bytes, items, chunks, files } = report;
+  const { kind, model, embedsModel, bytes, items, chunks, files, untested } = report;
   const names = files.slice(0, MOST_NAMES).map(shown);
   return {
     data: { archive: path, ...report, tested },
@@ -79,8 +82,14 @@ function told(path: string, report: ArchiveReport, faults: readonly string[], te
       ['Size', `${count(bytes)} bytes, ${count(chunks)} chunks`],
       ['Items', count(items)],
       ['Files', `${count(files.length)}: ${names.join(', ')}${files.length > MOST_NAMES ? ', …' : ''}`],
-      ...(tested ? [['Tested', 'everything decodes'] as const] : []),
+      ...(tested ? [['Tested', testedOf(report)] as const] : []),
       ...faults.map((fault) => ['Fault', fault] as const),
     ],
+    partly: untested > 0,
   };
+}
+
+function testedOf({ chunks, untested }: ArchiveReport): string {
+  if (untested === 0) return 'everything decodes';
+  return `${count(chunks - untested)} of ${count(chunks)} chunks; the others need the model, give it with -m`;
 }

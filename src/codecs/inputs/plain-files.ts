@@ -137,6 +137,30 @@ function prepared(
   };
 }
 
+/** Folders that hold nothing, by their names alone. */
+export function folderUnits(names: readonly string[]): Unit[] {
+  const units: Unit[] = [];
+  for (let start = 0; start < names.length; start += MOST_FILES) {
+    const parts = names
+      .slice(start, start + MOST_FILES)
+      .map((name): FilePart => ({ name, offset: 0, bytes: 0, total: 0, folder: true }));
+    const block = encodeEntries(parts);
+    units.push({
+      items: 0,
+      prepare: async () => ({
+        ...{ kind: 'files', items: parts.length, checksum: checksumOf(block), bytes: 0 },
+        expected: parts.map(({ name }) => ({
+          part: { name, offset: 0, bytes: 0, last: true, folder: true },
+          digest: undefined,
+        })),
+        content: () => ({ names: block, data: new Uint8Array(0) }),
+        encode: () => encodeFiles(parts, new Uint8Array(0)),
+      }),
+    });
+  }
+  return units;
+}
+
 export function hexOf(bytes: Uint8Array): string {
   return Buffer.from(checksumOf(bytes)).toString('hex');
 }
@@ -172,10 +196,8 @@ export function copyUnits(
           }
         }
         if (parts.length === 0) return undefined;
-        const bytes = some.reduce(
-          (sum, [copy]) => sum + (parts.some(({ name }) => name === copy.name) ? copy.size : 0),
-          0,
-        );
+        const kept = new Set(parts.map(({ name }) => name));
+        const bytes = some.reduce((sum, [copy]) => sum + (kept.has(copy.name) ? copy.size : 0), 0);
         const names = encodeEntries(parts);
         return {
           ...{ kind: 'files', items: parts.length, checksum: checksumOf(names), bytes },
@@ -207,7 +229,10 @@ async function isSameAs(file: TreeFile, { digests, partBytes }: Stored): Promise
 export async function findCopies(files: readonly TreeFile[], signal?: AbortSignal): Promise<Map<TreeFile, TreeFile>> {
   const bySize = new Map<number, TreeFile[]>();
   for (const file of files) {
-    if (file.size > 0) bySize.set(file.size, [...(bySize.get(file.size) ?? []), file]);
+    if (file.size === 0) continue;
+    const same = bySize.get(file.size);
+    if (same === undefined) bySize.set(file.size, [file]);
+    else same.push(file);
   }
   const copies = new Map<TreeFile, TreeFile>();
   for (const same of bySize.values()) {

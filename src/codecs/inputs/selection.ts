@@ -29,14 +29,23 @@ export interface SelectOptions {
 export class Selection {
   readonly files: readonly TreeFile[];
   readonly options: SelectOptions;
+  /** Names of folders that hold nothing. */
+  readonly emptyFolders: readonly string[];
   /** Files that were to be left out by their names. */
   readonly excluded: readonly string[];
   readonly #leftOut: LeftOut[];
   /** Files for the general compressor, and why. */
   readonly #others = new Map<TreeFile, VaeError | undefined>();
 
-  private constructor(files: readonly TreeFile[], leftOut: LeftOut[], excluded: string[], options: SelectOptions) {
+  private constructor(
+    files: readonly TreeFile[],
+    emptyFolders: readonly string[],
+    leftOut: LeftOut[],
+    excluded: string[],
+    options: SelectOptions,
+  ) {
     this.files = files;
+    this.emptyFolders = emptyFolders;
     this.options = options;
     this.excluded = excluded;
     this.#leftOut = leftOut;
@@ -85,7 +94,13 @@ export class Selection {
       files.push(file);
     }
     const others = tree.others.filter(({ name }) => !excluding.some((matches) => matches(name)));
-    return new Selection(files, [...others], excluded, options);
+    const isWanted = (name: string): boolean =>
+      (included.length === 0 || included.some((matches) => matches(name))) &&
+      !excluding.some((matches) => matches(name));
+    // Two inputs may have one; and where another one has files in it, it is not empty.
+    const empty = new Set(options.others === 'store' ? tree.empty.filter(isWanted) : []);
+    for (const file of files) for (const folder of foldersOf(file.name)) empty.delete(folder);
+    return new Selection(files, [...empty], [...others], excluded, options);
   }
 
   /** What is not in the archive although it was not to be left out. */
@@ -169,6 +184,12 @@ export class Selection {
   firstReason(): VaeError | undefined {
     return [...this.#others.values()].find((why) => why !== undefined);
   }
+}
+
+/** The folders that a name goes through. */
+function foldersOf(name: string): string[] {
+  const parts = name.split('/').slice(0, -1);
+  return parts.map((_, index) => parts.slice(0, index + 1).join('/'));
 }
 
 async function identityOf(path: string): Promise<string | undefined> {

@@ -5,7 +5,14 @@ import { VaeError } from '../../core/errors.js';
 import type { TreeFile } from '../../data/file-tree.js';
 import { kindOf, writersFor } from '../by-kind.js';
 import type { CompressJob, CompressResult } from '../compress-options.js';
-import { copyUnits, FILES_RECORD_BYTES, fileUnits, findCopies, type Stored } from '../inputs/plain-files.js';
+import {
+  copyUnits,
+  FILES_RECORD_BYTES,
+  fileUnits,
+  findCopies,
+  folderUnits,
+  type Stored,
+} from '../inputs/plain-files.js';
 import type { Selection } from '../inputs/selection.js';
 import type { FilesPlan, Writing } from '../kind.js';
 import { archiveToAppend, refuseNames } from './append.js';
@@ -16,13 +23,15 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
   const { codec, output, append, signal } = job;
   const plan = planOf(selection, job);
   let header = plan.header;
+  let names: ReadonlySet<string> = new Set();
   if (append && output !== undefined) {
     const there = await archiveToAppend(output, header, job);
     refuseNames(output, there, plan.names);
     header = { ...there.header, model: codec.identity };
+    names = there.names;
   }
   const stored = new Map<TreeFile, Stored>();
-  const phases = new FilePhases(selection, plan, stored, signal);
+  const phases = new FilePhases(selection, plan, stored, names, signal);
   const packed = await writeArchive(
     {
       ...{
@@ -61,10 +70,19 @@ class FilePhases {
   readonly #coded = new Set<TreeFile>();
   readonly #plainFiles = new Set<TreeFile>();
   #copies: (readonly [TreeFile, TreeFile])[] = [];
+  #folders: readonly string[];
   #begun = false;
 
-  constructor(selection: Selection, plan: FilesPlan, stored: Map<TreeFile, Stored>, signal: AbortSignal | undefined) {
+  /** @param there names that are in the archive which is added to. */
+  constructor(
+    selection: Selection,
+    plan: FilesPlan,
+    stored: Map<TreeFile, Stored>,
+    there: ReadonlySet<string>,
+    signal: AbortSignal | undefined,
+  ) {
     this.#selection = selection;
+    this.#folders = selection.emptyFolders.filter((name) => !there.has(name));
     this.#plan = plan;
     this.#stored = stored;
     this.#signal = signal;
@@ -118,10 +136,12 @@ class FilePhases {
     if (this.#copies.length > 0) {
       const copies = this.#copies;
       this.#copies = [];
-      const isItem = (file: TreeFile): boolean => candidates.includes(file);
-      return copyUnits(copies, this.#selection, isItem, this.#stored);
+      const items = new Set(candidates);
+      return copyUnits(copies, this.#selection, (file) => items.has(file), this.#stored);
     }
-    return undefined;
+    const folders = this.#folders;
+    this.#folders = [];
+    return folders.length > 0 ? folderUnits(folders) : undefined;
   }
 
   /** Files that changed while their parts were written: all of each once more. */

@@ -16,17 +16,21 @@ import type { Codec } from './codec.js';
 import { readImage } from './image-files.js';
 import { splitExtras } from './png-extras.js';
 
-/** A picture that could be coded, and the name its PNG file will have. */
+/** A picture that could be coded, and the name of the PNG file that comes out. */
 export interface Candidate {
   readonly file: TreeFile;
   readonly name: string;
 }
 
 /**
- * The files that are called like pictures, with the names of PNG files. Where two would come out under one name, or one
- * under that of another file, the picture is passed on.
+ * The files that are called like pictures. Where those of other formats become PNG files (`renamed`), with the names of
+ * such; where two would come out under one name, or one under that of another file, the picture is passed on.
  */
-export function pictureCandidates(files: readonly TreeFile[], selection: Selection): Candidate[] {
+export function pictureCandidates(
+  files: readonly TreeFile[],
+  selection: Selection,
+  { renamed }: { readonly renamed: boolean },
+): Candidate[] {
   const taken = new Set(files.map(({ name }) => name));
   const candidates: Candidate[] = [];
   for (const file of files) {
@@ -36,7 +40,9 @@ export function pictureCandidates(files: readonly TreeFile[], selection: Selecti
     }
     const ending = extname(file.name);
     const name =
-      ending.toLowerCase() === '.png' ? file.name : `${file.name.slice(0, file.name.length - ending.length)}.png`;
+      !renamed || ending.toLowerCase() === '.png'
+        ? file.name
+        : `${file.name.slice(0, file.name.length - ending.length)}.png`;
     if (name !== file.name && taken.has(name)) {
       selection.passOn(
         file,
@@ -108,38 +114,29 @@ async function readPixels(
   pixelsOnly: boolean,
   signal: AbortSignal | undefined,
 ): Promise<Read | undefined> {
-  const { file, name } = candidate;
+  const { file } = candidate;
   return readCandidate(file, selection, signal, async (bytes) => {
-    const extras = pixelsOnly ? undefined : await extrasOf(bytes, file.shown, name === file.name);
+    const extras = pixelsOnly ? undefined : await extrasOf(bytes, file);
     const pixels = await readImage({ bytes, name: file.shown }, itemShape);
     return { ...candidate, bytes, pixels, extras };
   });
 }
 
-/** @throws VaeError ERR_VAE_DATA for a file that a PNG with the same pixels does not stand for. */
-async function extrasOf(bytes: Buffer, shown: string, isNamedPng: boolean): Promise<string | undefined> {
+/** @throws VaeError ERR_VAE_DATA for a file that a PNG of the same name and pixels does not stand for. */
+async function extrasOf(bytes: Buffer, { name, shown }: TreeFile): Promise<string | undefined> {
   const refuse = (why: string) =>
     new VaeError(
       'ERR_VAE_DATA',
       `${shown} cannot be kept wholly as pixels: ${why}. It is stored as it is; to keep its pixels alone, say so (pixelsOnly, --pixels-only).`,
     );
   if (bytes.subarray(1, 4).toString('latin1') === 'PNG') {
-    if (!isNamedPng) throw refuse('it is a PNG file that is called otherwise');
+    if (extname(name).toLowerCase() !== '.png') throw refuse('it is a PNG file that is called otherwise');
     const { extras, refused } = splitExtras(bytes);
     if (refused !== undefined) throw refuse(refused);
     return extras;
   }
-  // Of formats without loss, those files that hold one picture and nothing beside it.
-  if (isPlainWebp(bytes)) return undefined;
   const { format } = await readPictureHeader({ bytes, name: shown });
   throw refuse(`it is a ${format} file`);
-}
-
-/** A WebP file of one picture without loss and without profile, EXIF data or frames. */
-function isPlainWebp(bytes: Buffer): boolean {
-  return (
-    bytes.length >= 16 && bytes.toString('latin1', 8, 16) === 'WEBPVP8L' && bytes.readUInt32LE(4) + 8 === bytes.length
-  );
 }
 
 function preparedImages(read: readonly Read[], codec: Codec): Prepared {

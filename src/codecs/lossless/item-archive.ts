@@ -54,7 +54,8 @@ export class Archive extends ArchiveBase<ArchiveHeader, ChunkItems> {
       where: 'openArchive()',
       fits: (codec) => String(codec.itemShape) === String(itemShape),
     });
-    return new Archive({ source, layout, owned: found?.owned ? found.codec : undefined }, found?.codec);
+    const withoutModel = found === undefined && layout.header.model !== undefined;
+    return new Archive({ source, layout, owned: found?.owned ? found.codec : undefined, withoutModel }, found?.codec);
   }
 
   /** Number of items. */

@@ -38,7 +38,7 @@ function planPictures(selection: Selection, codec: Codec, options: CodingOptions
   if (!files.some(({ name }) => namedLike(name, PICTURES))) return undefined;
   const { itemShape, itemSize } = codec;
   imageShape(itemShape);
-  const pictures = pictureCandidates(files, selection);
+  const pictures = pictureCandidates(files, selection, { renamed: options.pixelsOnly });
   const byFile = new Map(pictures.map((candidate) => [candidate.file, candidate]));
   const chunkItems = chunkSize(codec, options);
   return {

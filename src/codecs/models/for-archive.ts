@@ -5,6 +5,9 @@ import { readModel } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
 import { type AnyCodec, type Found, findModel, type ModelClass, type ModelSettings, shippedModel } from './find.js';
 
+/** In place of a model: names and sizes are wanted, and what no model coded. */
+export const NO_MODEL = Symbol('no model');
+
 export interface Wanted<C> extends ModelSettings {
   /** Whose call it is, for messages. */
   readonly where: string;
@@ -13,7 +16,7 @@ export interface Wanted<C> extends ModelSettings {
 }
 
 /**
- * Undefined for an archive that needs no model.
+ * Undefined for an archive that needs no model, and where none is wanted.
  *
  * @throws VaeError ERR_VAE_REPRODUCIBILITY when the model is another one than it was made with, or cannot be found.
  */
@@ -24,7 +27,7 @@ export async function codecForArchive<C extends AnyCodec>(
   given: unknown,
   wanted: Wanted<C>,
 ): Promise<Found<C> | undefined> {
-  if (identity === undefined) return undefined;
+  if (identity === undefined || given === NO_MODEL) return undefined;
   const found = await anyCodec(models, source, identity, modelOffset, given, wanted);
   if (found.codec.identity === identity && (wanted.fits?.(found.codec) ?? true)) return found;
   if (found.owned) await found.codec.close();

@@ -6,8 +6,10 @@ import { VaeError } from '../../core/errors.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
 import type { TreeFile } from '../../data/file-tree.js';
 import { readPictureHeader } from '../../data/image/pixels.js';
-import { FILES_RECORD_BYTES, fileUnits, type Stored } from '../inputs/plain-files.js';
+
+import { FILES_RECORD_BYTES, fileUnits, folderUnits, type Stored } from '../inputs/plain-files.js';
 import { readCandidate } from '../inputs/read-candidate.js';
+
 import { type LeftOut, Selection } from '../inputs/selection.js';
 import { spooled } from '../inputs/spool.js';
 import { writeArchive } from '../jobs/write-archive.js';
@@ -145,7 +147,7 @@ interface Job extends z.output<typeof optionsSchema> {
 
 /** Files: pictures, and everything else as it is. */
 async function picturesOfFiles(selection: Selection, job: Job): Promise<CompressPicturesResult> {
-  const candidates = pictureCandidates(selection.files, selection);
+  const candidates = pictureCandidates(selection.files, selection, { renamed: true });
   if (candidates.length === 0) {
     throw new VaeError('ERR_VAE_DATA', 'compressPictures(): there are no pictures in the inputs.');
   }
@@ -160,12 +162,16 @@ async function picturesOfFiles(selection: Selection, job: Job): Promise<Compress
   }
   const stored = new Map<TreeFile, Stored>();
   let coded = false;
+  let folders = selection.emptyFolders;
   const result = await write(job, sources, async () => {
     if (!coded && selection.firstReason() !== undefined && reportsOf.get(job)?.length === 0)
       throw selection.firstReason();
     coded = true;
     const others = selection.takeOthers();
-    return others.length === 0 ? undefined : fileUnits(others, selection, { recordBytes: FILES_RECORD_BYTES }, stored);
+    if (others.length > 0) return fileUnits(others, selection, { recordBytes: FILES_RECORD_BYTES }, stored);
+    const empty = folders;
+    folders = [];
+    return empty.length > 0 ? folderUnits(empty) : undefined;
   });
   return {
     ...result,

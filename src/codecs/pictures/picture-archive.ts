@@ -32,12 +32,17 @@ export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPic
   protected readonly unit = 'picture';
   /** Its networks have threads of their own, and what they need in between is large. */
   override readonly mostAtOnce = 1;
-  readonly codec: LossyCodec;
+  readonly #codec: LossyCodec | undefined;
 
   /** @internal Inside use: takes over the source, and the codec when it is owned. */
-  constructor(parts: ArchiveParts<PictureArchiveHeader>, codec: LossyCodec) {
+  constructor(parts: ArchiveParts<PictureArchiveHeader>, codec: LossyCodec | undefined) {
     super('PictureArchive', parts);
-    this.codec = codec;
+    this.#codec = codec;
+  }
+
+  get codec(): LossyCodec {
+    if (this.#codec !== undefined) return this.#codec;
+    throw new VaeError('ERR_VAE_REPRODUCIBILITY', 'The archive was opened without its model.');
   }
 
   /** @internal Inside use: see openPictures(). */
@@ -48,8 +53,9 @@ export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPic
   ): Promise<PictureArchive> {
     const { model, threads } = parseOptions(optionsSchema, options, 'openPictures()');
     const found = await codecForArchive(LOSSY_CODECS, source, layout, model, { where: 'openPictures()', threads });
-    if (found === undefined) throw damaged('its pictures have no model');
-    return new PictureArchive({ source, layout, owned: found.owned ? found.codec : undefined }, found.codec);
+    if (layout.header.model === undefined) throw damaged('its pictures have no model');
+    const parts = { source, layout, owned: found?.owned ? found.codec : undefined, withoutModel: found === undefined };
+    return new PictureArchive(parts, found?.codec);
   }
 
   /** Number of pictures. */

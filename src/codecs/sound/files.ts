@@ -61,7 +61,9 @@ export async function soundUnits(
   for (const file of files) {
     if (file.size >= GATHERED_BELOW) continue;
     const key = formatOf(parts.get(file));
-    groups.set(key, [...(groups.get(key) ?? []), file]);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [file]);
+    else group.push(file);
   }
   const plan = {
     recordBytes: SEGMENT_BYTES,

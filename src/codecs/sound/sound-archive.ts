@@ -56,7 +56,12 @@ export class SoundArchive extends ArchiveBase<SoundArchiveHeader, Uint8Array> {
   ): Promise<SoundArchive> {
     const { model } = parseOptions(optionsSchema, options, 'openSounds()');
     const found = await codecForArchive(CODECS, source, layout, model, { where: 'openSounds()' });
-    const parts = { source, layout, owned: found?.owned ? found.codec : undefined };
+    const parts = {
+      source,
+      layout,
+      owned: found?.owned ? found.codec : undefined,
+      withoutModel: found === undefined && layout.header.model !== undefined,
+    };
     const archive = new SoundArchive(parts, found?.codec);
     await archive.#list();
     return archive;

@@ -9,9 +9,10 @@ import { ALPHABETS, type Alphabet } from './alphabet.js';
 
 export class TextArchive extends ArchiveBase<Header, Uint8Array> {
   protected readonly unit = 'text';
-  readonly #model: Alphabet;
+  /** Undefined where only names are wanted. */
+  readonly #model: Alphabet | undefined;
 
-  private constructor(parts: ArchiveParts<Header>, model: Alphabet) {
+  private constructor(parts: ArchiveParts<Header>, model: Alphabet | undefined) {
     super('TextArchive', parts);
     this.#model = model;
   }
@@ -22,13 +23,14 @@ export class TextArchive extends ArchiveBase<Header, Uint8Array> {
     options: { readonly model?: unknown },
   ): Promise<TextArchive> {
     const found = await codecForArchive(ALPHABETS, source, layout, options.model, { where: 'openTexts()' });
-    if (found === undefined) throw damaged('its texts have no model');
-    return new TextArchive({ source, layout, owned: found.owned ? found.codec : undefined }, found.codec);
+    if (layout.header.model === undefined) throw damaged('its texts have no model');
+    const parts = { source, layout, owned: found?.owned ? found.codec : undefined, withoutModel: found === undefined };
+    return new TextArchive(parts, found?.codec);
   }
 
   protected async decode(record: RecordHeader, payload: Uint8Array): Promise<Uint8Array> {
     const { names, data } = await splitPayload(record, payload);
-    const text = this.#model.decode(data);
+    const text = this.#model!.decode(data);
     checkDecoded(record, text, names);
     return text;
   }
