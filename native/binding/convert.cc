@@ -6,6 +6,7 @@
 
 #include "binding/errors.h"
 #include "core/error.h"
+#include "ops/custom_ops.h"
 
 namespace node_vae {
 namespace {
@@ -237,6 +238,9 @@ SessionConfig ToSessionConfig(napi_env env, Napi::Object options) {
       throw Error(code::kOption, "optimizationLevel: expected 0, 1, 2 or 99, received " + std::to_string(level) + ".");
     }
   }
+  bool plain = false;
+  if (GetOptional(env, options, "plainOperators", &value)) Check(env, napi_get_value_bool(env, value, &plain));
+  if (plain) config.custom_ops = CustomOps();
   if (GetOptional(env, options, "profilePrefix", &value)) config.profile_prefix = ToString(env, value, "profilePrefix");
   if (GetOptional(env, options, "optimizedModelPath", &value)) {
     config.optimized_model_path = ToString(env, value, "optimizedModelPath");

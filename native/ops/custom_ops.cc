@@ -2,6 +2,7 @@
 
 #include "ops/conv_ops.h"
 #include "ops/norm_ops.h"
+#include "ops/plain_ops.h"
 
 namespace node_vae {
 
@@ -20,6 +21,7 @@ OrtCustomOpDomain* CustomOps() {
                                   static_cast<const OrtCustomOp*>(&norm_gradient)}) {
       made.Add(op);
     }
+    for (const OrtCustomOp* op : PlainOps()) made.Add(op);
     return made.release();
   }();
   return domain;

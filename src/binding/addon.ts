@@ -120,6 +120,8 @@ export interface SessionOptions {
   }[];
   /** 0 none, 1 basic, 2 extended, 99 all (default). */
   readonly optimizationLevel?: 0 | 1 | 2 | 99;
+  /** Whether graphs run in operators that give the same bits on every processor: see artifacts/plain-operators.ts. */
+  readonly plainOperators?: boolean;
   /** Writes ONNX Runtime's profile beside this prefix. */
   readonly profilePrefix?: string;
   /** Writes the graph as ONNX Runtime optimised it. */

@@ -31,6 +31,8 @@ export interface EngineOptions {
   readonly provider: ProviderInput;
   /** How batches are tiled where a call does not say. */
   readonly tiling?: TilingInput | undefined;
+  /** Whether results are the same bits on every processor. */
+  readonly deterministic?: boolean | undefined;
 }
 
 /** How rows are run. */
@@ -67,9 +69,7 @@ export class Engine {
     networks: Networks,
     options: EngineOptions,
     choice: ChosenProvider,
-    pool: SessionPool<PoolKind> = new SessionPool((kind) =>
-      openKind(networks, kind, sessionOptions(options.threads, choice)),
-    ),
+    pool: SessionPool<PoolKind> = new SessionPool((kind) => openKind(networks, kind, sessionOptions(options, choice))),
   ) {
     this.networks = networks;
     this.#options = options;
@@ -81,6 +81,7 @@ export class Engine {
    * @throws VaeError ERR_VAE_BINDING where the provider is not there.
    */
   static async open(networks: Networks, options: EngineOptions): Promise<Engine> {
+    refuseDevices(options);
     // The processor is always there: its sessions are opened when first needed.
     if (options.provider === 'cpu') return new Engine(networks, options, { name: 'cpu', providers: [] });
     return Engine.study(networks.open, options, () => Promise.resolve(networks));
@@ -92,11 +93,12 @@ export class Engine {
     options: EngineOptions,
     describe: (encoder: GraphSession, opened: SessionOptions) => Promise<Networks>,
   ): Promise<Engine> {
+    refuseDevices(options);
     const { choice, opened } = await chooseProvider(options.provider, (candidate) =>
-      open('encoder', sessionOptions(options.threads, candidate)),
+      open('encoder', sessionOptions(options, candidate)),
     );
     try {
-      const networks = await describe(opened, sessionOptions(options.threads, choice));
+      const networks = await describe(opened, sessionOptions(options, choice));
       const engine = new Engine(networks, options, choice);
       engine.#pool.add('encoder', opened);
       return engine;
@@ -112,7 +114,7 @@ export class Engine {
   }
 
   get sessionOptions(): SessionOptions {
-    return sessionOptions(this.#options.threads, this.#choice);
+    return sessionOptions(this.#options, this.#choice);
   }
 
   /** Another owner of the same sessions and weights. */
@@ -337,6 +339,14 @@ function scaledRows(reader: RowReader, scaling: ArrayRecipe): RowReader {
   });
 }
 
+function refuseDevices({ deterministic, provider }: EngineOptions): void {
+  if (!deterministic || provider === 'cpu') return;
+  throw new VaeError(
+    'ERR_VAE_OPTION',
+    'deterministic: other providers than cpu compute each in their own way; leave out one of the two options.',
+  );
+}
+
 function isNetwork(kind: PoolKind): kind is SessionKind {
   return !kind.startsWith('device:');
 }
@@ -350,6 +360,10 @@ async function openKind(networks: Networks, kind: PoolKind, options: SessionOpti
   return GraphSession.open(writeModel(deviceGraph(graph, networks, Number(kind.slice(at + 1)))), graph, options);
 }
 
-function sessionOptions(threads: number, { providers }: ChosenProvider): SessionOptions {
-  return { intraOpThreads: threads, ...(providers.length > 0 && { providers }) };
+function sessionOptions({ threads, deterministic }: EngineOptions, { providers }: ChosenProvider): SessionOptions {
+  return {
+    intraOpThreads: threads,
+    ...(providers.length > 0 && { providers }),
+    ...(deterministic && { plainOperators: true }),
+  };
 }

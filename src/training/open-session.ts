@@ -2,6 +2,7 @@
 import { type DeviceGraphs, deviceGraphs } from '../artifacts/device-step.js';
 import type { Artifacts } from '../artifacts/generate.js';
 import { withNativeKernels } from '../artifacts/native-kernels.js';
+import { withPlainOperators } from '../artifacts/plain-operators.js';
 import type { OptimizerConfig as NativeOptimizer, NativeTrainingSession, SessionOptions } from '../binding/addon.js';
 import { loadAddon } from '../binding/index.js';
 import { type Model, writeModel } from '../graph/index.js';
@@ -19,8 +20,9 @@ export function openSession(
   return loadAddon()
     .createTrainingSession({
       ...session,
+      ...(session.plainOperators && { optimizationLevel: 1 as const }),
       trainingModel: writeModel(graphToRun(artifacts, options, session)),
-      evalModel: writeModel(artifacts.evalModel),
+      evalModel: writeModel(session.plainOperators ? withPlainOperators(artifacts.evalModel) : artifacts.evalModel),
       parameters: artifacts.manifest.parameters.map(({ name, dims, gradient, decay }) => ({
         name,
         dims,
@@ -72,6 +74,7 @@ export function graphToRun(
   { nativeKernels }: Pick<ResolvedFitOptions, 'nativeKernels'>,
   session: SessionOptions,
 ): Model {
+  if (session.plainOperators) return withPlainOperators(trainingModel);
   return nativeKernels && isProcessor(session) ? withNativeKernels(trainingModel) : trainingModel;
 }
 

@@ -9,7 +9,7 @@ import { openSaved } from '../inference/saved/saved-model.js';
 import type { OpenedModel } from './open.js';
 import type { LoadOptions, loadSchema } from './options.js';
 
-type Setting = Pick<z.output<typeof loadSchema>, 'threads' | 'provider'>;
+type Setting = Pick<z.output<typeof loadSchema>, 'threads' | 'provider' | 'deterministic'>;
 
 /** See Vae.load(). */
 export async function loadModel(source: string | OnnxPair, options: LoadOptions): Promise<OpenedModel> {
@@ -26,10 +26,10 @@ export async function loadModel(source: string | OnnxPair, options: LoadOptions)
 /** What loadSchema makes of options as most programs give them; undefined for all others, right or wrong. */
 export function plainSetting(options: unknown): Setting | undefined {
   if (typeof options !== 'object' || options === null) return undefined;
-  const { threads = 0, provider = 'cpu', ...others } = options as LoadOptions;
+  const { threads = 0, provider = 'cpu', deterministic = false, ...others } = options as LoadOptions;
   if (Object.keys(others).length > 0 || provider !== 'cpu') return undefined;
   if (!Number.isInteger(threads) || threads < 0 || threads > 1024) return undefined;
-  return { threads, provider };
+  return typeof deterministic === 'boolean' ? { threads, provider, deterministic } : undefined;
 }
 
 async function openBySummary(source: string, setting: Setting): Promise<OpenedModel | undefined> {

@@ -36,12 +36,16 @@ export interface OpenedModel {
 
 /** See Vae.create(). */
 export async function createModel(options: VaeOptions): Promise<OpenedModel> {
-  const { threads, provider, tiling, seed, ...model } = parseOptions(createSchema, options, 'Vae.create()');
+  const { threads, provider, tiling, deterministic, seed, ...model } = parseOptions(
+    createSchema,
+    options,
+    'Vae.create()',
+  );
   const vae = makeVaeNetwork(model);
   const parameters = initializeParameters(describeParameters(vae), BigInt(seed));
   const latentDim = latentDimOf(model);
   const description = { ...model, latentDim, seed: String(seed), parameterCount: parameters.count };
-  const engine = await Engine.open(recipeNetworks(vae, parameters), { threads, provider, tiling });
+  const engine = await Engine.open(recipeNetworks(vae, parameters), { threads, provider, tiling, deterministic });
   return { origin: { parts: { description, vae, parameters, training: undefined } }, engine };
 }
 
@@ -85,13 +89,22 @@ async function openSource(
 
 /** See Vae.fromOnnx(). */
 export async function importModel(options: FromOnnxOptions): Promise<OpenedModel> {
-  const { threads, provider, tiling, ...source } = parseOptions(fromOnnxSchema, options, 'Vae.fromOnnx()');
+  const { threads, provider, tiling, deterministic, ...source } = parseOptions(
+    fromOnnxSchema,
+    options,
+    'Vae.fromOnnx()',
+  );
   const { artifacts } = source;
   // Of artifacts that are what they should be, the error itself says what is wrong with them.
   const isRight = artifacts !== undefined && (await isOrtDirectory(artifacts, source.checkpoint));
   const sources = sourcesOf(isRight ? { ...source, artifacts: undefined } : source);
   const parts = await explained('Vae.fromOnnx()', sources, () => importOnnx(source, runGraph));
-  const engine = await Engine.open(recipeNetworks(parts.vae, parts.parameters), { threads, provider, tiling });
+  const engine = await Engine.open(recipeNetworks(parts.vae, parts.parameters), {
+    threads,
+    provider,
+    tiling,
+    deterministic,
+  });
   return { origin: { parts }, engine };
 }
 

@@ -22,6 +22,12 @@ const sessionShape = {
    * a call does not say. For networks whose latents have the axes of the data. Default: no tiles.
    */
   tiling: tilingSchema.optional(),
+  /**
+   * Gives the same bits on every processor (AVX-512, AVX2, SSE, arm64), with any number of threads: for tests that hold
+   * results against stored ones. Everything that the model does takes part: encode, decode, sample, score and fit. Several
+   * times slower. Default false.
+   */
+  deterministic: z.boolean().default(false),
 };
 
 const sessionSchema = z.strictObject(sessionShape);

@@ -27,6 +27,15 @@ export function withDomain(kind: string, domain: Domain | undefined, options: Se
   return inputDomain === undefined ? options : { ...options, inputDomain };
 }
 
+/** A session whose results are the same on every processor. */
+async function openPlain(model: Uint8Array | string, options: SessionOptions): Promise<NativeInferenceSession> {
+  const { readModel, writeModel } = await import('../../graph/index.js');
+  const { withPlainOperators } = await import('../../artifacts/plain-operators.js');
+  const bytes = writeModel(withPlainOperators(await readModel(model as string)));
+  // Further optimisations make several operators one, which rounds otherwise.
+  return loadAddon().createInferenceSession(bytes, { ...options, optimizationLevel: 1 });
+}
+
 export class GraphSession {
   readonly #native: NativeInferenceSession;
   readonly #lifetime: Lifetime;
@@ -42,7 +51,8 @@ export class GraphSession {
 
   /** @param model ONNX bytes, or the path of a file (needed where it has external data). */
   static async open(model: Uint8Array | string, what: string, options: SessionOptions = {}): Promise<GraphSession> {
-    const { providers = [], profilePrefix } = options;
+    const { providers = [], profilePrefix, plainOperators } = options;
+    if (plainOperators) return new GraphSession(await openPlain(model, options), what);
     const plain = providers.length === 0 && profilePrefix === undefined;
     const denseNetwork = plain ? await readDenseNetwork(model) : undefined;
     return new GraphSession(await loadAddon().createInferenceSession(model, { ...options, denseNetwork }), what);
