@@ -36,11 +36,12 @@ export interface OpenedModel {
 
 /** See Vae.create(). */
 export async function createModel(options: VaeOptions): Promise<OpenedModel> {
-  const { threads, provider, tiling, deterministic, seed, ...model } = parseOptions(
-    createSchema,
-    options,
-    'Vae.create()',
-  );
+  return makeModel(parseOptions(createSchema, options, 'Vae.create()'));
+}
+
+/** As createModel(), of options that are checked and whole. */
+export async function makeModel(options: z.output<typeof createSchema>): Promise<OpenedModel> {
+  const { threads, provider, tiling, deterministic, seed, ...model } = options;
   const vae = makeVaeNetwork(model);
   const parameters = initializeParameters(describeParameters(vae), BigInt(seed));
   const latentDim = latentDimOf(model);

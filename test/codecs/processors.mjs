@@ -15,6 +15,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symli
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { ARM_CPUINFO } from '../support/arm-cpuinfo.mjs';
 import { wavOfTones } from './tones.mjs';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -39,22 +40,6 @@ function report(name, { ok, text }) {
 function leftOut(name, why) {
   console.log(`left out   ${name.padEnd(46)} ${why}`);
 }
-
-const ARM_CPUINFO = [0, 1]
-  .map((number) =>
-    [
-      `processor\t: ${number}`,
-      'BogoMIPS\t: 50.00',
-      'Features\t: fp asimd evtstrm aes pmull sha1 sha2 crc32 atomics fphp asimdhp cpuid asimdrdm lrcpc dcpop asimddp',
-      'CPU implementer\t: 0x41',
-      'CPU architecture: 8',
-      'CPU variant\t: 0x3',
-      'CPU part\t: 0xd0c',
-      'CPU revision\t: 1',
-      '',
-    ].join('\n'),
-  )
-  .join('\n');
 
 /** The coder's tests as one static program. */
 function buildCoder(name, settings) {

@@ -31,7 +31,8 @@ export async function digests(names = Object.keys(MODELS), settings = {}) {
     const parts = [];
     const add = (...arrays) => {
       const hash = createHash('sha256');
-      for (const { buffer, byteOffset, byteLength } of arrays) hash.update(new Uint8Array(buffer, byteOffset, byteLength));
+      for (const { buffer, byteOffset, byteLength } of arrays)
+        hash.update(new Uint8Array(buffer, byteOffset, byteLength));
       parts.push(hash.digest('hex').slice(0, 8));
     };
     const { mean, logVariance } = await vae.encode(rows);
