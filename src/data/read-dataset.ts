@@ -45,7 +45,10 @@ const FILE_KINDS: readonly (FileKind & { readonly kind: DataKind })[] = [
 /** In folders, notes and settings beside the data are no tables. */
 const FOLDER_KINDS = FILE_KINDS.map((kind) => ({
   ...kind,
-  endings: kind.kind === 'table' ? kind.endings.filter((ending) => !WEAK_ENDINGS.includes(ending)) : kind.endings,
+  endings:
+    kind.kind === 'table'
+      ? kind.endings.filter((ending) => !WEAK_ENDINGS.includes(ending.replace(/\.gz$/, '')))
+      : kind.endings,
 }));
 
 /** Checked by the reader of their kind. */

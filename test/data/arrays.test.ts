@@ -1,7 +1,12 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { asDense, gatherStrided } from '../../src/core/tensor.js';
-import { modelOptionsFor, toDataset } from '../../src/data/index.js';
+import { modelOptionsFor, parseNpy, readDataset, toDataset } from '../../src/data/index.js';
 import { Vae } from '../../src/index.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const folder = temporaryFolder('arrays');
 
 /** [2, 3, 4] with element 100 i + 10 j + k, in some order in memory. */
 function laidOut(strides: readonly number[], offset: number, length: number): Float32Array {
@@ -57,6 +62,48 @@ describe('arrays with strides', () => {
     const out = gatherStrided(data, [rows, columns], [1, rows]);
     for (let row = 0; row < rows; row += 1)
       for (let column = 0; column < columns; column += 1) expect(out[row * columns + column]).toBe(column * rows + row);
+  });
+});
+
+describe('arrays that are not read', () => {
+  const npy = (descr: string, bytes: number) => {
+    const header = `${`{'descr': ${descr}, 'fortran_order': False, 'shape': (2,), }`.padEnd(117)}\n`;
+    return Buffer.concat([Buffer.from('\x93NUMPY\x01\x00v\x00', 'latin1'), Buffer.from(header), Buffer.alloc(bytes)]);
+  };
+
+  it.each([
+    [
+      "'<c8'",
+      /complex numbers\) are not numbers that are read\. Save them as numbers: np\.save\(path, np\.stack\(\[x\.real, x\.imag\]/,
+    ],
+    ["'<M8[D]'", /times\) are not numbers that are read.*x\.astype\('float64'\)/],
+    ["'<f16'", /long doubles\) are not numbers that are read.*x\.astype\('float64'\)/],
+    ["'<U4'", /texts or bytes\) are not numbers that are read/],
+    ["'|O'", /Python objects\) are not numbers that are read.*np\.stack\(list\(x\)\)/],
+    ["[('a', '<f4')]", /structured elements.*np\.save\(path, x\['name'\]\)/],
+  ])('%s are refused with what makes numbers of them', (descr, message) => {
+    expect(() => parseNpy(npy(descr, 16), 'x.npy')).toThrow(message);
+  });
+
+  it('say so of two arrays in one file', () => {
+    expect(() => parseNpy(Buffer.concat([npy("'<f4'", 8), npy("'<f4'", 8)]), 'x.npy')).toThrow(
+      /another array follows: .*np\.savez/,
+    );
+  });
+
+  it('are .mat files of version 4 and big-endian ones', async () => {
+    const old = join(folder, 'old.mat');
+    const four = Buffer.alloc(200);
+    four.writeUInt32LE(0, 0);
+    await writeFile(old, four);
+    await expect(readDataset(old)).rejects.toThrow(
+      /version 4 have none\. Save it again: save\('new\.mat', '-v7'\).*savemat/,
+    );
+    const big = Buffer.alloc(200);
+    big.write('MATLAB 5.0 MAT-file', 'latin1');
+    big.write('MI', 126, 'latin1');
+    await writeFile(old, big);
+    await expect(readDataset(old)).rejects.toThrow(/is big-endian\. Save it again/);
   });
 });
 

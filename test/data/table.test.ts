@@ -5,6 +5,7 @@ import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import {
   decodeTableRows,
+  kindOfData,
   modelOptionsFor,
   readDataset,
   readTable,
@@ -109,6 +110,24 @@ describe('readTable', () => {
       await file(json.join('\n'), '.jsonl'),
     ]) {
       expect((await readTable(path)).memory, path).toEqual(memory);
+    }
+  });
+
+  it('are told by their endings, gzip-compressed too, alone and in a glob', async () => {
+    const text = 'a,b\n1,2\n3,4\n';
+    const lines = '{"a":1,"b":2}\n{"a":3,"b":4}\n';
+    const { memory } = await readTable(await file(text));
+    for (const [ending, content] of [
+      ['.csv', text],
+      ['.tsv', text.replaceAll(',', '\t')],
+      ['.txt', text],
+      ['.jsonl', lines],
+      ['.json', '[{"a":1,"b":2},{"a":3,"b":4}]'],
+    ] as const) {
+      const packed = await file(gzipSync(content), `${ending}.gz`);
+      expect(await kindOfData(packed), packed).toBe('table');
+      expect((await readDataset(packed)).memory, packed).toEqual(memory);
+      expect((await readDataset(await file(gzipSync(content), `${ending.toUpperCase()}.GZ`))).memory).toEqual(memory);
     }
   });
 

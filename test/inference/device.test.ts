@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Tensor } from 'onnxruntime-common';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { DeviceTensor, Vae } from '../../src/index.js';
+import { DeviceTensor, modelOptionsFor, toDataset, Vae } from '../../src/index.js';
 import { hashedUniform } from '../golden/formula.js';
 
 const GOLDEN = fileURLToPath(new URL('../golden/import/', import.meta.url));
@@ -48,6 +48,20 @@ describe('encodes and decodes as in memory', () => {
     const { mean } = await vae.encodeOnDevice(batch);
     expect(mean).toMatchObject({ type: 'float32', location: 'cpu', dims: [5, 20], disposed: false });
     mean.dispose();
+  });
+
+  test('a model that standardises its data', async () => {
+    for (const shape of [
+      [64, 6],
+      [16, 2, 16, 16],
+    ]) {
+      const size = shape.reduce((product, dim) => product * dim, 1);
+      const data = Float32Array.from(hashedUniform(5, size, 0.5), (value, index) => 1000 * (index % 2) + 300 * value);
+      const rows = await toDataset({ data, shape }, { standardise: true });
+      await using model = await Vae.create(await modelOptionsFor(rows));
+      await model.fit(rows, { epochs: 1 });
+      await expectLikeMemory(model, { data, shape });
+    }
   });
 
   test('latents that lie in memory', async () => {

@@ -18,6 +18,10 @@ const NUMERIC = { first: 6, last: 15 };
 const MOST_AXES = 32;
 const MOST_BYTES = 2 ** 32;
 
+/** What makes a file of an old kind one that is read. */
+const AGAIN =
+  "Save it again: save('new.mat', '-v7') in MATLAB or Octave, or scipy.io.savemat('new.mat', scipy.io.loadmat('old.mat')) in Python.";
+
 type NumberArray = (new (buffer: ArrayBuffer) => TypedArray) & { readonly BYTES_PER_ELEMENT: number };
 
 /** How numbers of each type of element are stored. */
@@ -59,8 +63,8 @@ export async function openMat(path: string): Promise<NamedArrays> {
     if (bytes.length < 128) throw new Error('it is shorter than its header');
     const mark = head.slice(126, 128);
     if (mark !== 'IM' && mark !== 'MI')
-      throw new Error('it has no mark of its byte order; files of version 4 are not read');
-    if (mark === 'MI') throw new Error('it is big-endian; save it again on another machine, or as version 7.3');
+      throw new Error(`it has no mark of its byte order, as files of version 4 have none. ${AGAIN}`);
+    if (mark === 'MI') throw new Error(`it is big-endian. ${AGAIN}`);
     for (const element of elements(bytes.subarray(128))) {
       for (const inner of element.type === COMPRESSED ? elements(inflate(element.data)) : [element]) {
         if (inner.type !== MATRIX) continue;
@@ -70,9 +74,13 @@ export async function openMat(path: string): Promise<NamedArrays> {
     }
   } catch (error) {
     refuseOutOfMemory(error, path);
-    throw new VaeError('ERR_VAE_FORMAT', `${path}: not a .mat file that can be read: ${(error as Error).message}.`, {
-      cause: error,
-    });
+    throw new VaeError(
+      'ERR_VAE_FORMAT',
+      `${path}: not a .mat file that can be read: ${(error as Error).message.replace(/\.$/, '')}.`,
+      {
+        cause: error,
+      },
+    );
   }
   return { names: [...arrays.keys()], read: async (name) => arrays.get(name)!, close: async () => {} };
 }

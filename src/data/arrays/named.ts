@@ -48,7 +48,7 @@ export async function readNamedArrays(
     const note =
       arrays.names.length > 1 ? [`The array "${name}" of ${arrays.names.join(', ')} is the data (--array).`] : [];
     const labelled = await withOwnLabels(data, arrays, name, part);
-    return labelled.withNotes([...note, ...labelled.notes]);
+    return labelled.withNotes(note);
   } finally {
     await arrays.close();
   }

@@ -213,8 +213,6 @@ function describe(
       `values are taken as stored, without the colour profile: ${some(profiles.map(({ file }) => file.name))}`,
     );
   }
-  if (opened.some(({ header }) => header.format === 'JPEG XL'))
-    notes.push('JPEG XL is read with 8 bits a value, whatever it has');
   if (recipe.depth === 32 && rows.memory) {
     const [low, high] = rangeOf(rows.memory);
     notes.push(

@@ -3,7 +3,7 @@
  * version, the length of a header, and the header itself, a Python literal such as
  * `{'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }`, padded to a multiple of 64 bytes.
  */
-import { formatError } from './error.js';
+import { formatError, structuredError } from './error.js';
 import { type PythonValue, parsePythonDict } from './python-literal.js';
 
 const MAGIC = new Uint8Array([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]);
@@ -69,7 +69,7 @@ function interpret(dict: ReadonlyMap<string, PythonValue>, where: string): NpyHe
       `its header must hold descr, fortran_order and shape, received ${[...dict.keys()].join(', ') || 'nothing'}`,
     );
   }
-  if (typeof descr !== 'string') throw formatError(where, 'structured element types are not supported');
+  if (typeof descr !== 'string') throw structuredError(where);
   if (typeof fortranOrder !== 'boolean') throw formatError(where, 'fortran_order must be True or False');
   if (
     !Array.isArray(shape) ||

@@ -3,7 +3,7 @@ import { elementCount, type TypedArray } from '../../core/dtype.js';
 import { gatherStrided } from '../../core/tensor.js';
 import { elementsOf } from '../byte-order.js';
 import { readDataFile } from '../files.js';
-import { formatError } from './error.js';
+import { elementError, formatError } from './error.js';
 import { readNpyHeader } from './header.js';
 import { parseDescr } from './types.js';
 
@@ -23,13 +23,16 @@ export function parseNpy(bytes: Uint8Array, where = 'parseNpy()'): Tensor {
   const { header, dataStart } = readNpyHeader(bytes, where);
   const { descr, fortranOrder, shape } = header;
   const type = parseDescr(descr);
-  if (!type) throw formatError(where, `elements of type ${JSON.stringify(descr)} are not numbers that can be read`);
+  if (!type) throw elementError(where, descr);
   const count = elementCount(shape);
   const expected = count * type.Type.BYTES_PER_ELEMENT;
   if (bytes.length - dataStart !== expected) {
     throw formatError(
       where,
-      `shape [${shape.join(', ')}] of ${descr} needs ${expected} bytes of data, the file has ${bytes.length - dataStart}`,
+      `shape [${shape.join(', ')}] of ${descr} needs ${expected} bytes of data, the file has ${bytes.length - dataStart}` +
+        (bytes.indexOf(0x93, dataStart + expected) === dataStart + expected
+          ? '; another array follows: save several with np.savez(path, a, b) instead'
+          : ''),
     );
   }
   const stored = elementsOf(bytes.subarray(dataStart), count, type.Type, type.bigEndian);

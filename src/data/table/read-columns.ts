@@ -212,8 +212,10 @@ const READERS: Readonly<Record<string, ReadColumns>> = {
   '.feather': readPacked(async () => (await import('./arrow.js')).readArrow),
 };
 
-/** Endings of the files of tables. */
-export const TABLE_ENDINGS = Object.keys(READERS);
+/** Endings of the files of tables; text is read gzip-compressed too. */
+export const TABLE_ENDINGS = Object.entries(READERS).flatMap(([ending, read]) =>
+  read === readDelimited || read === readJson ? [ending, `${ending}.gz`] : [ending],
+);
 
 /** The columns of a file, in the format that its ending names; delimited text where it names none. */
 export function readColumns(path: string, options: ColumnOptions): Promise<ColumnTable> {

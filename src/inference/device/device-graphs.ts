@@ -2,13 +2,14 @@
  * Small graphs beside a model's own, for tensors that stay with the execution provider: what happens to
  * latents in JavaScript otherwise happens there.
  */
+import type { ArrayRecipe } from '../../data/array/recipe.js';
 import { GraphBuilder, type Value } from '../../graph/builder.js';
 import type { Model } from '../../graph/ir.js';
 import { type LatentScaling, type Networks, POINT_LOG_VARIANCE } from '../networks.js';
 
 /**
  * `posterior`: what the encoder gives to `mean` and `log_variance` as users see them; `latent`: such a
- * mean to what the decoder takes; `output`: what the decoder gives to float32; `copy`: float32 as it is.
+ * mean to what the decoder takes; `output`: what the decoder gives to float32, and back from mean 0 and deviation 1; `copy`: float32 as it is.
  */
 export type DeviceGraphKind = 'device:posterior' | 'device:latent' | 'device:output' | 'device:copy';
 
@@ -44,9 +45,12 @@ export function deviceGraph(kind: DeviceGraphKind, networks: Networks, rank: num
       g.output('output', g.op('Cast', [raw], { to: TYPES[decoder.dtype] }));
       break;
     }
-    case 'device:output':
-      g.output('output', g.op('Cast', [g.input('input', networks.decoder.dtype, dims)], { to: TYPES.float32 }));
+    case 'device:output': {
+      const wide = g.op('Cast', [g.input('input', networks.decoder.dtype, dims)], { to: TYPES.float32 });
+      const { dataScaling } = networks;
+      g.output('output', dataScaling === undefined ? wide : unstandardised(g, wide, dataScaling, rank));
       break;
+    }
     case 'device:copy':
       g.output('output', g.op('Identity', [g.input('input', 'float32', dims)]));
       break;
@@ -85,6 +89,16 @@ function buildPosterior(g: GraphBuilder, networks: Networks, dims: readonly stri
   }
   g.output('mean', mean);
   g.output('log_variance', logVariance);
+}
+
+/** Whether what the decoder gives is the data. */
+export function givesData({ decoder, dataScaling }: Networks): boolean {
+  return decoder.dtype === 'float32' && dataScaling === undefined;
+}
+
+function unstandardised(g: GraphBuilder, rows: Value, { mean, deviation }: ArrayRecipe, rank: number): Value {
+  const [centre, spread] = [mean, deviation].map((values) => channelValues(g, Float32Array.from(values), rank));
+  return g.op('Add', [g.op('Mul', [rows, spread!]), centre!]);
 }
 
 function unscaled(g: GraphBuilder, latent: Value, scaling: LatentScaling, rank: number): Value {

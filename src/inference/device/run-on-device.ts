@@ -6,7 +6,7 @@ import type { Networks } from '../networks.js';
 import type { Port } from '../rows/pieces.js';
 import { checkRowShape, type RowReader, type RowsInput } from '../rows/rows.js';
 import type { Feeds, GraphSession } from '../sessions/session.js';
-import { type DeviceGraphKind, givesPosterior, posteriorNames, takesLatents } from './device-graphs.js';
+import { type DeviceGraphKind, givesData, givesPosterior, posteriorNames, takesLatents } from './device-graphs.js';
 import { DeviceTensor } from './device-tensor.js';
 
 export interface DeviceEncoding {
@@ -75,7 +75,7 @@ export async function decodeOnDevice(
       given = ready!;
     }
     const [output] = await session.runOnDevice({ [decoder.input]: given, ...others }, [decoder.output], flag);
-    if (decoder.dtype === 'float32') return deviceTensor(output!, use);
+    if (givesData(networks)) return deviceTensor(output!, use);
     made.push(output!);
     const [wide] = await use('device:output', output!.dims.length, (graph) =>
       graph.runOnDevice({ input: output! }, ['output'], flag),

@@ -2,6 +2,7 @@
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { optionalPackage } from '../../optional.js';
+import { readJpegXlInfo } from './jpeg-xl-header.js';
 import type { PictureReader, StoredHeader, StoredPixels } from './stored.js';
 
 interface Decode {
@@ -15,6 +16,7 @@ let loaded: Promise<Decode> | undefined;
 export const jpegXlReader: PictureReader = {
   async header(bytes, whole) {
     if (!whole) return undefined;
+    refuseOthers(bytes);
     const { width, height, channels, colour, alpha } = await decode(bytes);
     return {
       ...{ width, height, channels, colour, alpha },
@@ -24,6 +26,21 @@ export const jpegXlReader: PictureReader = {
   },
   decode,
 };
+
+/** @throws Error for what the decoder would cut to 8 bits, or of which it would give the first frame. */
+function refuseOthers(bytes: Uint8Array): void {
+  const { bits, float, animated } = readJpegXlInfo(bytes);
+  if (float || bits !== 8) {
+    const what = float ? `floats of ${bits} bits` : `values of ${bits} bits`;
+    throw new Error(
+      `JPEG XL with ${what}; it is read with 8 bits only. Convert it: djxl IN OUT.${float ? 'pfm' : 'png'}`,
+    );
+  }
+  if (animated)
+    throw new Error(
+      'an animated JPEG XL, which is not read. Convert it: djxl IN OUT.apng, then ffmpeg -i OUT.apng frame-%04d.png',
+    );
+}
 
 async function decode(bytes: Uint8Array): Promise<StoredPixels> {
   loaded ??= load();
