@@ -126,7 +126,9 @@ Decoding        ${count(figures.decodeImagesPerSecond)} images/s
 Report          ${show(report.page)}
 Figures         ${show(report.json)}
 Pictures        ${report.pictures.map(show).join('\n                ')}
-Model           ${show(directory)} (config.json, encoder.onnx, decoder.onnx)`);
+Model           ${show(directory)} (config.json, encoder.onnx, decoder.onnx)
+
+See into it     ${explore(directory, digits)}`);
 }
 
 /** A bar that moves on a terminal, a line for each epoch elsewhere. */
@@ -195,6 +197,11 @@ function mean(values) {
 
 function count(value) {
   return Math.round(value).toLocaleString('en-US');
+}
+
+/** The command that opens the model and its test digits in the browser. */
+function explore(directory, digits) {
+  return `npx node-vae explore ${show(directory)} ${show(digits)} --part test`;
 }
 
 function show(path) {

@@ -62,7 +62,7 @@ export { OBJECTIVE_NAMES, type ObjectiveConfig, type ObjectiveInput } from './nn
 export { POSTERIOR_NAMES, type PosteriorConfig, type PosteriorInput } from './nn/posteriors/index.js';
 export { PRIOR_NAMES, type PriorConfig, type PriorInput } from './nn/priors/index.js';
 export * from './report/index.js';
-export type { FitControl } from './training/control.js';
+export type { FitControl, MomentParameters } from './training/control.js';
 export type { TrainingEstimate } from './training/estimate/estimate.js';
 export type { EstimateOptions, FitOptions } from './training/fit-options.js';
 export type { FitRun } from './training/fit-run.js';

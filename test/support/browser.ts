@@ -1,12 +1,9 @@
 /** Chromium, where it is installed: pages are tested in a real browser. */
-import { existsSync } from 'node:fs';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, onTestFinished } from 'vitest';
+import { CHROMIUM, launchChromium } from './chromium.js';
 
-const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
-
-/** `CHROMIUM` names another. */
-export const CHROMIUM = [process.env['CHROMIUM'], ...PLACES].find((path) => path !== undefined && existsSync(path));
+export { CHROMIUM } from './chromium.js';
 
 /** For the title of what is left out without it. */
 export const WITHOUT_CHROMIUM = CHROMIUM ? '' : ' (left out: chromium is not installed; CHROMIUM names one)';
@@ -22,11 +19,7 @@ export function useBrowser(): (address: string, view?: { width: number; height: 
   let browser: Browser | undefined;
   beforeAll(async () => {
     if (CHROMIUM === undefined) return;
-    browser = await chromium.launch({
-      executablePath: CHROMIUM,
-      // Containers have no user namespaces; WebGL runs in software where there is no GPU.
-      args: ['--no-sandbox', '--enable-unsafe-swiftshader'],
-    });
+    browser = await launchChromium();
   });
   afterAll(() => browser?.close());
   return async (address, viewport = { width: 1200, height: 800 }) => {

@@ -88,7 +88,8 @@ export function envelope(samples: Float32Array, count: number): { low: Float32Ar
     const from = Math.floor((piece * samples.length) / count);
     const to = Math.max(from + 1, Math.floor(((piece + 1) * samples.length) / count));
     let [least, most] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-    for (let at = from; at < to; at += 1) {
+    // With the end of the piece before, so that the line is whole.
+    for (let at = Math.max(0, from - 1); at < to; at += 1) {
       least = Math.min(least, samples[at]!);
       most = Math.max(most, samples[at]!);
     }
