@@ -196,7 +196,7 @@ describe('the HTTP service', () => {
 });
 
 it('ends although connections are silent and bodies never come', async () => {
-  const service = await startWith({ SHUTDOWN_MS: '500' });
+  const service = await startWith({ NODE_VAE_SHUTDOWN_MS: '500' });
   const { hostname, port } = new URL(service.url);
   const begin = (text: string) =>
     new Promise<Socket>((resolve) => {
@@ -218,7 +218,7 @@ it('ends although connections are silent and bodies never come', async () => {
 }, 60_000);
 
 it('lets go of clients that are silent or slow', async () => {
-  const service = await startWith({ REQUEST_MS: '700' });
+  const service = await startWith({ NODE_VAE_REQUEST_TIMEOUT_MS: '700' });
   try {
     const { hostname, port } = new URL(service.url);
     const head = 'POST /pictures HTTP/1.1\r\nhost: x\r\ncontent-type: image/png\r\ncontent-length: 1000\r\n\r\n';

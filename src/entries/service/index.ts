@@ -7,7 +7,10 @@ import { performance } from 'node:perf_hooks';
 import { clearTimeout, setTimeout } from 'node:timers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Tensor } from 'onnxruntime-common';
 import { isVaeError, VaeError, type VaeErrorCode } from '../../core/errors.js';
+import type { TensorLike } from '../../core/tensor.js';
+import type { Batcher } from '../../inference/serving/batcher.js';
 import type { Vae } from '../../vae/index.js';
 import { Archives } from './archives.js';
 import { makeObserver } from './observe.js';
@@ -22,6 +25,19 @@ export { type ServiceOptions, serviceOptionsFrom } from './settings.js';
 export interface Service extends AsyncDisposable {
   /** The server, for routes and hooks of your own; add them before listen(). */
   readonly app: FastifyInstance;
+  /** Gathers requests into batches, for routes of your own. */
+  readonly batcher: Batcher;
+  /**
+   * Pictures for the model as its routes read and write them: the bytes of a file, whatever it is called, to a row [1, ...data],
+   * and the first row of what the model gives to a PNG. Undefined for models of other data.
+   */
+  readonly pictures:
+    | {
+        /** @throws VaeError ERR_VAE_FORMAT, which is answered 415, for what is no picture that the service takes. */
+        read(body: unknown, signal?: AbortSignal): Promise<TensorLike>;
+        write(tensor: Tensor): Promise<Uint8Array>;
+      }
+    | undefined;
   /** Warms the model up and takes requests; the address, such as `http://127.0.0.1:3000`. */
   listen(address: { readonly port: number; readonly host?: string }): Promise<string>;
   /**
@@ -157,6 +173,11 @@ export async function createService(vae: Vae, options: ServiceOptions = {}): Pro
   };
   return {
     app,
+    batcher,
+    pictures: pictures && {
+      read: (body, signal) => observer.stage('read', () => pictures.readBody(body, signal)),
+      write: (tensor) => observer.stage('write', () => pictures.write(tensor)),
+    },
     async listen({ port, host = '127.0.0.1' }) {
       if (!vae.dataShape.includes(-1)) await vae.warmUp({ batchSizes: [1, settings.maxBatch] });
       const address = await app.listen({ port, host });

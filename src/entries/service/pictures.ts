@@ -50,8 +50,14 @@ export class PictureRows {
     return new PictureRows([channels!, height!, width!], form);
   }
 
+  /** As read(), of whatever came as a body. */
+  async readBody(body: unknown, signal?: AbortSignal): Promise<TensorLike> {
+    if (body instanceof Uint8Array) return this.read(body, signal);
+    throw new VaeError('ERR_VAE_FORMAT', `The body is no picture; send ${Object.values(PICTURE_TYPES).join(', ')}.`);
+  }
+
   /** One picture as a row; the same values by either way. */
-  async read(body: Uint8Array, signal: AbortSignal): Promise<TensorLike> {
+  async read(body: Uint8Array, signal?: AbortSignal): Promise<TensorLike> {
     const [channels, height, width] = this.#shape;
     const shape = [1, channels, height, width];
     const small = this.#plain ? decodeSmallPng(body) : undefined;
