@@ -5,6 +5,7 @@
  * types:    a strict TypeScript program, with this compiler and with 5.9
  * isolated: node_modules as pnpm lays it out, where a package sees only what it asked for
  * versions: beside an older onnxruntime-node that npm can share, and beside one that it cannot
+ * tools:    webpack, Rollup, Next.js, Jest 29 and 30, Deno and Bun, with the settings that docs/guides give
  * arm64:    the programs on linux-arm64 under qemu, with the addon that is cross-compiled here
  *
  * Installs from the registry into folders of its own and removes them. Without --tarball it packs what is built here.
@@ -18,10 +19,11 @@ import { arm64Obstacle, newestGlibc, packForArm64, projectOnArm64 } from './arm6
 import { execute } from './execute.js';
 import { npm, PACKAGE_ROOT, packInto, projectWith, succeed } from './packed.js';
 import { BESIDE, BUNDLES, PROGRAMS, TYPED_PROGRAM, TYPED_SETTINGS } from './programs.js';
+import { TOOLS } from './tools.js';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { tarball: { type: 'string' }, node: { type: 'string', default: '20,22,24,26' } },
+  options: { tarball: { type: 'string' }, node: { type: 'string', default: '20,22,24,26' }, tool: { type: 'string' } },
 });
 const npx = npm.replace('npm', 'npx');
 const folder = await mkdtemp(join(tmpdir(), 'node-vae-matrix-'));
@@ -110,6 +112,13 @@ async function isolated(): Promise<void> {
   });
 }
 
+async function tools(): Promise<void> {
+  for (const [index, { name, run }] of TOOLS.entries()) {
+    if (values.tool !== undefined && !name.toLowerCase().startsWith(values.tool.toLowerCase())) continue;
+    await check(name, () => run(join(folder, `tool-${index}`), tarball));
+  }
+}
+
 async function versions(): Promise<void> {
   await check('an onnxruntime-node of the project that npm can share', async () => {
     const project = join(folder, 'shared');
@@ -162,7 +171,7 @@ async function arm64(): Promise<void> {
   }
 }
 
-const PARTS = { nodes, types, isolated, versions, arm64 };
+const PARTS = { nodes, types, isolated, versions, tools, arm64 };
 const chosen = positionals.length > 0 ? positionals : Object.keys(PARTS);
 for (const part of chosen) {
   const work = PARTS[part as keyof typeof PARTS];
