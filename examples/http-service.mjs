@@ -21,13 +21,15 @@ const { values: flags } = parseArgs({
 if (flags.model === undefined || flags.normal === undefined) throw new Error('--model and --normal are needed');
 
 const vae = await Vae.load(flags.model);
-const detector = await AnomalyDetector.fit(vae, await readNpy(flags.normal), { quantile: 0.99 });
+const fitted = await AnomalyDetector.fit(vae, await readNpy(flags.normal), { quantile: 0.99 });
 const service = await createService(vae, {
   logLevel: 'warn',
   ...serviceOptionsFrom(),
   maxQueue: Number(flags['max-queue']),
 });
 const { app, batcher, pictures } = service;
+// Scores are made in batches too.
+const detector = AnomalyDetector.from(batcher, fitted.toJSON());
 
 app.post('/pictures', async (request, reply) => {
   // Whoever hangs up is not computed for.
@@ -35,11 +37,11 @@ app.post('/pictures', async (request, reply) => {
   reply.raw.once('close', () => reply.raw.writableFinished || abort.abort());
   const { signal } = abort;
   const picture = await pictures.read(request.body, signal);
-  const { mean, logVariance } = await batcher.encode(picture, { signal });
-  const [reconstruction, { scores, anomalous }] = await Promise.all([
-    batcher.decode(mean, { signal }),
+  const [{ mean, logVariance }, { scores, anomalous }] = await Promise.all([
+    batcher.encode(picture, { signal }),
     detector.score(picture, { signal }),
   ]);
+  const reconstruction = await batcher.decode(mean, { signal });
   const png = Buffer.from(await pictures.write(reconstruction));
   return {
     latent: { mean: Array.from(mean.data), logVariance: Array.from(logVariance.data) },

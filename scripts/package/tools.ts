@@ -142,7 +142,11 @@ export const TOOLS: readonly ToolCheck[] = [
     async run(folder, tarball) {
       await moduleProject(folder, [tarball]);
       await writeFile(join(folder, 'server.js'), PROGRAM);
-      await prints(npx, ['-y', 'bun', 'server.js'], folder);
+      // Its package is a script that fetches nothing, and puts the program of this platform in its place.
+      const { stdout } = await succeed(
+        execute(npx, ['-y', 'bun', 'server.js'], { cwd: folder, env: { npm_config_ignore_scripts: 'false' } }),
+      );
+      if (stdout !== PRINTED) throw new Error(`printed ${stdout}, expected ${PRINTED}`);
     },
   },
 ];

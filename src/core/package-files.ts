@@ -27,16 +27,21 @@ export function packageFiles(): PackageFiles {
   if (files !== undefined) return files;
   try {
     // By the package's own name, which leads to it from a bundle elsewhere too.
-    const require = createRequire(here);
-    // Named twice, or the minifier would join it with createRequire(), which tracers of files then do not follow.
-    require.resolve('node-vae/addon.cjs');
-    files = require('node-vae/addon.cjs') as PackageFiles;
-    return files;
+    files = import.meta.url === undefined ? createRequire(here)('node-vae/addon.cjs') : requireFiles();
+    return files!;
   } catch (cause) {
     throw new VaeError('ERR_VAE_BINDING', `The files of the package node-vae were not found from ${here}. ${REMEDY}`, {
       cause,
     });
   }
+}
+
+/** Written so that tracers of files (@vercel/nft, Turbopack) follow it. */
+function requireFiles(): PackageFiles {
+  const require = createRequire(import.meta.url);
+  // Named twice, or the minifier would join it with createRequire(), which they do not follow then.
+  require.resolve('node-vae/addon.cjs');
+  return require('node-vae/addon.cjs') as PackageFiles;
 }
 
 const REMEDY =

@@ -221,6 +221,24 @@ export class Engine {
     );
   }
 
+  /**
+   * As score() of a model with an objective, of rows that were checked, with their labels.
+   *
+   * @param draws which row's draw each row has: those of several calls together have the draws that each would have.
+   */
+  scoreRows(
+    reader: RowReader,
+    seed: bigint,
+    draws: Int32Array,
+    signal: AbortSignal | undefined,
+    where: string,
+  ): Promise<ScoreRows> {
+    const { networks } = this;
+    return this.#run('objective', signal, async (session, flag) =>
+      checkedScores(await scoreByObjective(session, networks, reader, seed, flag, draws), networks, reader, where),
+    );
+  }
+
   /** What is known of each latent dimension of each row, piece by piece. */
   inspectLatents(
     batch: BatchInput,

@@ -229,3 +229,32 @@ describe('the queue', () => {
     ).toEqual([2, 3, 'no 3', 5]);
   });
 });
+
+describe('score', () => {
+  test('is that of the model, whatever else is in the batch', async () => {
+    const input = { kind: 'image', height: 8, width: 8 } as const;
+    await using vae = await Vae.create({ input, latentDim: 3, seed: 4 });
+    const rows = (from: number, count: number) => ({
+      data: Float32Array.from({ length: count * 64 }, (_, index) => ((index * 37 + from * 11) % 256) / 255),
+      shape: [count, 1, 8, 8],
+    });
+    const batches: [string, number][] = [];
+    await using batcher = vae.batcher({ onBatch: (operation, count) => batches.push([operation, count]) });
+    const requests = [rows(0, 1), rows(1, 3), rows(2, 1), rows(3, 2)];
+    const alone = await Promise.all(requests.map((request) => vae.score(request)));
+    const together = await Promise.all(requests.map((request) => batcher.score(request)));
+    for (const [index, { elbo, reconstruction, kl }] of alone.entries()) {
+      for (const [at, value] of elbo.entries()) expect(together[index]!.elbo[at]).toBeCloseTo(value, 3);
+      for (const [at, value] of kl.entries()) expect(together[index]!.kl[at]).toBeCloseTo(value, 3);
+      expect(together[index]!.reconstruction).toHaveLength(reconstruction.length);
+    }
+    expect(batches).toEqual([['score', 7]]);
+    const other = await batcher.score(requests[0]!, { seed: 9 });
+    expect(other.elbo[0]).toBeCloseTo((await vae.score(requests[0]!, { seed: 9 })).elbo[0]!, 3);
+    expect(other.elbo[0]).not.toBeCloseTo(alone[0]!.elbo[0]!, 5);
+    await expect(batcher.score(requests[0]!, { seed: -1 })).rejects.toMatchObject({ code: 'ERR_VAE_OPTION' });
+    await expect(batcher.score({ data: new Float32Array(64).fill(7), shape: [1, 1, 8, 8] })).rejects.toMatchObject({
+      code: 'ERR_VAE_DATA',
+    });
+  });
+});

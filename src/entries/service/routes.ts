@@ -131,7 +131,7 @@ export const ROUTES: readonly Route[] = [
       const { vae, observer } = context;
       const { rows, labels } = await readBody(context, request, vae.dataShape);
       const { signal } = request;
-      const scores = await observer.stage('score', () => vae.score(rows, { signal, ...labels }));
+      const scores = await observer.stage('score', () => context.batcher.score(rows, { signal, ...labels }));
       const { elbo, reconstruction, kl } = scores;
       return json({ elbo: [...elbo], reconstruction: [...reconstruction], kl: [...kl] });
     },

@@ -1,6 +1,6 @@
 /** The evidence lower bound of each row, by the model's own objective graph or from its two networks. */
 import { NAMES, perExample } from '../../architectures/names.js';
-import type { NativeAbortFlag } from '../../binding/addon.js';
+import type { NativeAbortFlag, NativeTensor } from '../../binding/addon.js';
 import { STREAMS } from '../../binding/streams.js';
 import { elementCount } from '../../core/dtype.js';
 import type { Networks } from '../networks.js';
@@ -26,7 +26,10 @@ export async function scoreByObjective(
   reader: RowReader,
   seed: bigint,
   flag: NativeAbortFlag | undefined,
+  /** Which row's draw each row has; not given: its own. */
+  draws?: Int32Array,
 ): Promise<ScoreRows> {
+  const drawn = (from: number, to: number) => normalRows(to - from, latentShape, seed, STREAMS.scoreNoise, from);
   const reconstruction = new Float32Array(reader.rows);
   const kl = new Float32Array(reader.rows);
   const step = rowsPerRun(undefined, widest, dataShape, latentShape);
@@ -38,7 +41,9 @@ export async function scoreByObjective(
     await session.run(
       {
         [NAMES.input]: rows,
-        ...(noisy && { [NAMES.epsilon]: normalRows(to - from, latentShape, seed, STREAMS.scoreNoise, from) }),
+        ...(noisy && {
+          [NAMES.epsilon]: draws === undefined ? drawn(from, to) : chosenDraws(drawn, draws.subarray(from, to)),
+        }),
         [NAMES.klWeight]: one,
         ...reader.feeds?.(from, to),
       },
@@ -50,6 +55,17 @@ export async function scoreByObjective(
     );
   }
   return { reconstruction, kl };
+}
+
+/** Draws of these rows, in this order. */
+function chosenDraws(drawn: (from: number, to: number) => NativeTensor, rows: Int32Array): NativeTensor {
+  const { data, dims, dtype } = drawn(0, Math.max(...rows) + 1);
+  const width = elementCount(dims.slice(1));
+  const chosen = new Float32Array(rows.length * width);
+  for (const [at, row] of rows.entries()) {
+    chosen.set((data as Float32Array).subarray(row * width, (row + 1) * width), at * width);
+  }
+  return { dtype, dims: [rows.length, ...dims.slice(1)], data: chosen };
 }
 
 const LOG_2PI = Math.log(2 * Math.PI);

@@ -5,6 +5,7 @@ import type { NativeTensor } from '../../binding/addon.js';
 import { Lifetime } from '../../core/disposal.js';
 import { elementCount } from '../../core/dtype.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
+import { type Seed, seedSchema } from '../../core/seed.js';
 import { floatTensor } from '../../core/tensor.js';
 import { isScaled, scaleRows } from '../../data/array/recipe.js';
 import type { Engine } from '../engine.js';
@@ -38,7 +39,14 @@ interface Encoding {
   readonly logVariance: Tensor;
 }
 
-type Result = Encoding | Tensor;
+/** One value for each row, in nats. */
+interface Scores {
+  readonly elbo: Float32Array;
+  readonly reconstruction: Float32Array;
+  readonly kl: Float32Array;
+}
+
+type Result = Encoding | Tensor | Scores;
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
@@ -49,7 +57,7 @@ export interface RequestOptions {
 /** Bytes of a batch that are kept for the next one, at most. */
 const MOST_KEPT = 4 * 2 ** 20;
 
-type Operation = 'encode' | 'decode' | 'reconstruct';
+type Operation = 'encode' | 'decode' | 'reconstruct' | 'score';
 
 /** Rows of one request, float32. */
 interface Rows {
@@ -72,9 +80,11 @@ export class Batcher {
   /** By operation and, where data may have any, shape of a row. */
   readonly #queues = new Map<string, Queue>();
   readonly #open: boolean;
+  readonly #seed: bigint;
 
   /** Inside use; see Vae.batcher(). The engine's networks are shared until the batcher is closed. */
-  constructor(engine: Engine, options: BatcherOptions) {
+  constructor(engine: Engine, options: BatcherOptions, seed: bigint) {
+    this.#seed = seed;
     this.#options = parseOptions(batcherSchema, options, 'batcher()');
     this.#engine = engine.share();
     const { dataShape, latentShape } = engine.networks;
@@ -107,6 +117,20 @@ export class Batcher {
     return this.#submit('reconstruct', batch, this.#engine.networks.dataShape, options) as Promise<Tensor>;
   }
 
+  /**
+   * Like Vae.score() at one draw, the same for the same seed (default: the model's), whatever else is in the batch. Of
+   * models that were imported to be run as they are, each request goes by itself.
+   */
+  score(batch: BatchInput, options: RequestOptions & { readonly seed?: Seed } = {}): Promise<Scores> {
+    const { seed = this.#seed, ...others } = options;
+    try {
+      const checked = BigInt(parseOptions(seedSchema, seed, 'batcher.score(), seed'));
+      return this.#submit('score', batch, this.#engine.networks.dataShape, others, checked) as Promise<Scores>;
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
   /** Resolves when no queue is full: for those who would rather wait than be refused. */
   async room(): Promise<void> {
     await Promise.all([...this.#queues.values()].map((queue) => queue.room()));
@@ -124,7 +148,13 @@ export class Batcher {
     return this.close();
   }
 
-  #submit(operation: Operation, input: BatchInput, shape: readonly number[], options: RequestOptions): Promise<Result> {
+  #submit(
+    operation: Operation,
+    input: BatchInput,
+    shape: readonly number[],
+    options: RequestOptions,
+    seed?: bigint,
+  ): Promise<Result> {
     try {
       this.#lifetime.check();
       const where = `batcher.${operation}()`;
@@ -142,7 +172,8 @@ export class Batcher {
           data = new Float32Array(data);
           scaleRows(data, 0, scaling, 'in');
         }
-        return this.#queue(operation, reader.rowShape).submit({ data, rows: reader.rows, labels }, reader.rows, signal);
+        const queue = this.#queue(operation, reader.rowShape, seed);
+        return queue.submit({ data, rows: reader.rows, labels }, reader.rows, signal);
       };
       // Rows in memory join the batch of this turn of the event loop, whose run looks for NaN; those of a Dataset are read first.
       const taken = (reader.borrow ?? reader.read).call(reader, 0, reader.rows);
@@ -153,8 +184,9 @@ export class Batcher {
     }
   }
 
-  #queue(operation: Operation, rowShape: readonly number[]): Queue {
-    const key = this.#open ? `${operation} ${rowShape.join(',')}` : operation;
+  #queue(operation: Operation, rowShape: readonly number[], seed: bigint | undefined): Queue {
+    const name = seed === undefined ? operation : `${operation} ${seed}`;
+    const key = this.#open ? `${name} ${rowShape.join(',')}` : name;
     const known = this.#queues.get(key);
     if (known !== undefined) return known;
     // Data of open sides may come in any number of shapes.
@@ -162,7 +194,10 @@ export class Batcher {
     const room = new GatherRoom(this.#options.maxBatch, elementCount(rowShape));
     const queue: Queue = new BatchQueue({
       ...this.#options,
-      run: (requests, rows, signal) => this.#run(operation, requests, rows, rowShape, room, signal),
+      run: (requests, rows, signal) =>
+        seed === undefined
+          ? this.#run(operation, requests, rows, rowShape, room, signal)
+          : this.#score(seed, requests, rows, rowShape, signal),
     });
     this.#queues.set(key, queue);
     return queue;
@@ -187,13 +222,49 @@ export class Batcher {
     return share(requests, result);
   }
 
+  async #score(
+    seed: bigint,
+    requests: readonly Rows[],
+    rows: number,
+    rowShape: readonly number[],
+    signal: AbortSignal | undefined,
+  ): Promise<readonly Scores[]> {
+    const engine = this.#engine;
+    const where = 'score()';
+    if (!engine.networks.hasObjective) {
+      const call = signal === undefined ? {} : { signal };
+      const each = requests.map(({ data, rows: count }) =>
+        engine.score({ data, shape: [count, ...rowShape] }, seed, call, where),
+      );
+      return (await Promise.all(each)).map(withBound);
+    }
+    this.#options.onBatch?.('score', rows);
+    const data = new Float32Array(rows * elementCount(rowShape));
+    const draws = new Int32Array(rows);
+    let at = 0;
+    for (const request of requests) {
+      data.set(request.data, at * elementCount(rowShape));
+      for (let row = 0; row < request.rows; row += 1) draws[at + row] = row;
+      at += request.rows;
+    }
+    const feeds = checkedLabelFeeds(gatherLabels(requests, rows));
+    const reader = checkedRows(data, rows, rowShape, where, feeds, engine.networks.domain);
+    const scores = await engine.scoreRows(reader, seed, draws, signal, where);
+    at = 0;
+    return requests.map((request) => {
+      const from = at;
+      at += request.rows;
+      return withBound({ reconstruction: scores.reconstruction.slice(from, at), kl: scores.kl.slice(from, at) });
+    });
+  }
+
   /** Runs rows that were checked when they came. */
   async #work(
     operation: Operation,
     reader: RowReader,
     feeds: RowReader['feeds'],
     signal: AbortSignal | undefined,
-  ): Promise<Result> {
+  ): Promise<Encoding | Tensor> {
     const engine = this.#engine;
     const call = signal === undefined ? {} : { signal };
     const where = `${operation}()`;
@@ -209,8 +280,12 @@ export class Batcher {
   }
 }
 
+function withBound({ reconstruction, kl }: Omit<Scores, 'elbo'>): Scores {
+  return { elbo: reconstruction.map((value, row) => -(value + kl[row]!)), reconstruction, kl };
+}
+
 /** Each request's rows of the results, in memory of their own. */
-function share(requests: readonly Rows[], result: Result): readonly Result[] {
+function share(requests: readonly Rows[], result: Encoding | Tensor): readonly Result[] {
   if ('mean' in result) {
     const means = slices(requests, result.mean);
     const logVariances = slices(requests, result.logVariance);

@@ -1,5 +1,6 @@
 /** vae.batcher() */
 import { Batcher, type BatcherOptions } from '../../inference/serving/batcher.js';
+import { seedOf } from '../origin.js';
 import { stateOf, type Vae } from '../vae.js';
 
 declare module '../vae.js' {
@@ -15,7 +16,7 @@ declare module '../vae.js' {
 }
 
 export function batcher(this: Vae, options: BatcherOptions = {}): Batcher {
-  const { lifetime, engine } = stateOf(this);
+  const { lifetime, engine, origin } = stateOf(this);
   lifetime.check();
-  return new Batcher(engine, options);
+  return new Batcher(engine, options, seedOf(origin));
 }
