@@ -143,6 +143,25 @@ describe('odd files', () => {
     await expect(readImages(at('odd.jpg'), { strict: true })).rejects.toThrow(/odd\.jpg: .*Without strict/);
   });
 
+  it('are told too where they are decoded when their rows are wanted', async () => {
+    const bytes = await grey(16).jpeg().toBuffer();
+    await mkdir(at('many'));
+    for (const [name, file] of [
+      ['a.jpg', bytes],
+      ['b.jpg', Buffer.concat([bytes.subarray(0, 20), Buffer.from([0, 17, 34, 51]), bytes.subarray(20)])],
+    ] as const)
+      await writeFile(at('many', name), file);
+    const data = await readImages(at('many'), { memoryBytes: 0 });
+    const [first] = data.split([1, 1], 3);
+    expect(data.notes).toEqual([]);
+    await data.read([0]);
+    expect(data.notes).toEqual([]);
+    await data.read([0, 1]);
+    for (const one of [data, first!]) expect(one.notes).toEqual([expect.stringMatching(/read all the same.*b\.jpg/)]);
+    await data.read([1]);
+    expect(data.notes).toHaveLength(1);
+  });
+
   it('are called what they are', async () => {
     await writeFile(at('pointer.png'), 'version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12345\n');
     await expect(readDataset(at('pointer.png'))).rejects.toThrow(/pointer\.png: a pointer of Git LFS.*git lfs pull/);

@@ -21,6 +21,8 @@ export interface Prepared {
   /** Likewise. */
   readonly flags: TrainFlags;
   readonly vae: Vae;
+  /** What there is to say of the data since. */
+  laterNotes(): readonly string[];
 }
 
 /**
@@ -48,7 +50,8 @@ export async function prepare(
     note(`Data        ${describeData(training)} (${path})`);
     const read = describeRecipe(training.recipe);
     if (read) note(`Read as     ${read}`);
-    for (const line of data.notes) note(`Note        ${line}`);
+    const noted = new Set(data.notes);
+    for (const line of noted) note(`Note        ${line}`);
     if (validation) {
       const how = split === undefined ? '' : ', held out to see how good it is (--no-validation: none)';
       note(`Validation  ${describeData(validation)}${how}`);
@@ -64,6 +67,7 @@ export async function prepare(
       settings: { ...resolved, fit: { ...resolved.fit, ...fit } },
       flags,
       vae,
+      laterNotes: () => data.notes.filter((line) => !noted.has(line)),
     };
   } catch (error) {
     await vae.close();

@@ -52,6 +52,8 @@ export async function train(
       throw error;
     },
   );
+  // Of files that were decoded while training went on.
+  for (const line of prepared.laterNotes()) note(`Note        ${line}`);
   const canGoOn = vae.info.trainedEpochs !== undefined;
   await vae.save(flags.out, { training: canGoOn });
   await recording.finish(outcome?.history);

@@ -14,13 +14,12 @@ import { chooseRecipe } from './choose.js';
 import { CropSource } from './crops.js';
 import { PICTURES, REFUSED_FORMATS } from './formats.js';
 import { decodeItem, type ImageItem, itemsOf, type OpenedPicture, openPictures } from './items.js';
+import { Oddities, some } from './oddities.js';
 import { imageOptionsSchema, type ParsedImageOptions, type ReadImagesOptions } from './options.js';
 import type { PictureForm } from './pixels.js';
 import { type ImageRecipe, imageRowShape } from './recipe.js';
 
 const MEMORY_BYTES = 512 * 2 ** 20;
-/** Files that a note names; of more it gives the number. */
-const NAMED = 3;
 
 /**
  * Reads pictures: files, folders with everything below them (the first folder's names are labels), globs. JPEG, PNG,
@@ -28,7 +27,8 @@ const NAMED = 3;
  * installed. Rows are [channels, height, width], or [channels, volume, height, width] with `volume`. What fits is
  * decoded at once into memory; more than that is decoded in parallel whenever rows are wanted, ahead of training.
  *
- * @returns a dataset whose `notes` say what was chosen, left out or odd.
+ * @returns a dataset whose `notes` say what was chosen, left out or odd; of files that are decoded when their rows are wanted, once
+ *   they were.
  * @throws VaeError ERR_VAE_IO for what is missing, ERR_VAE_FORMAT naming a file that is damaged or no picture,
  *   ERR_VAE_DATA where nothing is left or a picture is too large, ERR_VAE_OPTION.
  */
@@ -45,9 +45,10 @@ export async function readImages(path: string | readonly string[], options: Read
   if (opened.length === 0) throw nothingLeft(where, found.length);
   const notes: string[] = [];
   const recipe = parsed.recipe ?? (await chooseRecipe(opened, parsed, notes));
-  const job: Job = { opened, recipe, parsed, skip, where, found: found.length, oddities: new Map() };
+  const job: Job = { opened, recipe, parsed, skip, where, found: found.length, oddities: new Oddities() };
   const { rows, kept, counts } = recipe.anySize ? await cropRows(job) : await wholeRows(job);
   notes.push(...describe(job, kept, counts, rows), ...leftOut(others));
+  job.oddities.tellIn(notes);
   return new Dataset(withFolders({ ...rows, recipe, notes }, kept, counts, where));
 }
 
@@ -59,7 +60,7 @@ interface Job {
   readonly where: string;
   readonly found: number;
   /** What was odd about files that could be read all the same. */
-  readonly oddities: Map<string, string>;
+  readonly oddities: Oddities;
 }
 
 interface Made {
@@ -74,7 +75,7 @@ function formOf({ recipe, parsed, oddities }: Job): PictureForm {
   const { maxDecodeBytes, maxPixels, strict } = parsed;
   return {
     ...{ colour, depth, range, clip, values, maxDecodeBytes, maxPixels, strict },
-    onWarning: (name, why) => oddities.set(name, why),
+    onWarning: oddities.take,
   };
 }
 
@@ -187,7 +188,7 @@ function checkLargeEnough({ file, header }: OpenedPicture, recipe: ImageRecipe, 
 
 /** What was chosen or odd, a sentence each. */
 function describe(
-  { opened, recipe, parsed, oddities }: Job,
+  { opened, recipe, parsed }: Job,
   kept: readonly FoundFile[],
   counts: readonly number[],
   rows: Rows,
@@ -219,12 +220,6 @@ function describe(
       `values are kept as they are (float32), from ${short(low)} to ${short(high)} (--range LOW,HIGH brings them to 0 to 1)`,
     );
   }
-  if (oddities.size > 0) {
-    const [[name, why]] = [...oddities] as [[string, string]];
-    notes.push(
-      `read all the same, though not quite as they should be (--strict refuses them): ${some([...oddities.keys()])}; ${name}: ${why}`,
-    );
-  }
   return notes;
 }
 
@@ -237,11 +232,6 @@ function leftOut(others: readonly FoundFile[]): string[] {
       `left out, of the format ${name}, which is not read: ${some(files.map((file) => file.name))}; convert them: ${convert}`,
     ];
   });
-}
-
-function some(names: readonly string[]): string {
-  const rest = names.length - NAMED;
-  return names.slice(0, NAMED).join(', ') + (rest > 0 ? ` and ${rest} more` : '');
 }
 
 function rangeOf(values: RowArray): [number, number] {
