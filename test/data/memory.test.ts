@@ -1,6 +1,6 @@
 /** Folders larger than the memory allowed train: what is resident does not grow with the folder. */
 import { existsSync } from 'node:fs';
-import { link, mkdir } from 'node:fs/promises';
+import { link, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
@@ -70,3 +70,25 @@ it.each(['whole', 'crops'])(
     expect((many.peak - few.peak) / MIB).toBeLessThan(45);
   },
 );
+
+it('takes what a container allows for its measure', async () => {
+  const table = join(folder, 'table.csv');
+  await writeFile(table, `a,b,c\n${'1.5,2.5,3.5\n'.repeat(100_000)}`);
+  const program = `
+process.constrainedMemory = () => ${2 * MIB};
+const { readImages, readTable } = await import('${pathToFileURL(join(PACKAGE_ROOT, 'dist/main/index.js')).href}');
+const pictures = await readImages(process.argv[1], { size: 64 });
+const refused = await readTable(process.argv[2]).catch(({ code, message }) => [code, message]);
+console.log(JSON.stringify({ rows: pictures.length, kept: pictures.memory !== undefined, refused }));`;
+  const args = ['--input-type=module', '-e', program, join(folder, String(FEW)), table];
+  const done = await execute(process.execPath, args, { cwd: PACKAGE_ROOT });
+  // 80 rows of 12 KB are more than a quarter.
+  expect(JSON.parse(done.stdout)).toEqual({
+    rows: FEW,
+    kept: false,
+    refused: [
+      'ERR_VAE_DATA',
+      expect.stringMatching(/table\.csv: about \d+ rows.*this process may have 2 MB\. Leave columns out/),
+    ],
+  });
+});

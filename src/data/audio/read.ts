@@ -5,6 +5,7 @@ import { type InputOf, parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
 import { findFiles } from '../find-files.js';
 import { withFolders } from '../folder-labels.js';
+import { readingMemory } from '../memory.js';
 import { inParallel } from '../parallel.js';
 import { customRows } from '../rows/custom.js';
 import { memoryRows } from '../rows/memory.js';
@@ -37,7 +38,7 @@ const optionsSchema = z.strictObject({
   acceptTruncated: z.boolean().optional(),
   /** Leaves out files that cannot be read, rather than refusing. Default false. */
   skipBad: z.boolean().optional(),
-  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default 512 MiB. */
+  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default: a quarter of the memory that this process may have, at most 512 MiB. */
   memoryBytes: z.number().min(0).optional(),
   /** How rows were made before, in place of all but the last three. */
   recipe: audioRecipeSchema.optional(),
@@ -50,7 +51,6 @@ export interface AudioOptions extends Omit<InputOf<typeof optionsSchema>, 'recip
 
 export interface ReadAudioOptions extends InputOf<typeof optionsSchema> {}
 
-const MEMORY_BYTES = 512 * 2 ** 20;
 const HIGHEST_DEFAULT_RATE = 22_050;
 /** Rows that mean and deviation are taken from. */
 const MEASURED_ROWS = 4000;
@@ -95,7 +95,7 @@ export async function readAudio(path: string | readonly string[], options: ReadA
   const sources = files.map(({ file }) => file);
   const bytes = 4 * total * rowShape.reduce((size, dim) => size * dim, 1);
   const rows =
-    bytes <= (rest.memoryBytes ?? MEMORY_BYTES)
+    bytes <= (rest.memoryBytes ?? readingMemory())
       ? memoryRows(await read(Array.from({ length: total }, (_, row) => row)), { rowShape, names, recipe })
       : { ...customRows({ length: total, rowShape, names, read }, where), recipe };
   signal?.throwIfAborted();

@@ -1,8 +1,8 @@
 /** How much memory decoding may take: a picture of some hundred bytes may say that it is 16,000 pixels a side. */
-import { totalmem } from 'node:os';
 import { z } from 'zod';
 import { VaeError } from '../../core/errors.js';
 import type { InputOf } from '../../core/options.js';
+import { readingMemory } from '../memory.js';
 
 export const pictureLimitsShape = {
   /**
@@ -15,9 +15,6 @@ export const pictureLimitsShape = {
 };
 
 export interface PictureLimits extends InputOf<z.ZodObject<typeof pictureLimitsShape>> {}
-
-const MOST_DEFAULT_BYTES = 512 * 2 ** 20;
-const SHARE_OF_MEMORY = 4;
 
 /** What decoding a picture takes. */
 export interface DecodeCost {
@@ -36,7 +33,7 @@ export function checkLimits({ width, height, bytes }: DecodeCost, limits: Pictur
       `${name}: ${width}×${height} pixels are more than the ${maxPixels} that are allowed. Raise maxPixels (--max-pixels) if that is meant.`,
     );
   }
-  const most = limits.maxDecodeBytes ?? defaultDecodeBytes();
+  const most = limits.maxDecodeBytes ?? readingMemory();
   if (bytes <= most) return;
   throw new VaeError(
     'ERR_VAE_DATA',
@@ -45,24 +42,12 @@ export function checkLimits({ width, height, bytes }: DecodeCost, limits: Pictur
   );
 }
 
-let defaultBytes: number | undefined;
-
-/** Of what a container allows, where there is one. */
-function defaultDecodeBytes(): number {
-  if (defaultBytes === undefined) {
-    const allowed = process.constrainedMemory?.() ?? 0;
-    const memory = allowed > 0 && allowed < totalmem() ? allowed : totalmem();
-    defaultBytes = Math.min(MOST_DEFAULT_BYTES, Math.floor(memory / SHARE_OF_MEMORY));
-  }
-  return defaultBytes;
-}
-
 let held = 0;
 const waiting: { readonly bytes: number; readonly most: number; readonly go: () => void }[] = [];
 
 /** Does work once there is room for its bytes beside what is being decoded; in the order of asking. */
 export async function withRoom<T>(bytes: number, limits: PictureLimits, work: () => Promise<T>): Promise<T> {
-  const most = limits.maxDecodeBytes ?? defaultDecodeBytes();
+  const most = limits.maxDecodeBytes ?? readingMemory();
   // Something larger than all the room goes alone.
   if (waiting.length > 0 || (held > 0 && held + bytes > most)) {
     await new Promise<void>((go) => waiting.push({ bytes, most, go }));

@@ -55,7 +55,7 @@ export const imageOptionsSchema = z.strictObject({
   strict: z.boolean().optional(),
   /** Leaves out files that are damaged or no pictures, rather than refusing. Default false. */
   skipBad: z.boolean().optional(),
-  /** Rows are kept in memory when they need no more than this, else decoded whenever they are read. Default 512 MiB. */
+  /** Rows are kept in memory when they need no more than this, else decoded whenever they are read. Default: a quarter of the memory that this process may have, at most 512 MiB. */
   memoryBytes: z.number().min(0).optional(),
   ...pictureLimitsShape,
   /** How rows were made before, in place of size, colour, depth, range, volume and fit. */

@@ -4,6 +4,7 @@ import { parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
 import { type FoundFile, findFiles, namedLike } from '../find-files.js';
 import { withFolders } from '../folder-labels.js';
+import { readingMemory } from '../memory.js';
 import { inParallel } from '../parallel.js';
 import { customRows } from '../rows/custom.js';
 import { memoryRows } from '../rows/memory.js';
@@ -18,8 +19,6 @@ import { Oddities, some } from './oddities.js';
 import { imageOptionsSchema, type ParsedImageOptions, type ReadImagesOptions } from './options.js';
 import type { PictureForm } from './pixels.js';
 import { type ImageRecipe, imageRowShape } from './recipe.js';
-
-const MEMORY_BYTES = 512 * 2 ** 20;
 
 /**
  * Reads pictures: files, folders with everything below them (the first folder's names are labels), globs. JPEG, PNG,
@@ -92,7 +91,7 @@ async function cropRows(job: Job): Promise<Made> {
     random: parsed.crops !== undefined,
     longestSide: parsed.longestSide,
     seed: parsed.seed ?? 0,
-    memoryBytes: parsed.memoryBytes ?? MEMORY_BYTES,
+    memoryBytes: parsed.memoryBytes ?? readingMemory(),
     form: { ...formOf(job), page: parsed.page },
   });
   const names = kept.flatMap(({ name }) => Array<string>(crops).fill(name));
@@ -112,7 +111,7 @@ async function wholeRows(job: Job): Promise<Made> {
   if (items.length === 0) throw nothingLeft(where, found);
   const rowShape = imageRowShape(recipe);
   const rowSize = rowShape.reduce((size, dim) => size * dim, 1);
-  if (items.length * rowSize * (recipe.depth === 8 ? 1 : 4) > (parsed.memoryBytes ?? MEMORY_BYTES)) {
+  if (items.length * rowSize * (recipe.depth === 8 ? 1 : 4) > (parsed.memoryBytes ?? readingMemory())) {
     // Files that were kept so far are let go.
     const light = items.map((item) => ({ ...item, source: item.file }));
     const read = streamed(light, recipe, form, rowSize, skip);

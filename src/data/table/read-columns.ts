@@ -4,6 +4,7 @@ import { stat } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { TextDecoder } from 'node:util';
 import { VaeError } from '../../core/errors.js';
+import { processMemory } from '../memory.js';
 import type { ColumnOptions } from './column-options.js';
 import { Column, type ColumnTable, PLAIN } from './columns.js';
 import { dialectOf } from './dialect.js';
@@ -81,7 +82,7 @@ const readDelimited: ReadColumns = async (path, options) => {
     const dialect = dialectOf(text, whole, path, options);
     const distinct = distinctNames(dialect.names);
     const expected = rowsIn(sample, size, whole);
-    const make = columnMaker(options);
+    const make = columnMaker(options, path);
     const columns = distinct.names.map((name) => make(name, expected));
     const scanner = new CsvScanner(columns, {
       delimiter: dialect.delimiter,
@@ -121,9 +122,33 @@ const readDelimited: ReadColumns = async (path, options) => {
   };
 };
 
-/** Makes the columns that the options ask for. */
-function columnMaker({ makeColumn, modeOf = () => 'values' }: ColumnOptions): (name: string, rows: number) => Column {
-  return makeColumn ?? ((name, rows) => new Column(modeOf(name), rows));
+/** Of a number while a table is read, and within the rows that are made of it. */
+const BYTES_OF_A_NUMBER = 12;
+
+/** Makes the columns that the options ask for, unless they need more memory than there is. */
+function columnMaker(
+  { makeColumn, modeOf = () => 'values' }: ColumnOptions,
+  path: string,
+): (name: string, rows: number) => Column {
+  if (makeColumn) return makeColumn;
+  let columns = 0;
+  return (name, rows) => {
+    const mode = modeOf(name);
+    if (mode !== 'skip') columns += 1;
+    const needed = columns * rows * BYTES_OF_A_NUMBER;
+    if (needed > processMemory()) {
+      throw new VaeError(
+        'ERR_VAE_DATA',
+        `${path}: about ${rows} rows of at least ${columns} columns need some ${megabytes(needed)} MB of memory, and this process may have ` +
+          `${megabytes(processMemory())} MB. Leave columns out (drop, --drop), train on part of the rows, or give it more.`,
+      );
+    }
+    return new Column(mode, rows);
+  };
+}
+
+function megabytes(bytes: number): string {
+  return (bytes / 1e6).toFixed(0);
 }
 
 /** As pandas calls a column without a name. */
@@ -167,7 +192,7 @@ function distinctNames(given: readonly string[]): { names: string[]; notes: stri
 /** One object or list of numbers to a line, or a JSON array of them. */
 const readJson: ReadColumns = async (path, options) => {
   const { encoding, signal, each, bytes } = options;
-  const scanner = new JsonScanner(columnMaker(options), path);
+  const scanner = new JsonScanner(columnMaker(options, path), path);
   const size = bytes?.length ?? (await stat(path).catch(() => undefined))?.size ?? 0;
   const begin = (sample: Uint8Array, whole: boolean) => {
     scanner.expected = rowsIn(sample, size, whole);
@@ -192,7 +217,7 @@ function readPacked(
     (path: string, make: (name: string, rows: number) => Column, options: ColumnOptions) => Promise<ColumnTable>
   >,
 ): ReadColumns {
-  return async (path, { makeColumn: _, ...options }) => (await load())(path, columnMaker(options), options);
+  return async (path, { makeColumn: _, ...options }) => (await load())(path, columnMaker(options, path), options);
 }
 
 /** Readers by ending. A format is a line here. */

@@ -5,6 +5,7 @@ import { type InputOf, parseOptions } from '../../core/options.js';
 import { Dataset } from '../dataset.js';
 import { findFiles } from '../find-files.js';
 import { withFolders } from '../folder-labels.js';
+import { readingMemory } from '../memory.js';
 import { piecesOf } from '../overlap.js';
 import { inParallel } from '../parallel.js';
 import { customRows } from '../rows/custom.js';
@@ -28,7 +29,7 @@ const optionsSchema = z.strictObject({
   fps: z.number().positive().max(1000).optional(),
   /** Leaves out files that cannot be read, rather than refusing. Default false. */
   skipBad: z.boolean().optional(),
-  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default 512 MiB. */
+  /** Rows are kept in memory when they need no more than this, else read whenever they are wanted. Default: a quarter of the memory that this process may have, at most 512 MiB. */
   memoryBytes: z.number().min(0).optional(),
   /** How rows were made before, in place of size, colour, frames, overlap and fps. */
   recipe: videoRecipeSchema.optional(),
@@ -41,7 +42,6 @@ export interface VideoOptions extends Omit<InputOf<typeof optionsSchema>, 'recip
 
 export interface ReadVideoOptions extends InputOf<typeof optionsSchema> {}
 
-const MEMORY_BYTES = 512 * 2 ** 20;
 const LONGEST_DEFAULT = 64;
 const LONGEST_CONVERTED = 640;
 const MOST_NOTES = 4;
@@ -92,7 +92,7 @@ export async function readVideo(path: string | readonly string[], options: ReadV
     return out;
   };
   const rows =
-    total * rowSize <= (rest.memoryBytes ?? MEMORY_BYTES)
+    total * rowSize <= (rest.memoryBytes ?? readingMemory())
       ? memoryRows(await read(Array.from({ length: total }, (_, row) => row)), { rowShape, names, recipe })
       : { ...customRows({ length: total, rowShape, names, dtype: 'uint8', read }, where), recipe };
   const notes = gathered(files.flatMap((file) => file.notes));
