@@ -14,7 +14,7 @@ const NEIGHBOURS = 8;
 export function ItemPanel({ store }: { store: Store; places: Places }) {
   const { current } = store;
   return (
-    <aside class="item" aria-label="Item" aria-live="polite">
+    <aside class="item" aria-label="Item">
       {current ? <Item store={store} current={current} /> : <Empty store={store} />}
     </aside>
   );
@@ -73,7 +73,9 @@ function Item({ store, current }: { store: Store; current: Current }) {
   return (
     <>
       <header class="line">
-        <h2 title={current.title}>{current.title}</h2>
+        <h2 title={current.title} aria-live="polite">
+          {current.title}
+        </h2>
         {current.from === 'row' && labelName(store, store.map?.labels?.[current.row!]) && (
           <span class="tag">{labelName(store, store.map?.labels?.[current.row!])}</span>
         )}

@@ -5,7 +5,7 @@ import { ItemPanel } from './item-panel.js';
 import { Legend } from './legend.js';
 import { MapBar } from './map-bar.js';
 import { colourOf, paintingOf } from './map-colours.js';
-import { Plot } from './plot.js';
+import { type Camera, Plot } from './plot.js';
 import { dimsPlaces, type Places, pcaPlaces, umap, umapPlaces, wholeLatent } from './projections.js';
 import { RowView } from './row-view.js';
 import { SelectionBar } from './selection-bar.js';
@@ -102,6 +102,7 @@ function PlotArea({ store, places }: { store: Store; places: Places }) {
   const plot = useRef<Plot | undefined>(undefined);
   const before = useRef<{ key: string; rows: number } | undefined>(undefined);
   const [over, setOver] = useState<number | undefined>(undefined);
+  const [rope, setRope] = useState<readonly (readonly [number, number])[] | undefined>(undefined);
   const [, seen] = useState(0);
   useEffect(() => {
     const made = new Plot(canvas.current!, {
@@ -115,6 +116,7 @@ function PlotArea({ store, places }: { store: Store; places: Places }) {
         seen((count) => count + 1);
         scheduleLink(store);
       },
+      lasso: setRope,
     });
     plot.current = made;
     if (import.meta.env.DEV || location.search.includes('test')) Object.assign(globalThis, { explorerPlot: made });
@@ -184,6 +186,7 @@ function PlotArea({ store, places }: { store: Store; places: Places }) {
         />
       )}
       <svg class="marks" aria-hidden="true">
+        {rope && <polygon class="rope" points={rope.map(([x, y]) => `${x},${y}`).join(' ')} />}
         {store.dropped.map(({ kept, name }) => (
           <Mark key={name} plot={plot.current} at={places.place(kept)} kind="file" />
         ))}
@@ -288,14 +291,13 @@ function scheduleLink(store: Store): void {
   timer = setTimeout(() => store.changed(), 300);
 }
 
-function cameraText(view: Float32Array): string | undefined {
-  const [scale, x, y] = [view[0]!, view[12]!, view[13]!];
+function cameraText([scale, x, y]: Camera): string | undefined {
   const moved = Math.abs(scale - 1) > 1e-3 || Math.abs(x) > 1e-3 || Math.abs(y) > 1e-3;
   return moved ? [scale, x, y].map((value) => Number(value.toFixed(3))).join() : undefined;
 }
 
-function cameraOf(text: string | undefined): number[] | undefined {
+function cameraOf(text: string | undefined): Camera | undefined {
   const [scale, x, y] = (text ?? '').split(',').map(Number);
   if (![scale, x, y].every(Number.isFinite)) return undefined;
-  return [scale!, 0, 0, 0, 0, scale!, 0, 0, 0, 0, 1, 0, x!, y!, 0, 1];
+  return [scale!, x!, y!];
 }

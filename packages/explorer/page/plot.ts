@@ -1,5 +1,6 @@
-/** The scatter plot: points by WebGL, and where they are on the screen. */
-import createScatterplot from 'regl-scatterplot';
+/** The scatter plot: where points are on the screen, and what the pointer does with them. */
+import { PointGrid } from './nearest-point.js';
+import { PointsGl } from './points-gl.js';
 
 export interface Painted {
   /** [rows, 2] in the units of the map. */
@@ -10,156 +11,261 @@ export interface Painted {
   readonly colours: readonly string[];
 }
 
+/** [scale, x, y]: a point p of the plot, of −1 to 1 over its height, stands at scale · p + [x, y]. */
+export type Camera = readonly [scale: number, x: number, y: number];
+
 interface PlotEvents {
   over(row: number | undefined): void;
   pick(rows: readonly number[], lasso: boolean): void;
   view(): void;
+  /** Corners of the lasso while it is drawn, in pixels. */
+  lasso(corners: readonly (readonly [number, number])[] | undefined): void;
 }
 
 const MARGIN = 0.94;
+const HOME: Camera = [1, 0, 0];
+const REACH = 12;
+const CLICK = 4;
+const MOVE_MS = 600;
+const MOST_ZOOM = 2000;
 
 export class Plot {
-  readonly #plot: ReturnType<typeof createScatterplot>;
+  readonly #gl: PointsGl;
   readonly #canvas: HTMLCanvasElement;
   readonly #events: PlotEvents;
+  readonly #ended = new AbortController();
+  #camera: Camera = HOME;
   #middle: readonly [number, number] = [0, 0];
   #scale = 1;
-  #rows = 0;
+  #points: Float32Array = new Float32Array(0);
+  #grid: PointGrid | undefined;
+  #rgb: Uint8Array = new Uint8Array(0);
+  #selected: readonly number[] = [];
   #lasso = false;
-  #drawn: Promise<unknown> = Promise.resolve();
+  #size = { width: 1, height: 1 };
+  #frame = 0;
+  #began = Number.NEGATIVE_INFINITY;
+  /** Pointers that are down, where they were last. */
+  readonly #down = new Map<number, { x: number; y: number; path: [number, number][]; lasso: boolean; far: number }>();
 
+  /** @throws Error where the browser has no WebGL 2. */
   constructor(canvas: HTMLCanvasElement, events: PlotEvents) {
     this.#canvas = canvas;
     this.#events = events;
-    const { width, height } = canvas.getBoundingClientRect();
-    this.#plot = createScatterplot({
-      canvas,
-      width: Math.max(1, width),
-      height: Math.max(1, height),
-      backgroundColor: [0, 0, 0, 0],
-      pointColorHover: '#888888',
-      pointColorActive: '#888888',
-      pointOutlineWidth: 2,
-      pointSizeSelected: 3,
-      opacityInactiveMax: 0.25,
-      opacityInactiveScale: 0.5,
-      lassoColor: '#3f90da',
-      lassoOnLongPress: false,
-      deselectOnDblClick: true,
-      actionKeyMap: { lasso: 'shift' } as never,
-      pointScaleMode: 'asinh',
-    } as never);
-    this.#plot.subscribe('pointOver', (row) => events.over(row as number));
-    this.#plot.subscribe('pointOut', () => events.over(undefined));
-    this.#plot.subscribe('lassoStart', () => {
-      this.#lasso = true;
+    this.#gl = new PointsGl(canvas, () => this.#later());
+    const { signal } = this.#ended;
+    const on = <K extends keyof HTMLElementEventMap>(
+      name: K,
+      listener: (event: HTMLElementEventMap[K]) => void,
+    ): void => canvas.addEventListener(name, listener, { signal, passive: false });
+    on('pointerdown', (event) => this.#press(event));
+    on('pointermove', (event) => this.#moved(event));
+    on('pointerup', (event) => this.#release(event));
+    on('pointercancel', (event) => this.#release(event));
+    on('pointerleave', () => events.over(undefined));
+    on('wheel', (event) => {
+      event.preventDefault();
+      const { left, top } = canvas.getBoundingClientRect();
+      this.#zoom(
+        event.clientX - left,
+        event.clientY - top,
+        Math.exp(-event.deltaY * (event.deltaMode === 1 ? 0.05 : 0.0015)),
+      );
     });
-    this.#plot.subscribe('select', (found) => {
-      const { points } = found as unknown as { points: number[] };
-      events.pick([...points], this.#lasso);
-      this.#lasso = false;
-    });
-    this.#plot.subscribe('deselect', () => events.pick([], false));
-    this.#plot.subscribe('view', () => events.view());
+    on('dblclick', () => events.pick([], true));
+    // Whoever reads the pixels does so in the same turn.
+    canvas.addEventListener('read', () => this.#draw(performance.now()), { signal });
   }
 
-  get view(): Float32Array {
-    return Float32Array.from(this.#plot.get('cameraView') as ArrayLike<number>);
+  get view(): Camera {
+    return this.#camera;
   }
 
-  set view(view: ArrayLike<number>) {
-    this.#plot.set({ cameraView: Float32Array.from(view) } as never);
-    // The library tells of its own moves only.
+  set view(camera: Camera) {
+    this.#camera = camera;
+    this.#later();
     this.#events.view();
   }
 
   set lasso(on: boolean) {
-    this.#plot.set({ mouseMode: on ? 'lasso' : 'panZoom' } as never);
+    this.#lasso = on;
   }
 
   reset(): void {
-    this.#plot.reset();
+    this.view = HOME;
   }
 
-  /** @param moves whether rows glide to where they are now. */
+  /** @param moves whether rows glide to where they are now. @returns when they are drawn. */
   draw({ points, values, categorical, colours }: Painted, moves: boolean): Promise<void> {
     const rows = points.length / 2;
-    if (!moves || rows !== this.#rows) this.#fit(points);
-    this.#rows = rows;
-    const x = new Float32Array(rows);
-    const y = new Float32Array(rows);
-    for (let row = 0; row < rows; row += 1) {
-      x[row] = (points[2 * row]! - this.#middle[0]) * this.#scale;
-      y[row] = (points[2 * row + 1]! - this.#middle[1]) * this.#scale;
-    }
-    const size = rows > 50_000 ? 2 : rows > 10_000 ? 3 : rows > 2000 ? 5 : 8;
-    const opacity = rows > 50_000 ? 0.5 : rows > 10_000 ? 0.7 : 0.85;
-    this.#drawn = this.#drawn.then(async () => {
-      this.#plot.set({
-        pointColor: colours.length > 1 ? [...colours] : colours[0]!,
-        colorBy: values && colours.length > 1 ? 'valueA' : null,
-        pointSize: size,
-        opacity,
-      } as never);
-      await this.#plot.draw(
-        { x, y, ...(values && { valueA: values }) } as never,
-        { transition: moves, ...(values && { zDataType: categorical ? 'categorical' : 'continuous' }) } as never,
-      );
-    });
-    return this.#drawn as Promise<void>;
+    const glides = moves && rows === this.#points.length / 2;
+    if (!glides) this.#fit(points);
+    const places = new Float32Array(points.length);
+    for (let at = 0; at < points.length; at += 1) places[at] = (points[at]! - this.#middle[at % 2]!) * this.#scale;
+    this.#gl.count = 0;
+    this.#gl.set('before', glides ? this.#points : places);
+    this.#gl.set('place', places);
+    this.#points = places;
+    this.#grid = new PointGrid(places);
+    this.#rgb = inks(rows, values, categorical, colours);
+    this.#ink();
+    this.#gl.count = rows;
+    this.#began = glides ? performance.now() : Number.NEGATIVE_INFINITY;
+    this.#later();
+    return new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(() => resolve())));
   }
 
   select(rows: readonly number[]): void {
-    if (rows.length === 0) this.#plot.deselect({ preventEvent: true });
-    else this.#plot.select([...rows], { preventEvent: true });
-  }
-
-  filter(rows: readonly number[] | undefined): void {
-    if (rows === undefined) this.#plot.unfilter({ preventEvent: true });
-    else this.#plot.filter([...rows], { preventEvent: true });
-  }
-
-  zoomTo(rows: readonly number[]): void {
-    void this.#plot.zoomToPoints([...rows], { padding: 0.4, transition: true });
+    this.#selected = rows;
+    if (this.#points.length > 0) this.#ink();
+    this.#later();
   }
 
   resize(width: number, height: number): void {
-    this.#plot.set({ width: Math.max(1, width), height: Math.max(1, height) } as never);
+    this.#size = { width: Math.max(1, width), height: Math.max(1, height) };
+    this.#canvas.width = Math.round(this.#size.width * devicePixelRatio);
+    this.#canvas.height = Math.round(this.#size.height * devicePixelRatio);
+    // A canvas of another size is empty.
+    this.#draw(performance.now());
+    this.#events.view();
   }
 
   /** Pixels within the canvas of a place on the map. */
   toScreen(x: number, y: number): [number, number] {
-    const view = this.view;
-    const { width, height } = this.#canvas.getBoundingClientRect();
-    const [nx, ny] = [(x - this.#middle[0]) * this.#scale, (y - this.#middle[1]) * this.#scale];
-    const gx = (view[0]! * nx + view[4]! * ny + view[12]!) * (height / width);
-    const gy = view[1]! * nx + view[5]! * ny + view[13]!;
+    const [scale, left, up] = this.#camera;
+    const { width, height } = this.#size;
+    const gx = ((x - this.#middle[0]) * this.#scale * scale + left) * (height / width);
+    const gy = (y - this.#middle[1]) * this.#scale * scale + up;
     return [((gx + 1) / 2) * width, ((1 - gy) / 2) * height];
   }
 
   /** The place on the map under a pixel. */
   toPlace(left: number, top: number): [number, number] {
-    const view = this.view;
-    const { width, height } = this.#canvas.getBoundingClientRect();
-    const gx = ((left / width) * 2 - 1) * (width / height) - view[12]!;
-    const gy = 1 - (top / height) * 2 - view[13]!;
-    const [a, b, c, d] = [view[0]!, view[4]!, view[1]!, view[5]!];
-    const det = a * d - b * c;
-    const [nx, ny] = [(d * gx - b * gy) / det, (a * gy - c * gx) / det];
-    return [nx / this.#scale + this.#middle[0], ny / this.#scale + this.#middle[1]];
+    const [x, y] = this.#plane(left, top);
+    return [x / this.#scale + this.#middle[0], y / this.#scale + this.#middle[1]];
   }
 
   /** Moves the view by parts of its height, and magnifies. */
   move(right: number, up: number, zoom: number): void {
-    const view = this.view;
-    for (const at of [0, 1, 4, 5, 12, 13]) view[at]! *= zoom;
-    view[12]! -= 2 * right;
-    view[13]! -= 2 * up;
-    this.view = view;
+    const [scale, x, y] = this.#camera;
+    this.view = [scale * zoom, x * zoom - 2 * right, y * zoom - 2 * up];
   }
 
   destroy(): void {
-    this.#plot.destroy();
+    this.#ended.abort();
+    cancelAnimationFrame(this.#frame);
+    this.#gl.destroy();
+  }
+
+  /** Pixels to the plane of the points. */
+  #plane(left: number, top: number): [number, number] {
+    const [scale, x, y] = this.#camera;
+    const { width, height } = this.#size;
+    return [(((2 * left) / width - 1) * (width / height) - x) / scale, (1 - (2 * top) / height - y) / scale];
+  }
+
+  #rowAt(left: number, top: number): number | undefined {
+    const [x, y] = this.#plane(left, top);
+    return this.#grid?.nearest(x, y, (2 * REACH) / this.#size.height / this.#camera[0]);
+  }
+
+  #zoom(left: number, top: number, by: number): void {
+    const [scale, x, y] = this.#camera;
+    const next = Math.min(MOST_ZOOM, Math.max(0.05, scale * by));
+    const [px, py] = this.#plane(left, top);
+    this.view = [next, x + px * (scale - next), y + py * (scale - next)];
+  }
+
+  #press(event: PointerEvent): void {
+    if (event.button !== 0) return;
+    this.#canvas.setPointerCapture(event.pointerId);
+    const { offsetX: x, offsetY: y } = event;
+    this.#down.set(event.pointerId, { x, y, path: [[x, y]], lasso: this.#lasso || event.shiftKey, far: 0 });
+    this.#events.over(undefined);
+  }
+
+  #moved(event: PointerEvent): void {
+    const { offsetX: x, offsetY: y } = event;
+    const pressed = this.#down.get(event.pointerId);
+    if (!pressed) {
+      this.#events.over(this.#rowAt(x, y));
+      return;
+    }
+    const [dx, dy] = [x - pressed.x, y - pressed.y];
+    pressed.far = Math.max(pressed.far, Math.hypot(x - pressed.path[0]![0], y - pressed.path[0]![1]));
+    if (this.#down.size === 2) this.#pinch(event.pointerId, x, y);
+    else if (pressed.lasso) {
+      pressed.path.push([x, y]);
+      this.#events.lasso(pressed.path);
+    } else {
+      const [scale, left, up] = this.#camera;
+      const unit = 2 / this.#size.height;
+      this.view = [scale, left + dx * unit, up - dy * unit];
+    }
+    Object.assign(pressed, { x, y });
+  }
+
+  /** Two fingers: their middle stays, their distance magnifies. */
+  #pinch(id: number, x: number, y: number): void {
+    const pressed = this.#down.get(id)!;
+    const other = [...this.#down].find(([key]) => key !== id)![1];
+    const before = Math.hypot(pressed.x - other.x, pressed.y - other.y);
+    const now = Math.hypot(x - other.x, y - other.y);
+    if (before > 0) this.#zoom((x + other.x) / 2, (y + other.y) / 2, now / before);
+  }
+
+  #release(event: PointerEvent): void {
+    const pressed = this.#down.get(event.pointerId);
+    if (!this.#down.delete(event.pointerId) || !pressed) return;
+    if (pressed.lasso && pressed.far >= CLICK) {
+      this.#events.lasso(undefined);
+      const corners = pressed.path.map(([x, y]) => this.#plane(x, y));
+      this.#events.pick(this.#grid?.within(corners) ?? [], true);
+      return;
+    }
+    if (pressed.far >= CLICK || event.type === 'pointercancel') return;
+    const row = this.#rowAt(event.offsetX, event.offsetY);
+    if (row !== undefined) this.#events.pick([row], false);
+  }
+
+  #later(): void {
+    if (this.#frame !== 0) return;
+    this.#frame = requestAnimationFrame((now) => {
+      this.#frame = 0;
+      this.#draw(now);
+    });
+  }
+
+  #draw(now: number): void {
+    const part = Math.min(1, Math.max(0, (now - this.#began) / MOVE_MS));
+    const rows = this.#points.length / 2;
+    const [scale, x, y] = this.#camera;
+    const base = rows > 50_000 ? 2.5 : rows > 10_000 ? 3.5 : rows > 2000 ? 5 : 8;
+    const size = base * Math.min(4, Math.max(0.7, 1 + 0.4 * Math.log2(scale)));
+    // Slow at both ends (a cubic).
+    this.#gl.draw({ scale, x, y, size, moved: part * part * (3 - 2 * part) });
+    if (part < 1) this.#later();
+  }
+
+  /** Colours and sizes: those that are selected stand out. */
+  #ink(): void {
+    const rows = this.#points.length / 2;
+    const any = this.#selected.length > 0;
+    const opacity = rows > 50_000 ? 0.6 : rows > 10_000 ? 0.75 : 0.85;
+    const colour = new Uint8Array(4 * rows);
+    const grow = new Float32Array(rows).fill(1);
+    const quiet = Math.round(255 * opacity * (any ? 0.18 : 1));
+    for (let row = 0; row < rows; row += 1) {
+      colour.set(this.#rgb.subarray(3 * row, 3 * row + 3), 4 * row);
+      colour[4 * row + 3] = quiet;
+    }
+    for (const row of this.#selected) {
+      if (row >= rows) continue;
+      colour[4 * row + 3] = 255;
+      grow[row] = this.#selected.length < 50 ? 1.8 : 1.2;
+    }
+    this.#gl.set('colour', colour);
+    this.#gl.set('grow', grow);
   }
 
   /** All rows but a few far ones fill the plot; the others lie beyond its edge. */
@@ -181,4 +287,21 @@ export class Plot {
     const aspect = width / Math.max(1, height);
     this.#scale = MARGIN * Math.min((2 * aspect) / Math.max(1e-9, right - left), 2 / Math.max(1e-9, top - bottom));
   }
+}
+
+/** Red, green and blue of each row. */
+function inks(
+  rows: number,
+  values: Float32Array | undefined,
+  categorical: boolean,
+  colours: readonly string[],
+): Uint8Array {
+  const table = colours.map((hex) => [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16)));
+  const out = new Uint8Array(3 * rows);
+  for (let row = 0; row < rows; row += 1) {
+    const value = values?.[row] ?? 0;
+    const index = categorical ? value : Math.round(value * (table.length - 1));
+    out.set(table[Math.min(table.length - 1, index)]!, 3 * row);
+  }
+  return out;
 }

@@ -89,6 +89,7 @@ function svgOf(element: HTMLElement, width: number, height: number): string {
     );
     if (original instanceof HTMLInputElement) target.setAttribute('value', original.value);
     if (original instanceof HTMLCanvasElement) {
+      original.dispatchEvent(new Event('read'));
       const picture = document.createElement('img');
       picture.setAttribute('src', original.toDataURL('image/png'));
       picture.setAttribute('style', target.getAttribute('style')!);

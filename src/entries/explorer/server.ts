@@ -22,10 +22,10 @@ const HEADERS_MS = 10_000;
 /** Pages hear of changes this often at most. */
 const TELL_MS = 100;
 
-/** Nothing is loaded from elsewhere, and nobody may put the page in a frame. The plot (regl) compiles its draw calls. */
+/** Nothing is loaded from elsewhere, and nobody may put the page in a frame. */
 const HEADERS = {
   'content-security-policy':
-    "default-src 'self'; script-src 'self' 'unsafe-eval'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
+    "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
   'x-content-type-options': 'nosniff',
   'referrer-policy': 'no-referrer',
   'cross-origin-resource-policy': 'same-origin',
