@@ -119,6 +119,40 @@ describe.skipIf(!canRunWebGpu)(`WebGPU on SwiftShader (${WEBGPU_NEEDS})`, () => 
     await Promise.all([cpu, device, again].map((vae) => vae.close()));
   });
 
+  test('batches requests, streams, tiles and interpolates as the processor does', { timeout: 300_000 }, async () => {
+    const cpu = await Vae.load('mnist-mlp');
+    const device = await Vae.load('mnist-mlp', { provider: 'webgpu' });
+    const row = (at: number) => ({ data: data.data.slice(at * 784, (at + 1) * 784), shape: [1, 784] });
+    const wanted = (await cpu.encode(data)).mean.data as Float32Array;
+    const batcher = device.batcher({ maxBatch: 4 });
+    const single = await Promise.all(Array.from({ length: 8 }, (_, at) => batcher.encode(row(at))));
+    await batcher.close();
+    const streamed: Float32Array[] = [];
+    async function* each() {
+      for (let at = 0; at < 8; at += 1) yield row(at);
+    }
+    for await (const { mean } of device.stream('encode').over(each())) streamed.push(mean.data as Float32Array);
+    for (const found of [single.map(({ mean }) => mean.data as Float32Array), streamed]) {
+      const all = Float32Array.from(found.flatMap((values) => [...values]));
+      expect(far({ data: all }, { data: wanted })).toBeLessThan(1e-5);
+    }
+    await Promise.all([cpu.close(), device.close()]);
+    const options = {
+      architecture: { type: 'conv', channels: [4], latent: 'map' },
+      input: { kind: 'image', height: 16, width: 16, channels: 1 },
+      ...{ latentDim: 2, seed: 3 },
+    } as const;
+    const [small, there] = [await Vae.create(options), await Vae.create({ ...options, provider: 'webgpu' })];
+    const picture = { data: Float32Array.from({ length: 1024 }, (_, i) => ((i * 5) % 17) / 17), shape: [1, 1, 32, 32] };
+    const tiling = { size: 16, overlap: 0.25 };
+    const tiled = await small.encode(picture, { tiling });
+    expect(far((await there.encode(picture, { tiling })).mean, tiled.mean)).toBeLessThan(1e-5);
+    expect(far(await there.decode(tiled.mean, { tiling }), await small.decode(tiled.mean, { tiling }))).toBeLessThan(
+      1e-5,
+    );
+    await Promise.all([small.close(), there.close()]);
+  });
+
   test('auto never takes a software device', async () => {
     const vae = await Vae.load('mnist-mlp', { provider: 'auto' });
     expect(vae.provider).toBe('cpu');
