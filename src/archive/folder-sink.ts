@@ -1,8 +1,8 @@
 /** Unpacking into a folder. */
 
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { type FileHandle, link, lstat, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, open, rm } from 'node:fs/promises';
 import { basename, dirname, join, normalize } from 'node:path';
 import { nameToBytes, pathOf, shownName } from '../core/byte-names.js';
 import { VaeError } from '../core/errors.js';
@@ -12,6 +12,7 @@ import { besideName } from '../core/temporary.js';
 import type { Outline, OutPart } from './archive.js';
 import { type Locker, takeLock } from './lock.js';
 import { type NameRules, placesOf, type Renamed, safeName } from './names.js';
+import { isSameFile, NAME_REFUSED, publish } from './publish.js';
 import type { AnyArchive, UnpackSink } from './unpack.js';
 
 export interface FolderOptions {
@@ -30,8 +31,6 @@ export interface Skipped {
   readonly path: string;
 }
 
-/** Errors by which a file system says that it does not take a name. */
-const NAME_REFUSED = new Set(['ENAMETOOLONG', 'EINVAL', 'EILSEQ']);
 const NO_FOLLOW = constants.O_NOFOLLOW ?? 0;
 
 interface Begun {
@@ -88,8 +87,9 @@ export class FolderSink implements UnpackSink {
 
   async begin(outline: Outline, archive: AnyArchive, signal?: AbortSignal): Promise<ReadonlySet<number>> {
     await makeFolder(this.#folder);
+    const lockName = besideName(`node-vae-${identityOf(archive)}`, 'lock');
     const lock = await takeLock(
-      join(this.#folder, besideName(`node-vae-${identityOf(archive)}`, 'lock')),
+      join(this.#folder, lockName),
       this.#options.lock,
       `unpacking this archive into ${this.#folder}`,
     );
@@ -98,7 +98,7 @@ export class FolderSink implements UnpackSink {
     const all = outline.records.flat();
     const names = [...new Set(all.map(({ name }) => name))].filter((name) => name !== '');
     const folders = new Set(all.filter(({ folder }) => folder).map(({ name }) => name));
-    this.#rules.value = { ...this.#rules.value, caseBlind: await isCaseBlind(this.#folder) };
+    this.#rules.value = { ...this.#rules.value, caseBlind: await isCaseBlind(this.#folder, lockName) };
     const { places, renamed } = placesOf(names, this.#rules.value, this.#options.rename, folders);
     this.#places = places;
     for (const name of names) this.#taken.add(keyOf(this.#pathOf(name)));
@@ -463,49 +463,15 @@ async function sameFiles(left: string | Buffer, right: string | Buffer): Promise
   }
 }
 
-/** Whether two paths are names of one file. */
-export async function isSameFile(left: string | Buffer, right: string | Buffer): Promise<boolean> {
-  const [one, other] = await Promise.all(
-    [left, right].map((path) => lstat(path, { bigint: true }).catch(() => undefined)),
-  );
-  return one !== undefined && other !== undefined && one.ino === other.ino && one.dev === other.dev;
-}
-
-/** Gives a file its name; a file that has it already is kept unless it is to be replaced: EEXIST. */
-export async function publish(temporary: string | Buffer, path: string | Buffer, force: boolean): Promise<void> {
-  if (force) return rename(temporary, path);
-  try {
-    await link(temporary, path);
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code ?? '';
-    if (code === 'EEXIST' || NAME_REFUSED.has(code) || code === 'ENOSPC') throw error;
-    // File systems without hard links: the moment between the two is short.
-    if ((await lstat(path).catch(() => undefined)) !== undefined) {
-      throw Object.assign(new Error('It is there.'), { code: 'EEXIST' });
-    }
-    return rename(temporary, path);
-  }
-  await rm(temporary, { force: true });
-}
-
 /** Which archive it is, for the name of a lock. */
 function identityOf(archive: AnyArchive): string {
   const text = JSON.stringify([archive.header, archive.byteLength, archive.recordCount]);
   return createHash('sha256').update(nameToBytes(text)).digest('hex').slice(0, 12);
 }
 
-/** Whether a folder takes names that differ in case for one. */
-async function isCaseBlind(folder: string): Promise<boolean> {
-  const name = `.node-vae-${randomBytes(4).toString('hex')}-case`;
-  const file = await open(join(folder, name), 'wx').catch((error: unknown) => {
-    throw ioError(error, `writing into ${folder}`);
-  });
-  await file.close();
-  try {
-    return (await stat(join(folder, name.toUpperCase())).catch(() => undefined)) !== undefined;
-  } finally {
-    await rm(join(folder, name), { force: true });
-  }
+/** Whether a folder takes names that differ in case for one: asked of a file that is in it. */
+async function isCaseBlind(folder: string, name: string): Promise<boolean> {
+  return isSameFile(join(folder, name), join(folder, name.toUpperCase()));
 }
 
 /** A rename survives a power cut only once its folder is flushed; Windows has no such call. */

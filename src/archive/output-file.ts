@@ -1,14 +1,14 @@
 /** Where an archive is written to: memory, a file that appears when it is complete, or a stream. */
 import { constants } from 'node:fs';
-import { copyFile, type FileHandle, lstat, open, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, type FileHandle, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { VaeError } from '../core/errors.js';
 import { ioError, targetOf } from '../core/files.js';
 import { readFully, writeFully } from '../core/ranges.js';
 import { besideName } from '../core/temporary.js';
 import { type ByteSource, handleSource, memorySource } from './bytes.js';
-import { isSameFile, publish } from './folder-sink.js';
 import { type Locker, openLocked } from './lock.js';
+import { isSameFile, publish } from './publish.js';
 
 export interface ArchiveOutput {
   /** What an earlier job left to go on from; of an archive that is added to, that archive and what follows it. */
@@ -172,6 +172,7 @@ export async function fileOutput(
   const { handle, locked } = await openLocked(partial, lock, `writing ${path}`).catch((error: unknown) => {
     throw ioError(error, `opening ${partial}`);
   });
+  await dropEarlier(output);
   let at: number;
   let base = 0;
   try {
@@ -225,6 +226,18 @@ export async function fileOutput(
     },
     setAside: () => copyAside(partial),
   };
+}
+
+/** Jobs of earlier releases had their process number in the name, and nothing goes on from those. */
+async function dropEarlier(output: string): Promise<void> {
+  const folder = dirname(output);
+  const start = `.${basename(output)}.`;
+  for (const name of await readdir(folder).catch(() => [] as string[])) {
+    if (!name.startsWith(start) || !/^\d+\.partial$/.test(name.slice(start.length))) continue;
+    const info = await stat(join(folder, name)).catch(() => undefined);
+    const isOld = info !== undefined && Date.now() - info.mtimeMs > 3_600_000;
+    if (isOld) await rm(join(folder, name), { force: true }).catch(() => {});
+  }
 }
 
 /** Keeps what another job left, under a name with a number; the name. */

@@ -358,6 +358,11 @@ async function begin(job: PackJob, output: ArchiveOutput, notes: string[]): Prom
   const { source } = output;
   const sink = (bytes: Uint8Array) => output.write(bytes);
   if (output.base > 0 && source !== undefined) return beginAppended(job, output, source);
+  if (source !== undefined && !job.resumable) {
+    notes.push(
+      `The ${source.length} bytes that an interrupted job had written to ${output.place} were dropped: pictures with loss begin anew, since what was coded cannot be told from a picture without coding it again.`,
+    );
+  }
   if (source !== undefined && job.resumable) {
     const old = await oldRecords(job, source);
     if (old !== undefined) return { ...old, writer: new ArchiveWriter(sink, old.first, [], job.header), before: 0 };

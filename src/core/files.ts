@@ -1,10 +1,9 @@
 /** Files that appear under their name only when they are complete. */
-import { randomBytes } from 'node:crypto';
 import { lstat, mkdir, open, readlink, realpath, rename, rm, stat } from 'node:fs/promises';
-import { basename, dirname, isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { VaeError } from './errors.js';
 import { refuseOutOfMemory } from './memory.js';
-import { besideName } from './temporary.js';
+import { dropStale, temporaryBeside } from './temporary.js';
 
 export interface PendingFile {
   readonly path: string;
@@ -31,7 +30,8 @@ export async function writeFilesAtomically(files: readonly PendingFile[]): Promi
       }
       const target = await targetOf(path);
       await makeFolder(dirname(target));
-      const temporary = join(dirname(target), besideName(basename(target), `${randomBytes(6).toString('hex')}.tmp`));
+      await dropStale(target);
+      const temporary = temporaryBeside(target);
       written.push({ temporary, path: target });
       await writeAndFlush(temporary, chunks);
     }

@@ -1,10 +1,15 @@
 /** Pipes as input: they are read to their end into a file of their own first, as archives need to look at bytes twice. */
 import { createWriteStream } from 'node:fs';
-import { mkdtemp, open, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { lockFile } from '../../binding/file-lock.js';
 import { ioError } from '../../core/files.js';
+
+const PREFIX = 'node-vae-input-';
+/** Held for as long as the folder is used, so that those of killed jobs are known. */
+const LOCK = 'lock';
 
 export interface Spooled extends AsyncDisposable {
   readonly paths: readonly string[];
@@ -13,9 +18,11 @@ export interface Spooled extends AsyncDisposable {
 /** The paths, those of pipes replaced by files; `-` is standard input. */
 export async function spooled(paths: readonly string[]): Promise<Spooled> {
   let folder: string | undefined;
+  let lock: FileHandle | undefined;
   const done: string[] = [];
   const dispose = async (): Promise<void> => {
     if (folder !== undefined) await rm(folder, { recursive: true, force: true });
+    await lock?.close();
   };
   try {
     for (const path of paths) {
@@ -24,7 +31,12 @@ export async function spooled(paths: readonly string[]): Promise<Spooled> {
         done.push(path);
         continue;
       }
-      folder ??= await mkdtemp(join(tmpdir(), 'node-vae-input-'));
+      if (folder === undefined) {
+        await dropDead();
+        folder = await mkdtemp(join(tmpdir(), PREFIX));
+        lock = await open(join(folder, LOCK), 'w');
+        lockFile(lock.fd);
+      }
       done.push(await spool(path, folder, done.length));
     }
   } catch (error) {
@@ -64,5 +76,21 @@ async function endingOf(path: string): Promise<string> {
     return text.startsWith('\x93NUMPY') ? '.npy' : '';
   } finally {
     await handle.close();
+  }
+}
+
+/** Removes what jobs that were killed had read: their locks ended with them. */
+async function dropDead(): Promise<void> {
+  for (const name of await readdir(tmpdir()).catch(() => [] as string[])) {
+    if (!name.startsWith(PREFIX)) continue;
+    const handle = await open(join(tmpdir(), name, LOCK), 'r+').catch(() => undefined);
+    if (handle === undefined) continue;
+    try {
+      if (lockFile(handle.fd) === 'held') await rm(join(tmpdir(), name), { recursive: true, force: true });
+    } catch {
+      // Of another user, or gone meanwhile.
+    } finally {
+      await handle.close();
+    }
   }
 }

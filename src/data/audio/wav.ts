@@ -3,13 +3,14 @@
  * wanted, so that a file of any length needs little memory.
  */
 
-import { type FileHandle, mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { VaeError } from '../../core/errors.js';
-import { ioError } from '../../core/files.js';
+import { ioError, makeFolder } from '../../core/files.js';
 import { firstNonFinite } from '../../core/finite.js';
 import { memoryFile, type ReadableFile } from '../../core/memory-file.js';
 import { readInto, writeFully } from '../../core/ranges.js';
+import { dropStale, temporaryBeside } from '../../core/temporary.js';
 import { readWavHeader, type WavFormat, type WavInfo } from './wav-header.js';
 
 export type { WavFormat, WavInfo } from './wav-header.js';
@@ -192,10 +193,11 @@ export class WavWriter {
     path: string,
     { sampleRate, channels, bits = 16 }: { sampleRate: number; channels: number; bits?: 8 | 16 | 24 | 32 },
   ): Promise<WavWriter> {
-    const temporary = `${path}.${process.pid}.tmp`;
+    const temporary = temporaryBeside(path);
     try {
-      await mkdir(dirname(join(path)), { recursive: true });
-      const file = await open(temporary, 'w');
+      await makeFolder(dirname(path));
+      await dropStale(path);
+      const file = await open(temporary, 'wx');
       const writer = new WavWriter(file, path, temporary, { sampleRate, channels, bits, float: bits === 32 });
       await writeFully(file, writer.#header(), null);
       return writer;

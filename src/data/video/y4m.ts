@@ -9,6 +9,7 @@ import { VaeError } from '../../core/errors.js';
 import { ioError, makeFolder } from '../../core/files.js';
 import { memoryFile, type ReadableFile } from '../../core/memory-file.js';
 import { readInto } from '../../core/ranges.js';
+import { dropStale, temporaryBeside } from '../../core/temporary.js';
 import { BT601, BT709 } from '../image/luma.js';
 
 export interface Y4mInfo {
@@ -238,25 +239,29 @@ function toRgb(bytes: Uint8Array, { width, height, sampling, full }: Header): Ui
 export class Y4mWriter {
   readonly #file: FileHandle;
   readonly #path: string;
+  readonly #temporary: string;
   readonly #grey: boolean;
   readonly #height: number;
 
-  private constructor(file: FileHandle, path: string, grey: boolean, height: number) {
+  private constructor(file: FileHandle, path: string, temporary: string, grey: boolean, height: number) {
     this.#file = file;
     this.#path = path;
+    this.#temporary = temporary;
     this.#grey = grey;
     this.#height = height;
   }
 
   static async create(path: string, info: Omit<Y4mInfo, 'frames'>): Promise<Y4mWriter> {
+    const temporary = temporaryBeside(path);
     try {
       await makeFolder(dirname(path));
-      const file = await open(temporary(path), 'w');
+      await dropStale(path);
+      const file = await open(temporary, 'wx');
       const { width, height, rate, grey } = info;
       await file.write(
         `YUV4MPEG2 W${width} H${height} F${rate[0]}:${rate[1]} Ip A1:1 C${grey ? 'mono XCOLORRANGE=FULL' : '444'}\n`,
       );
-      return new Y4mWriter(file, path, grey, height);
+      return new Y4mWriter(file, path, temporary, grey, height);
     } catch (error) {
       throw ioError(error, `writing ${path}`);
     }
@@ -277,7 +282,7 @@ export class Y4mWriter {
     try {
       await this.#file.sync();
       await this.#file.close();
-      await rename(temporary(this.#path), this.#path);
+      await rename(this.#temporary, this.#path);
     } catch (error) {
       throw ioError(error, `writing ${this.#path}`);
     }
@@ -286,12 +291,8 @@ export class Y4mWriter {
   /** Gives the file up. */
   async abandon(): Promise<void> {
     await this.#file.close().catch(() => {});
-    await rm(temporary(this.#path), { force: true });
+    await rm(this.#temporary, { force: true });
   }
-}
-
-function temporary(path: string): string {
-  return `${path}.${process.pid}.tmp`;
 }
 
 function colourPlanes(frame: Uint8Array, height: number): Uint8Array {
