@@ -7,6 +7,11 @@ import { cutFiles, decodeEntries, decodeFiles, type FilesMethod } from './files-
 import { type Header, type IndexEntry, type Method, RECORD_BYTES, type RecordHeader } from './format.js';
 import { type ArchiveLayout, readNames, readRecord } from './reader.js';
 
+/** What a record takes beside its bytes: what it decodes to, the model's work, the files it becomes. */
+const MEMORY_PER_BYTE = 10;
+/** Records of files hold 4 MiB at the most, as they are written here. */
+const FILES_MEMORY = 1 << 25;
+
 /** A chunk that does not decode. */
 export interface DamagedChunk {
   /** Its number, from 0. Records of files that are kept as they are are numbered behind the chunks. */
@@ -107,6 +112,13 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
   /** How records of files are coded where Brotli did worse. */
   protected filesMethod(): FilesMethod | undefined {
     return undefined;
+  }
+
+  /** @internal Memory that the largest record takes while it is decoded and written. */
+  async recordMemory(_signal?: AbortSignal): Promise<number> {
+    const { chunks, files, itemSize } = this.layout;
+    const items = chunks.reduce((most, { items: own }) => Math.max(most, own), 0);
+    return Math.max(MEMORY_PER_BYTE * items * itemSize, FILES_MEMORY * Number(files.length > 0), 1);
   }
 
   get chunkCount(): number {
@@ -279,6 +291,11 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
       else high = middle;
     }
     return low;
+  }
+
+  /** A chunk as it is stored. */
+  protected stored(chunk: number): Promise<{ record: RecordHeader; payload: Uint8Array }> {
+    return readRecord(this.#source, this.layout.itemSize, this.#entry(chunk));
   }
 
   async #read(record: number): Promise<{ record: RecordHeader; payload: Uint8Array }> {

@@ -2,6 +2,7 @@
 import { type Command, Option } from 'commander';
 import type { LeftOut } from '../index.js';
 import { count, note } from './output.js';
+import { wholeNumber } from './parse.js';
 import { PROGRESS_MODES, type ProgressMode } from './progress.js';
 
 export interface ProgressFlags {
@@ -17,7 +18,24 @@ export function addProgressOption(command: Command): Command {
   );
 }
 
-export interface SelectFlags {
+export interface MemoryFlags {
+  readonly maxMemory?: number;
+}
+
+export function addMemoryOption(command: Command): Command {
+  return command.option(
+    '--max-memory <MB>',
+    'refuse what needs more, before anything is done (512, and a warning before a job that needs more)',
+    wholeNumber(269),
+  );
+}
+
+/** As the library takes it. */
+export function memoryOptions({ maxMemory }: MemoryFlags): { maxMemoryBytes?: number } {
+  return maxMemory === undefined ? {} : { maxMemoryBytes: maxMemory * 1e6 };
+}
+
+export interface SelectFlags extends MemoryFlags {
   readonly include?: string[];
   readonly exclude?: string[];
   readonly others?: 'store' | 'skip' | 'fail';
@@ -29,7 +47,7 @@ export interface SelectFlags {
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 export function addSelectOptions(command: Command): Command {
-  return command
+  return addMemoryOption(command)
     .option('--include <pattern>', 'only files whose name or path matches (* ? [ ] { }); may be repeated', collect)
     .option('--exclude <pattern>', 'not those whose name or path matches; may be repeated', collect)
     .addOption(
@@ -44,8 +62,10 @@ export function addSelectOptions(command: Command): Command {
 }
 
 /** As compress() and compressPictures() take them. */
-export function selectOptions({ include, exclude, others, skipBad, dereference, force }: SelectFlags) {
+export function selectOptions(flags: SelectFlags) {
+  const { include, exclude, others, skipBad, dereference, force } = flags;
   return {
+    ...memoryOptions(flags),
     ...(include && { include }),
     ...(exclude && { exclude }),
     ...(others && { others }),

@@ -11,6 +11,7 @@ import { ioError, makeFolder } from '../core/files.js';
 import { type InputOf, parseOptions } from '../core/options.js';
 import type { ModelInput } from './by-kind.js';
 import { spooled } from './inputs/spool.js';
+import { threadsWithin } from './jobs/memory.js';
 import { type OpenedArchive, openAny } from './open.js';
 import { chunkThreadsShape } from './option-shapes.js';
 
@@ -96,13 +97,15 @@ export async function decompress(input: string | Uint8Array, options: Decompress
     );
     await using archive = opened.archive;
     refuseIncomplete(opened.layout, archive.recordCount, parsed);
-    results.push(await unpackOne(opened, parsed, started));
+    const memory = await archive.recordMemory(parsed.signal);
+    const threads = threadsWithin('The largest chunk of the archive', memory, parsed);
+    results.push(await unpackOne(opened, { ...parsed, threads }, started));
     start = opened.layout.next === undefined ? undefined : (start ?? 0) + opened.layout.next;
   } while (start !== undefined);
   return results.length === 1 ? results[0]! : together(results, parsed.output);
 }
 
-type Parsed = z.output<typeof optionsSchema>;
+type Parsed = z.output<typeof optionsSchema> & { readonly threads: number };
 
 async function unpackOne(
   { archive, layout, kind }: OpenedArchive,

@@ -31,6 +31,8 @@ export interface FilesPlan {
   readonly names: readonly string[];
   /** Bytes of an item, where all are of one size. */
   readonly itemBytes?: number;
+  /** Memory that a chunk takes while it is worked on, where that is more than a record of files does. */
+  readonly chunkMemory?: number;
   units(files: readonly TreeFile[], stored: Map<TreeFile, Stored>): Promise<Unit[]>;
 }
 
@@ -39,6 +41,8 @@ export interface ArrayPlan {
   readonly header: Header;
   readonly count: number;
   readonly itemBytes: number;
+  /** Memory that a chunk takes while it is worked on. */
+  readonly chunkMemory: number;
   /** @param before items that are in the archive already. */
   units(before: number, name: string): readonly Unit[];
   /** @throws VaeError ERR_VAE_IO where what was read has changed meanwhile. */

@@ -1,6 +1,5 @@
 /** Options that several verbs of codecs have. */
 import { z } from 'zod';
-import { availableThreads } from '../binding/threads.js';
 
 /** Of what makes an archive of files. */
 export const packingShape = {
@@ -25,11 +24,20 @@ export const packingShape = {
 
 export const OTHERS = z.enum(['store', 'skip', 'fail']);
 
+/** What a process may take, roughly. */
+export const memoryShape = {
+  /**
+   * What the job may take of memory, roughly: what needs more (a picture of many pixels, a chunk that is large) is refused
+   * before anything is done. Default: 512 MiB, and a warning, WARN_VAE_MEMORY, before a job that needs more.
+   */
+  maxMemoryBytes: z
+    .number()
+    .min(2 ** 28)
+    .optional(),
+};
+
 export const chunkThreadsShape = {
-  /** Chunks coded at once. Default: one per processor. */
-  threads: z
-    .int()
-    .min(1)
-    .max(64)
-    .default(() => availableThreads()),
+  /** Chunks coded at once. Default: one per processor, as far as `maxMemoryBytes` allows. */
+  threads: z.int().min(1).max(64).optional(),
+  ...memoryShape,
 };

@@ -1,13 +1,20 @@
 import { Option } from 'commander';
 import type { DecompressResult } from '../../index.js';
-import { addProgressOption, type ProgressFlags, shown } from '../archive-options.js';
+import {
+  addMemoryOption,
+  addProgressOption,
+  type MemoryFlags,
+  memoryOptions,
+  type ProgressFlags,
+  shown,
+} from '../archive-options.js';
 import type { RegisterCommand } from '../command.js';
 import { count, note } from '../output.js';
 import { wholeNumber } from '../parse.js';
 import { RowProgress } from '../progress.js';
 import type { CommandResult } from '../result.js';
 
-interface DecompressFlags extends ProgressFlags {
+interface DecompressFlags extends ProgressFlags, MemoryFlags {
   readonly model?: string;
   readonly out: string;
   readonly salvage?: boolean;
@@ -19,7 +26,7 @@ interface DecompressFlags extends ProgressFlags {
 }
 
 export const registerDecompress: RegisterCommand = (program, run) =>
-  addProgressOption(program.command('decompress'))
+  addMemoryOption(addProgressOption(program.command('decompress')))
     .summary('unpack an archive')
     .description(
       'Unpacks an archive: the IDX, .npy or WAV files that went in, or the images as PNG, with the same pixels unless ' +
@@ -62,6 +69,7 @@ Examples:
             ...(flags.force && { force: true }),
             ...(flags.skipExisting && { skipExisting: true }),
             ...(flags.rename && { rename: flags.rename }),
+            ...memoryOptions(flags),
             ...(flags.maxOutput !== undefined && { maxOutputBytes: flags.maxOutput }),
             ...(flags.threads !== undefined && { threads: flags.threads }),
             signal,

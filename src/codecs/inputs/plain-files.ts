@@ -11,6 +11,8 @@ import type { Selection } from './selection.js';
 
 /** What a record of files holds at most; a larger file has several. */
 export const FILES_RECORD_BYTES = 1 << 22;
+/** Memory that a record of files takes while it is worked on: its bytes several times, and Brotli's window. */
+export const FILES_RECORD_MEMORY = 8 * FILES_RECORD_BYTES;
 /** Files in a record. */
 const MOST_FILES = 4096;
 

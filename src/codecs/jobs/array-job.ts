@@ -7,6 +7,7 @@ import { VaeError } from '../../core/errors.js';
 import type { CompressJob, CompressResult } from '../compress-options.js';
 import type { ArrayPlan } from '../kind.js';
 import { type Appended, archiveToAppend, endsWith } from './append.js';
+import { threadsWithin } from './memory.js';
 import { writeArchive } from './write-archive.js';
 
 export async function arrayJob(plan: ArrayPlan, job: CompressJob, path: string | undefined): Promise<CompressResult> {
@@ -16,6 +17,7 @@ export async function arrayJob(plan: ArrayPlan, job: CompressJob, path: string |
   const there = append && output !== undefined ? await archiveToAppend(output, plan.header, job) : undefined;
   const header = there === undefined ? plan.header : { ...there.header, model: codec.identity };
   const name = typeof header['name'] === 'string' ? header['name'] : `items.${header.kind}`;
+  const threads = threadsWithin('A chunk of these items', plan.chunkMemory, job);
   const units = plan.units(there?.items ?? 0, name);
   // The same command again, after a kill in the moment between its end and its report, does nothing twice.
   if (there !== undefined && !job.force && (await endsWith(output!, units, job)))
@@ -24,7 +26,7 @@ export async function arrayJob(plan: ArrayPlan, job: CompressJob, path: string |
   const packed = await writeArchive(
     {
       ...{ header, codec, model: job.embedModel ? codec : undefined, resumable: true, totalItems: plan.count },
-      ...{ meaning: async (bytes) => bytes, threads: job.threads, verify: job.verify, dropPartial: job.dropPartial },
+      ...{ meaning: async (bytes) => bytes, threads, verify: job.verify, dropPartial: job.dropPartial },
       ...{ signal: job.signal, onProgress: job.onProgress },
       async phase() {
         phase += 1;

@@ -8,6 +8,7 @@ import type { CompressJob, CompressResult } from '../compress-options.js';
 import {
   copyUnits,
   FILES_RECORD_BYTES,
+  FILES_RECORD_MEMORY,
   fileUnits,
   findCopies,
   folderUnits,
@@ -16,6 +17,7 @@ import {
 import type { Selection } from '../inputs/selection.js';
 import type { FilesPlan, Writing } from '../kind.js';
 import { archiveToAppend, refuseNames } from './append.js';
+import { threadsWithin } from './memory.js';
 import { writeArchive } from './write-archive.js';
 
 export async function filesJob(selection: Selection, job: CompressJob): Promise<CompressResult> {
@@ -30,6 +32,8 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
     header = { ...there.header, model: codec.identity };
     names = there.names;
   }
+  const memory = Math.max(FILES_RECORD_MEMORY, plan.chunkMemory ?? 0);
+  const threads = threadsWithin('A chunk of these pictures', memory, job);
   const stored = new Map<TreeFile, Stored>();
   const phases = new FilePhases(selection, plan, stored, names, signal);
   const packed = await writeArchive(
@@ -41,7 +45,7 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
         resumable: true,
         totalItems: selection.files.length,
       },
-      ...{ meaning: plan.meaning, threads: job.threads, verify: job.verify, dropPartial: job.dropPartial },
+      ...{ meaning: plan.meaning, threads, verify: job.verify, dropPartial: job.dropPartial },
       ...{ signal, onProgress: job.onProgress, phase: (control) => phases.next(control) },
     },
     job,

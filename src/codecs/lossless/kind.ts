@@ -11,7 +11,7 @@ import type { Selection } from '../inputs/selection.js';
 import type { ArrayInput, ArrayPlan, CodingOptions, FilesPlan, WritingKind } from '../kind.js';
 import { openArrayFile } from './array-file.js';
 import { arrayStart, arrayUnits } from './array-units.js';
-import { chunkSize } from './chunk-size.js';
+import { chunkSize, MEMORY_PER_CHUNK_BYTE } from './chunk-size.js';
 import type { Codec } from './codec.js';
 import { datasetSource } from './dataset-source.js';
 import { compactItems, IMAGES, readItemsHeader, SOURCE_KINDS } from './header.js';
@@ -46,7 +46,7 @@ function planPictures(selection: Selection, codec: Codec, options: CodingOptions
     meaning: pictureMeaning(itemShape),
     candidates: pictures.map(({ file }) => file),
     names: [...new Set([...files, ...pictures].map(({ name }) => name))],
-    itemBytes: itemSize,
+    ...{ itemBytes: itemSize, chunkMemory: MEMORY_PER_CHUNK_BYTE * chunkItems * itemSize },
     units: async (some, stored) =>
       imageUnits(
         some.map((file) => byFile.get(file)!),
@@ -72,6 +72,7 @@ async function planArray(input: ArrayInput, codec: Codec, options: CodingOptions
   const { count } = source;
   return {
     ...{ header: headerOf(source, codec), count, itemBytes: codec.itemSize },
+    chunkMemory: MEMORY_PER_CHUNK_BYTE * Math.min(count, chunkSize(codec, options)) * codec.itemSize,
     units: (before, name) =>
       arrayUnits(source, codec, chunkSize(codec, options), { start: arrayStart(source, before + count), before, name }),
     checkUnchanged: () => source.checkUnchanged(),

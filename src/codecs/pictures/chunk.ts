@@ -10,7 +10,7 @@ import {
 } from '../../archive/chunk.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { DecodedLatents, LossyCodec } from './lossy-codec.js';
-import { encodePictureHeader } from './picture.js';
+import { decodePictureHeader, encodePictureHeader, type PictureHeader } from './picture.js';
 
 const LENGTH_BYTES = 4;
 
@@ -65,6 +65,19 @@ export async function decodePictureChunk(
     throw damaged('decoded latents do not have the checksum that was written with them');
   }
   return { pictures, names };
+}
+
+/** The sizes of a chunk's pictures, without decoding them. @throws VaeError ERR_VAE_FORMAT */
+export function pictureHeaders(record: RecordHeader, payload: Uint8Array): PictureHeader[] {
+  const data = payload.subarray(record.namesBytes);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let at = LENGTH_BYTES * record.items;
+  if (data.length < at) throw damaged('a chunk of pictures ends before its lengths do');
+  return Array.from({ length: record.items }, (_, index) => {
+    const { header } = decodePictureHeader(data.subarray(at));
+    at += view.getUint32(LENGTH_BYTES * index, true);
+    return header;
+  });
 }
 
 function checkedBytes({ header, latents: { data } }: DecodedLatents): Uint8Array[] {

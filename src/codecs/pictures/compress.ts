@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import type { Unit } from '../../archive/pack.js';
+import { shownName } from '../../core/byte-names.js';
 import { signalShape } from '../../core/common-options.js';
 import { VaeError } from '../../core/errors.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
@@ -12,16 +13,17 @@ import { readCandidate } from '../inputs/read-candidate.js';
 
 import { type LeftOut, Selection } from '../inputs/selection.js';
 import { spooled } from '../inputs/spool.js';
+import { threadsWithin } from '../jobs/memory.js';
 import { writeArchive } from '../jobs/write-archive.js';
 import { pictureCandidates } from '../lossless/image-units.js';
 import { findModel } from '../models/find.js';
-import { OTHERS, packingShape } from '../option-shapes.js';
+import { memoryShape, OTHERS, packingShape } from '../option-shapes.js';
 import { type CodedPicture, encodePictureChunk } from './chunk.js';
 import { PICTURES } from './header.js';
 import type { LossyCodec } from './lossy-codec.js';
 import { PictureMetrics } from './metrics.js';
 import { DEFAULT_LOSSY_MODEL, LOSSY_CODECS, type LossyCodecInput } from './models.js';
-import { MOST_QUALITY, type Picture } from './picture.js';
+import { MOST_QUALITY, type Picture, pictureMemory } from './picture.js';
 import type { NamedPicture } from './picture-archive.js';
 import { decodeOpaque } from './read-picture.js';
 
@@ -47,6 +49,7 @@ const optionsSchema = z.strictObject({
   /** Threads of one run of a network; 0, the default, lets ONNX Runtime choose. */
   threads: z.int().min(0).max(64).default(0),
   ...packingShape,
+  ...memoryShape,
   ...signalShape,
   onProgress: z.custom<(progress: PicturesProgress) => void>((value) => typeof value === 'function').optional(),
 });
@@ -128,6 +131,7 @@ export async function compressPictures(
       pixels: picture.width * picture.height,
       read: async () => picture,
     }));
+    checkMemory(pictures, job);
     return await write(job, pictures, async () => undefined);
   } finally {
     if (owned) await codec.close();
@@ -160,6 +164,7 @@ async function picturesOfFiles(selection: Selection, job: Job): Promise<Compress
       read: (signal) => readCandidate(file, selection, signal, (bytes) => decodeOpaque({ bytes, name: file.shown })),
     });
   }
+  checkMemory(sources, job);
   const stored = new Map<TreeFile, Stored>();
   let coded = false;
   let folders = selection.emptyFolders;
@@ -179,6 +184,13 @@ async function picturesOfFiles(selection: Selection, job: Job): Promise<Compress
     storedBecause: Array.from(selection.reasons, ([name, reason]) => ({ name, reason })),
     ...{ leftOut: selection.leftOut, excluded: selection.excluded },
   };
+}
+
+/** Before anything is done: what the largest picture takes. @throws VaeError ERR_VAE_DATA where that is too much. */
+function checkMemory(sources: readonly Source[], { maxMemoryBytes }: Job): void {
+  const largest = sources.reduce((most, source) => (source.pixels > most.pixels ? source : most));
+  const what = `${shownName(largest.name)}, a picture of ${(largest.pixels / 1e6).toFixed(1)} million pixels,`;
+  threadsWithin(what, pictureMemory(largest.pixels), { maxMemoryBytes });
 }
 
 async function write(
@@ -274,8 +286,7 @@ async function encodeOne(
   const report = { name, width, height, bytes: bytes.length, bitsPerPixel: (bytes.length * 8) / (width * height) };
   const coded = { bytes, latents, name };
   if (!measured) return { coded, report };
-  const { header, latents: own } = latents;
-  const decoded = await codec.synthesise({ header, latents: { ...own, data: Float32Array.from(own.data) } });
+  const decoded = await codec.synthesise(latents);
   const { psnr, msSsim } = await metrics.compare(picture, decoded);
   return { coded, report: { ...report, psnr, ...(msSsim !== undefined && { msSsim }) } };
 }

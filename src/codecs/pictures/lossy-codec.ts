@@ -160,7 +160,7 @@ export class LossyCodec implements AsyncDisposable {
     });
   }
 
-  /** @internal Inside use: the second half. `latents` are written to. */
+  /** @internal Inside use: the second half. */
   synthesise({ header, latents }: DecodedLatents): Promise<Picture> {
     const { width, height, channels, quality } = header;
     return this.#lifetime.run(() => this.#transforms.synthesise(latents, { width, height, channels }, quality));

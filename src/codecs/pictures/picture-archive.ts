@@ -7,11 +7,11 @@ import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
 import { codecForArchive } from '../models/for-archive.js';
-import { type DecodedPictureChunk, decodePictureChunk } from './chunk.js';
+import { type DecodedPictureChunk, decodePictureChunk, pictureHeaders } from './chunk.js';
 import type { PictureArchiveHeader } from './header.js';
 import type { LossyCodec } from './lossy-codec.js';
 import { LOSSY_CODECS, type LossyCodecInput } from './models.js';
-import type { Picture } from './picture.js';
+import { type Picture, pictureMemory } from './picture.js';
 import { pictureToPng } from './read-picture.js';
 
 const optionsSchema = z.strictObject({
@@ -83,6 +83,22 @@ export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPic
     });
   }
 
+  /** @internal Of the largest picture, told by its header. */
+  override async recordMemory(signal?: AbortSignal): Promise<number> {
+    let most = await super.recordMemory(signal);
+    for (let chunk = 0; chunk < this.chunkCount; chunk += 1) {
+      signal?.throwIfAborted();
+      try {
+        const { record, payload } = await this.stored(chunk);
+        for (const { width, height } of pictureHeaders(record, payload))
+          most = Math.max(most, pictureMemory(width * height));
+      } catch (error) {
+        this.damageOf(chunk, error); // told when it is decoded
+      }
+    }
+    return most;
+  }
+
   /** All pictures, one after another. */
   async *[Symbol.asyncIterator](): AsyncGenerator<NamedPicture> {
     for (let index = 0; index < this.length; index += 1) yield await this.read(index);
@@ -115,8 +131,6 @@ export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPic
   }
 
   #synthesise({ pictures }: DecodedPictureChunk, index: number): Promise<Picture> {
-    const { header, latents } = pictures[index]!;
-    // Synthesis writes to its input, and the cache keeps what it has.
-    return this.codec.synthesise({ header, latents: { ...latents, data: Float32Array.from(latents.data) } });
+    return this.codec.synthesise(pictures[index]!);
   }
 }

@@ -30,6 +30,15 @@ const MOST_PIXELS = 1 << 28;
 export const QUALITY_UNITS = 100;
 export const MOST_QUALITY = 100;
 
+/** What the networks need for a tile, and what a pixel takes in the picture, its latents and the picture they stand for. */
+const TILE_MEMORY = 190e6;
+const MEMORY_PER_PIXEL = 13;
+
+/** Memory that a picture takes while it is coded or decoded. */
+export function pictureMemory(pixels: number): number {
+  return TILE_MEMORY + MEMORY_PER_PIXEL * pixels;
+}
+
 /** @throws VaeError ERR_VAE_SHAPE for what is no picture that can be coded. */
 export function checkPicture({ width, height, channels, data }: Picture, where: string): void {
   const sides = [width, height];

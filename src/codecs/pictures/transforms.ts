@@ -66,14 +66,13 @@ export class Transforms {
     return this.#run('hyper_analysis', data, [1, this.#config.latents, height, width]);
   }
 
-  /** The picture that latents stand for. `latents` is written to. */
+  /** The picture that latents stand for. */
   async synthesise(
     { data, height, width }: Latents,
     picture: Pick<Picture, 'width' | 'height' | 'channels'>,
     quality: number,
   ): Promise<Picture> {
     const { latents } = this.#config;
-    this.#scale(data, height * width, 'down', quality);
     const made = new Uint8Array(picture.width * picture.height * picture.channels);
     for (const tile of tilesOf(height, width)) {
       const { outerHeight, outerWidth } = tile;
@@ -82,6 +81,7 @@ export class Transforms {
         ...{ fromTop: tile.outerTop, fromLeft: tile.outerLeft, toTop: 0, toLeft: 0 },
         ...{ rows: outerHeight, columns: outerWidth },
       });
+      this.#scale(input, outerHeight * outerWidth, 'down', quality);
       const output = await this.#run('synthesis', input, [1, latents, outerHeight, outerWidth]);
       writePixels(output, tile, { ...picture, data: made });
     }
