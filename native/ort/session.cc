@@ -93,6 +93,14 @@ void Refusing(const ModelSource& model, Work&& work) {
   try {
     work();
   } catch (const Ort::Exception& error) {
+    if (std::strstr(error.what(), "Error creating execution provider") != nullptr) {
+      throw Error(code::kBinding,
+                  std::string("The execution provider could not be started: it found no device that it can use. Install the "
+                              "driver of the card (Vulkan, Direct3D 12, Metal or CUDA, by provider), choose another device, or "
+                              "use provider 'cpu'. ONNX Runtime says: ") +
+                      error.what(),
+                  error.GetOrtErrorCode());
+    }
     const auto* path = std::get_if<std::string>(&model);
     const std::string what = path != nullptr ? *path : std::string("from memory");
     throw Error(LoadErrorCode(error.GetOrtErrorCode()), "The model " + what + " could not be loaded: " + error.what(),

@@ -149,6 +149,16 @@ describe.skipIf(!canRunWebGpu)(`WebGPU on SwiftShader (${WEBGPU_NEEDS})`, () => 
     await Promise.all([small.close(), there.close()]);
   });
 
+  test('a driver that is not there is told with what to do, and the processor goes on', async () => {
+    const env = { VK_DRIVER_FILES: join(folder, 'no-driver.json') };
+    const sample = (...provider: string[]) =>
+      runCli(['sample', 'mnist-mlp', '-n', '1', ...provider], { cwd: folder, env });
+    const { code, stderr } = await sample('-o', 'device.npy', '--provider', 'webgpu');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/ERR_VAE_BINDING: .*found no device that it can use\. Install the driver.*provider 'cpu'/);
+    expect(await sample('-o', 'processor.npy')).toMatchObject({ code: 0 });
+  });
+
   test('auto never takes a software device', async () => {
     const vae = await Vae.load('mnist-mlp', { provider: 'auto' });
     expect(vae.provider).toBe('cpu');
