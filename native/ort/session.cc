@@ -204,7 +204,7 @@ std::string Remedy(std::string_view said) {
     return " The device was lost; what is saved is safe. Close this model and load it again, or go on with provider 'cpu'.";
   }
   if (says({"out of memory", "Out of memory", "OutOfMemory", "OUT_OF_MEMORY", "Failed to allocate memory",
-            "ALLOC_FAILED", "bad allocation", "bad_alloc"})) {
+            "ALLOC_FAILED", "bad allocation", "bad_alloc", "[Invalid Buffer"})) {
     return " There was too little memory: use smaller batches or pieces, let go of other models, or go on with provider "
            "'cpu'.";
   }

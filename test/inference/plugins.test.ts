@@ -159,6 +159,19 @@ describe.skipIf(!canRunWebGpu)(`WebGPU on SwiftShader (${WEBGPU_NEEDS})`, () => 
     expect(await sample('-o', 'processor.npy')).toMatchObject({ code: 0 });
   });
 
+  test('what is too large for the device says so, and the model goes on', { timeout: 120_000 }, async () => {
+    const vae = await Vae.load('mnist-mlp', { provider: 'webgpu' });
+    const latents = (count: number) => ({ data: new Float32Array(count * 20), shape: [count, 20] });
+    await expect(vae.decodeOnDevice(latents(800_000))).rejects.toEqual(
+      expect.objectContaining({
+        code: 'ERR_VAE_RUNTIME',
+        message: expect.stringMatching(/too little memory: use smaller batches/),
+      }),
+    );
+    expect((await vae.decode(latents(1))).dims).toEqual([1, 1, 28, 28]);
+    await vae.close();
+  });
+
   test('auto never takes a software device', async () => {
     const vae = await Vae.load('mnist-mlp', { provider: 'auto' });
     expect(vae.provider).toBe('cpu');
