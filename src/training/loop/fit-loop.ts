@@ -139,7 +139,8 @@ class EpochLoop {
     this.#feed = feedRows(session, loop.names, train, loop.transform, signal);
     this.#evaluated = {
       feed: feedRows(session, loop.names, validation ?? train, loop.transform, signal),
-      rows: validation ? allRows(validation.length) : sampledRows(train.length),
+      // Without latents that are told of, there is nothing to measure on training data.
+      rows: validation ? allRows(validation.length) : sampledRows(loop.layers.length > 0 ? train.length : 0),
       batch: evaluationBatch((validation ?? train).rowShape),
       heldOut: validation !== undefined,
     };
