@@ -170,7 +170,10 @@ export function kindOptions(flags: KindFlags & BadFileFlags): Omit<ReadDatasetOp
     ...given({ layout, array, standardise }),
     audio: given({ form, sampleRate, channels, frame, overlap, fftSize, fftHop, bands, acceptTruncated, skipBad }),
     video: given({ size, colour, frames, overlap, fps, skipBad }),
-    ...(skipBad && { onSkip: (name: string, error: Error) => note(`Skipped     ${name}: ${error.message}`) }),
+    ...(skipBad && {
+      onSkip: (name: string, error: Error) =>
+        note(`Skipped     ${error.message.startsWith(name) ? error.message : `${name}: ${error.message}`}`),
+    }),
   } as Omit<ReadDatasetOptions, 'signal'>;
 }
 
