@@ -3,6 +3,14 @@ import { Presets, SingleBar } from 'cli-progress';
 import type { EpochProgress, FitProgress, StepProgress } from '../index.js';
 import { count, note } from './output.js';
 
+/** What may end a run before its last epoch. */
+interface End {
+  /** Whether it ends when held-out rows gain nothing. */
+  readonly early?: boolean;
+  /** When its time is up, as performance.now() tells it. */
+  readonly at?: number | undefined;
+}
+
 /** Shows a training run. `close()` in a finally block: the bar hides the cursor. */
 export class TrainingProgress {
   readonly #unit: string;
@@ -10,10 +18,12 @@ export class TrainingProgress {
   #interactive = process.stderr.isTTY === true;
   /** Whether the table has its header. */
   #headed = false;
+  readonly #end: End;
 
   /** @param unit what one example is called, such as `rows`. */
-  constructor(unit: string, signal: AbortSignal) {
+  constructor(unit: string, signal: AbortSignal, end: End = {}) {
     this.#unit = unit;
+    this.#end = end;
     // What is said about the interruption must not be drawn over.
     signal.addEventListener('abort', () => {
       this.close();
@@ -59,10 +69,21 @@ export class TrainingProgress {
   }
 
   #epoch(event: EpochProgress): void {
-    const cells = COLUMNS.filter(({ shown }) => shown?.(event) ?? true);
+    const cells = [...COLUMNS.filter(({ shown }) => shown?.(event) ?? true), this.#left];
     if (!this.#headed) this.#line(cells.map(({ title, width }) => title(this.#unit).padStart(width)).join('  '));
     this.#headed = true;
     this.#line(cells.map(({ cell, width }) => cell(event).padStart(width)).join('  '));
+  }
+
+  /** What is left; of a run that may end before, what is left at most. */
+  get #left(): Column {
+    const { early = false, at } = this.#end;
+    const untilThen = at === undefined ? Number.POSITIVE_INFINITY : Math.max(0, (at - performance.now()) / 1000);
+    return {
+      width: 11,
+      title: () => (early || at !== undefined ? 'at most' : 'left'),
+      cell: ({ secondsLeft }) => (secondsLeft ? duration(Math.min(secondsLeft, untilThen)) : '-'),
+    };
   }
 
   /** A line that stays, above the bar. The next step draws a new bar. */
@@ -159,7 +180,6 @@ const COLUMNS: readonly Column[] = [
   { width: 8, title: () => 'update', cell: ({ updateNorm }) => updateNorm?.toPrecision(3) ?? '-' },
   { width: 8, title: () => 'rate', cell: ({ learningRate }) => String(Number(learningRate.toPrecision(3))) },
   { width: 9, title: (unit) => `${unit}/s`, cell: ({ examplesPerSecond }) => count(examplesPerSecond) },
-  { width: 11, title: () => 'left', cell: ({ secondsLeft }) => (secondsLeft ? duration(secondsLeft) : '-') },
 ];
 
 /** 3725 as "1 h 02 min". */

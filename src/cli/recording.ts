@@ -33,7 +33,7 @@ export class RunRecording {
   readonly #directory: string;
   readonly #vae: Vae;
   readonly #earlier: readonly RunPart[];
-  readonly #part: RunPart;
+  #part: RunPart;
   readonly #training: Dataset;
   readonly #validation: Dataset | undefined;
   readonly #started = performance.now();
@@ -96,7 +96,12 @@ export class RunRecording {
   }
 
   /** Writes how it ended. The model must have been saved: the result is what it holds. */
-  async finish(history: History | undefined): Promise<void> {
+  async finish(history: History | undefined, batches?: number): Promise<void> {
+    const { settings } = this.#part;
+    // A clock would end the repetition elsewhere.
+    if (batches !== undefined) {
+      this.#part = { ...this.#part, settings: { ...settings, fit: { ...settings.fit, maxBatches: batches } } };
+    }
     const outcome = history === undefined ? 'aborted' : history.stoppedEarly ? 'stopped' : 'done';
     await this.#write(this.#ended(outcome), await resultOf(this.#vae, history));
   }

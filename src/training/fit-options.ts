@@ -37,6 +37,8 @@ export const fitOptionsSchema = z.strictObject({
   klWeight: scheduleSchema.default(1),
   /** λ of the objective `free-bits`, step by step: nats of each dimension that cost nothing. Default: its own. */
   freeBits: scheduleSchema.optional(),
+  /** Ends the run after so many batches in all, as if it were stopped there; schedules go by `epochs`. Default: none. */
+  maxBatches: z.int().positive().optional(),
   /** Clips the global L2 norm of the gradient. Default: no clipping. */
   clipGradientNorm: z.number().positive().optional(),
   /** Batches whose gradients make one optimizer step. Default 1. */

@@ -87,6 +87,7 @@ describe('a run directory', () => {
       'encoder.onnx',
       'metrics.jsonl',
       'run.json',
+      'summary.json',
       'training',
     ]);
   });

@@ -78,5 +78,7 @@ describe('node-vae train with no options', () => {
     );
     expect(code).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ ending: 'time is up', interrupted: false });
+    const { code: repeated, stdout: told } = await runCli(['reproduce', 'short', '--json'], { cwd: folder });
+    expect([repeated, JSON.parse(told)]).toMatchObject([0, { identical: true }]);
   }, 120_000);
 });

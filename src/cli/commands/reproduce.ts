@@ -140,7 +140,7 @@ async function repeat(
   const { flags, directory } = command;
   const { checkpoint: _checkpoint, log: _log, ...fit } = settings.fit;
   // Options of the model are in the settings; what stays are the flags that say how data are read.
-  const kept = omit(flags, ['resume', 'report', 'codec', 'tensorboard']);
+  const kept = omit(flags, ['resume', 'report', 'codec', 'tensorboard', 'minutes']);
   const here = process.cwd();
   // Other files that the flags name lie where the command was given.
   const path = moved === undefined ? from(directory, command.path) : resolve(moved);

@@ -56,7 +56,7 @@ export async function train(
   for (const line of prepared.laterNotes()) note(`Note        ${line}`);
   const canGoOn = vae.info.trainedEpochs !== undefined;
   await vae.save(flags.out, { training: canGoOn });
-  await recording.finish(outcome?.history);
+  await recording.finish(outcome?.history, outcome?.batches);
   const interrupted = outcome === undefined;
   if (interrupted) note(`Stopped early; the model as it is now is in ${flags.out}.`);
   try {
@@ -89,6 +89,8 @@ function stoppedAtItsEnd(vae: Vae, { out, codec, report }: TrainArguments): Comm
 interface Learned {
   readonly history: History;
   readonly ending: Ending;
+  /** Where the time was up: batches until then, by which the run can be repeated. */
+  readonly batches?: number | undefined;
 }
 
 /** Nothing where the run was interrupted: what it learned until then is kept. */
@@ -102,12 +104,14 @@ async function learn(
   recording: RunRecording,
   signal: AbortSignal,
 ): Promise<Learned | undefined> {
-  const progress = new TrainingProgress('rows', signal);
   const limit = flags.minutes === undefined ? undefined : performance.now() + 60_000 * flags.minutes;
+  const progress = new TrainingProgress('rows', signal, { early: 'earlyStopping' in settings.fit, at: limit });
   const everySteps =
     flags.checkpointEvery ?? checkpointSteps(training.length, (settings.fit['batchSize'] as number | undefined) ?? 128);
   const watch = flags.watch ? await watchRun(path, vae, training, validation, flags) : undefined;
   let timeIsUp = false;
+  let batches: number | undefined;
+  let taken = 0;
   let started = false;
   const run = vae.fit(training, {
     ...(settings.fit as FitOptions<Dataset>),
@@ -128,8 +132,11 @@ async function learn(
     signal,
     onProgress: (event, control) => {
       watch?.progress(event, control);
-      if (limit === undefined || timeIsUp || performance.now() < limit) return;
+      if (event.kind === 'step') taken = event.step;
+      // Between batches only: at the end of an epoch nobody could say afterwards whether it was judged.
+      if (event.kind !== 'step' || limit === undefined || timeIsUp || performance.now() < limit) return;
       timeIsUp = true;
+      batches = event.step;
       control.stop();
     },
   });
@@ -145,7 +152,10 @@ async function learn(
       progress.show(event);
     }
     const history = await run;
-    return { history, ending: timeIsUp ? 'time is up' : history.stoppedEarly ? 'no longer improving' : 'all epochs' };
+    // A run that is repeated ends where the time of the first was up.
+    const spent = timeIsUp || (history.stoppedEarly && taken === settings.fit['maxBatches']);
+    const ending = spent ? 'time is up' : history.stoppedEarly ? 'no longer improving' : 'all epochs';
+    return { history, batches, ending };
   } catch (error) {
     if (started && signal.aborted && error === signal.reason) return undefined;
     throw error;

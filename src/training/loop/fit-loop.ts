@@ -151,7 +151,8 @@ class EpochLoop {
     let stoppedEarly = false;
     while (state.epoch < options.epochs && !stoppedEarly) {
       await this.#epoch();
-      stoppedEarly = (this.#hasStalled() || this.#loop.hooks.stopped()) && state.epoch < options.epochs;
+      const stopped = this.#hasStalled() || this.#loop.hooks.stopped() || this.#batchesLeft() === 0;
+      stoppedEarly = stopped && state.epoch < options.epochs;
     }
     if (this.#allSkipped > 0 && this.#examples === 0) throw this.#nothingTrained();
     const seconds = (performance.now() - this.#started) / 1000;
@@ -171,7 +172,7 @@ class EpochLoop {
     const before = this.#examples;
     while (state.position < this.#rows) {
       await this.#request(batchSizes(this.#rows, state.position, options.batchSize, this.#requestSize()));
-      if (hooks.stopped()) return;
+      if (hooks.stopped() || this.#batchesLeft() === 0) return;
     }
     const { partial } = state;
     const trainSeconds = (performance.now() - started) / 1000;
@@ -377,7 +378,14 @@ class EpochLoop {
   }
 
   #requestSize(): number {
-    return Math.min(this.#feed.batchesPerRequest, this.#batchesPerRequest, this.#loop.hooks.batchesLeft());
+    const left = Math.min(this.#loop.hooks.batchesLeft(), this.#batchesLeft());
+    return Math.min(this.#feed.batchesPerRequest, this.#batchesPerRequest, left);
+  }
+
+  /** Batches that the run may still take. */
+  #batchesLeft(): number {
+    const { state, options } = this.#loop;
+    return Math.max(0, (options.maxBatches ?? Number.POSITIVE_INFINITY) - state.microBatch);
   }
 
   #point(batch: number): SchedulePoint {
