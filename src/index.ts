@@ -47,7 +47,7 @@ export type { QuantizationReport } from './inference/int8/quantization-report.js
 export type { LabelledArray, LabelRows } from './inference/rows/labels.js';
 export type { BatchInput, RowsInput } from './inference/rows/rows.js';
 export type { TilingInput } from './inference/rows/tiling.js';
-export type { Batcher, BatcherOptions, RequestOptions } from './inference/serving/batcher.js';
+export type { Batcher, BatcherOptions, RequestOptions, RowScores } from './inference/serving/batcher.js';
 export type { StreamItem, StreamOptions, VaeStream } from './inference/serving/streams.js';
 export {
   listProviders,

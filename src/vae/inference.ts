@@ -19,7 +19,7 @@ export { VaeError, type VaeErrorCode } from '../core/errors.js';
 export type { ArrayWithShape, TensorLike } from '../core/tensor.js';
 export type { OnnxPair } from '../inference/imported/open-imported.js';
 export type { BatchInput } from '../inference/rows/rows.js';
-export type { Batcher, BatcherOptions, RequestOptions } from '../inference/serving/batcher.js';
+export type { Batcher, BatcherOptions, RequestOptions, RowScores } from '../inference/serving/batcher.js';
 export type { LoadOptions } from './options.js';
 
 const VERBS = { encode, decode, reconstruct, score, warmUp, batcher };

@@ -39,14 +39,17 @@ interface Encoding {
   readonly logVariance: Tensor;
 }
 
-/** One value for each row, in nats. */
-interface Scores {
+/** One value for each example, in nats. */
+export interface RowScores {
+  /** Evidence lower bound, a lower bound of log p(x): −(reconstruction + kl). */
   readonly elbo: Float32Array;
+  /** −log p(x|z) at one draw of z from the posterior. */
   readonly reconstruction: Float32Array;
+  /** KL divergence of the posterior from the prior. */
   readonly kl: Float32Array;
 }
 
-type Result = Encoding | Tensor | Scores;
+type Result = Encoding | Tensor | RowScores;
 
 export interface RequestOptions {
   readonly signal?: AbortSignal;
@@ -121,11 +124,11 @@ export class Batcher {
    * Like Vae.score() at one draw, the same for the same seed (default: the model's), whatever else is in the batch. Of
    * models that were imported to be run as they are, each request goes by itself.
    */
-  score(batch: BatchInput, options: RequestOptions & { readonly seed?: Seed } = {}): Promise<Scores> {
+  score(batch: BatchInput, options: RequestOptions & { readonly seed?: Seed } = {}): Promise<RowScores> {
     const { seed = this.#seed, ...others } = options;
     try {
       const checked = BigInt(parseOptions(seedSchema, seed, 'batcher.score(), seed'));
-      return this.#submit('score', batch, this.#engine.networks.dataShape, others, checked) as Promise<Scores>;
+      return this.#submit('score', batch, this.#engine.networks.dataShape, others, checked) as Promise<RowScores>;
     } catch (error) {
       return Promise.reject(error);
     }
@@ -228,7 +231,7 @@ export class Batcher {
     rows: number,
     rowShape: readonly number[],
     signal: AbortSignal | undefined,
-  ): Promise<readonly Scores[]> {
+  ): Promise<readonly RowScores[]> {
     const engine = this.#engine;
     const where = 'score()';
     if (!engine.networks.hasObjective) {
@@ -280,7 +283,7 @@ export class Batcher {
   }
 }
 
-function withBound({ reconstruction, kl }: Omit<Scores, 'elbo'>): Scores {
+function withBound({ reconstruction, kl }: Omit<RowScores, 'elbo'>): RowScores {
   return { elbo: reconstruction.map((value, row) => -(value + kl[row]!)), reconstruction, kl };
 }
 

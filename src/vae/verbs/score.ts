@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { InputOf } from '../../core/options.js';
 import type { BatchInput } from '../../inference/rows/rows.js';
+import type { RowScores } from '../../inference/serving/batcher.js';
 import { drawShape, NO_OPTIONS, parseCall } from '../call-options.js';
 import { seedOf } from '../origin.js';
 import { stateOf, type Vae } from '../vae.js';
@@ -19,13 +20,7 @@ const schema = z.strictObject({
 export interface ScoreOptions extends InputOf<typeof schema> {}
 
 /** One value for each example, in nats. */
-export interface Scores {
-  /** Evidence lower bound, a lower bound of log p(x): −(reconstruction + kl). */
-  readonly elbo: Float32Array;
-  /** −log p(x|z) at one draw of z from the posterior. */
-  readonly reconstruction: Float32Array;
-  /** KL divergence of the posterior from the prior. */
-  readonly kl: Float32Array;
+export interface Scores extends RowScores {
   /**
    * With `importanceSamples`: the importance-weighted bound of log p(x) (Burda et al. 2016), at least as
    * tight as the ELBO and rising with the number of draws. The other figures are then means over the draws.
