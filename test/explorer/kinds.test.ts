@@ -1,9 +1,12 @@
 /** Every kind of data in the browser: a row opens, a drag decodes, a file is placed. */
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { exploreModel } from '../../src/entries/explorer/index.js';
 import { toDataset, Vae } from '../../src/index.js';
 import { CHROMIUM, drawn, inkOf, useBrowser, WITHOUT_CHROMIUM } from '../support/browser.js';
 import { digits } from '../support/digits.js';
+import { hasFfmpeg } from '../support/ffmpeg.js';
 import { temporaryFolderOfTest } from '../support/temporary.js';
 import { clips, colourPictures, type MadeSubject, table, tones } from './subjects.js';
 
@@ -57,6 +60,21 @@ describe.skipIf(!CHROMIUM)(`kinds of data in the explorer${WITHOUT_CHROMIUM}`, (
     await frame.fill('5');
     await expect.poll(() => inkOf(second, '.face .video canvas')).not.toBe(first);
   });
+
+  it.skipIf(!hasFfmpeg)(
+    `sound in a format of the browser${hasFfmpeg ? '' : ' (left out: ffmpeg is not installed)'}`,
+    async () => {
+      const folder = temporaryFolderOfTest('explorer-kind');
+      const subject = await tones(folder);
+      const file = join(temporaryFolderOfTest('explorer-sound'), 'tone.ogg');
+      spawnSync(process.env['NODE_VAE_FFMPEG'] || 'ffmpeg', ['-v', 'error', '-i', subject.file, '-ar', '48000', file]);
+      const { page, faults } = await open(await explore(subject));
+      await drawn(page, subject.data.length);
+      await page.locator('input[type=file]').setInputFiles(file);
+      await page.getByRole('heading', { name: 'tone.ogg · 1' }).waitFor();
+      expect(faults).toEqual([]);
+    },
+  );
 
   it('a table, with its cells as they are written', async () => {
     const subject = await table(temporaryFolderOfTest('explorer-kind'));

@@ -234,6 +234,8 @@ describe.skipIf(!CHROMIUM)(`the explorer's page${WITHOUT_CHROMIUM}`, () => {
         const bytes = await readFile((await download.path())!);
         expect(bytes.subarray(0, 4).toString('latin1')).toBe(start);
         expect(bytes.length).toBeGreaterThan(3000);
+        if (view === 'Map' && type === 'SVG')
+          expect(bytes.toString().match(/<circle cx/g)!.length).toBeGreaterThan(ROWS / 2);
       }
     }
   });

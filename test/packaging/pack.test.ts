@@ -181,6 +181,44 @@ describe('a packed install', () => {
     }
   }, 200_000);
 
+  test('without node-vae-explorer, says how to get it before it trains; with it, serves the page', async () => {
+    await writeFile(
+      join(project, 'table.csv'),
+      `a,b\n${Array.from({ length: 40 }, (_, i) => `${i},${i % 7}`).join('\n')}\n`,
+    );
+    const bin = join(project, 'node_modules', '.bin', process.platform === 'win32' ? 'node-vae.cmd' : 'node-vae');
+    const served = `import { spawn } from 'node:child_process';
+      const child = spawn(process.execPath, ['node_modules/node-vae/dist/cli/main.js', 'explore', 'mnist-mlp'], { stdio: ['ignore', 'ignore', 'pipe'] });
+      child.stderr.setEncoding('utf8').on('data', async (text) => {
+        const address = /Open (http:\\S+)/.exec(text)?.[1];
+        if (!address) return;
+        const page = await (await fetch(address)).text();
+        const script = /src="\\.\\/(assets\\/[^"]+\\.js)"/.exec(page)[1];
+        console.log((await fetch(address + script)).status, (await (await fetch(address + 'api/state')).json()).name);
+        child.kill('SIGINT');
+      });
+      child.on('close', (code) => console.log(code));`;
+    try {
+      for (const args of [
+        ['explore', 'mnist-mlp'],
+        ['train', 'table.csv', '-o', 'model', '--watch'],
+      ]) {
+        expect(await execute(bin, args, { cwd: project })).toMatchObject({
+          code: 1,
+          stderr: expect.stringContaining('npm install node-vae-explorer'),
+        });
+      }
+      const [explorer, report] = [await packWorkspace('explorer', folder), await packWorkspace('report', folder)];
+      await projectWith(project, [explorer, report, packed.tarball]);
+      expect((await program('served.mjs', served)).stdout).toBe('200 mnist-mlp\n0\n');
+      const without = await execute(bin, ['explore', 'mnist-mlp', '--export', 'site'], { cwd: project });
+      expect(without).toMatchObject({ code: 1, stderr: expect.stringContaining('npm install onnxruntime-web') });
+    } finally {
+      await rm(join(project, 'table.csv'));
+      await rm(join(project, 'model'), { recursive: true, force: true });
+    }
+  }, 200_000);
+
   test('leaves the project as it was', async () => {
     expect((await readdir(project)).filter((name) => !/\.(mjs|cjs|mts)$|^tsconfig/.test(name)).sort()).toEqual([
       'node_modules',

@@ -14,6 +14,12 @@ export interface Painted {
 /** [scale, x, y]: a point p of the plot, of −1 to 1 over its height, stands at scale · p + [x, y]. */
 export type Camera = readonly [scale: number, x: number, y: number];
 
+/** Asks for what a canvas shows, before its pixels are read. */
+export interface ReadCanvas {
+  /** SVG elements that show the same. */
+  circles?: string;
+}
+
 interface PlotEvents {
   over(row: number | undefined): void;
   pick(rows: readonly number[], lasso: boolean): void;
@@ -40,6 +46,8 @@ export class Plot {
   #points: Float32Array = new Float32Array(0);
   #grid: PointGrid | undefined;
   #rgb: Uint8Array = new Uint8Array(0);
+  #colour: Uint8Array = new Uint8Array(0);
+  #grow: Float32Array = new Float32Array(0);
   #selected: readonly number[] = [];
   #lasso = false;
   #size = { width: 1, height: 1 };
@@ -74,7 +82,11 @@ export class Plot {
     });
     on('dblclick', () => events.pick([], true));
     // Whoever reads the pixels does so in the same turn.
-    canvas.addEventListener('read', () => this.#draw(performance.now()), { signal });
+    const read = (event: Event): void => {
+      this.#draw(performance.now());
+      (event as CustomEvent<ReadCanvas>).detail.circles = this.#circles();
+    };
+    canvas.addEventListener('read', read, { signal });
   }
 
   get view(): Camera {
@@ -228,6 +240,35 @@ export class Plot {
     if (row !== undefined) this.#events.pick([row], false);
   }
 
+  /** The points in view as SVG, colour by colour. */
+  #circles(): string {
+    const { width, height } = this.#size;
+    const [scale, left, up] = this.#camera;
+    const size = this.#pointSize();
+    const groups = new Map<string, string[]>();
+    for (let row = 0; row < this.#points.length / 2; row += 1) {
+      const x = (((this.#points[2 * row]! * scale + left) * (height / width) + 1) / 2) * width;
+      const y = ((1 - (this.#points[2 * row + 1]! * scale + up)) / 2) * height;
+      if (x < -size || y < -size || x > width + size || y > height + size) continue;
+      const [red, green, blue, alpha] = this.#colour.subarray(4 * row, 4 * row + 4);
+      const key = `rgb(${red},${green},${blue})" fill-opacity="${(alpha! / 255).toFixed(2)}`;
+      const group = groups.get(key) ?? [];
+      groups.set(key, group);
+      group.push(
+        `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${((size * this.#grow[row]!) / 2).toFixed(1)}"/>`,
+      );
+    }
+    return Array.from(groups, ([key, circles]) => `<g fill="${key}">${circles.join('')}</g>`).join('');
+  }
+
+  /** Diameter in pixels: larger in larger windows, and closer by. */
+  #pointSize(): number {
+    const rows = this.#points.length / 2;
+    const base = rows > 50_000 ? 2.5 : rows > 10_000 ? 3.5 : rows > 2000 ? 5 : 8;
+    const room = Math.min(3, Math.max(1, this.#size.height / 640));
+    return base * room * Math.min(4, Math.max(0.7, 1 + 0.4 * Math.log2(this.#camera[0])));
+  }
+
   #later(): void {
     if (this.#frame !== 0) return;
     this.#frame = requestAnimationFrame((now) => {
@@ -238,10 +279,8 @@ export class Plot {
 
   #draw(now: number): void {
     const part = Math.min(1, Math.max(0, (now - this.#began) / MOVE_MS));
-    const rows = this.#points.length / 2;
     const [scale, x, y] = this.#camera;
-    const base = rows > 50_000 ? 2.5 : rows > 10_000 ? 3.5 : rows > 2000 ? 5 : 8;
-    const size = base * Math.min(4, Math.max(0.7, 1 + 0.4 * Math.log2(scale)));
+    const size = this.#pointSize();
     // Slow at both ends (a cubic).
     this.#gl.draw({ scale, x, y, size, moved: part * part * (3 - 2 * part) });
     if (part < 1) this.#later();
@@ -264,6 +303,8 @@ export class Plot {
       colour[4 * row + 3] = 255;
       grow[row] = this.#selected.length < 50 ? 1.8 : 1.2;
     }
+    this.#colour = colour;
+    this.#grow = grow;
     this.#gl.set('colour', colour);
     this.#gl.set('grow', grow);
   }

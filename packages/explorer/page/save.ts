@@ -1,4 +1,5 @@
 /** Saves what a view shows, as SVG or PNG: its elements with their styles, canvases as pictures. */
+import type { ReadCanvas } from './plot.js';
 
 const PROPERTIES = [
   'align-items',
@@ -57,7 +58,7 @@ const PROPERTIES = [
 export async function saveView(element: HTMLElement, name: string, type: 'svg' | 'png'): Promise<void> {
   const { width, height } = element.getBoundingClientRect();
   const full = Math.max(height, element.scrollHeight);
-  const svg = svgOf(element, Math.ceil(width), Math.ceil(full));
+  const svg = svgOf(element, Math.ceil(width), Math.ceil(full), type === 'svg');
   if (type === 'svg') return download(new Blob([svg], { type: 'image/svg+xml' }), `${name}.svg`);
   const image = new Image();
   image.src = `data:image/svg+xml;charset=utf-8,${encodeURIComponent(svg)}`;
@@ -74,7 +75,8 @@ export async function saveView(element: HTMLElement, name: string, type: 'svg' |
   download(blob, `${name}.png`);
 }
 
-function svgOf(element: HTMLElement, width: number, height: number): string {
+/** @param vector points of the map as circles, rather than as a picture. */
+function svgOf(element: HTMLElement, width: number, height: number, vector: boolean): string {
   const copy = element.cloneNode(true) as HTMLElement;
   const [from, to] = [
     [element, ...element.querySelectorAll('*')],
@@ -89,7 +91,18 @@ function svgOf(element: HTMLElement, width: number, height: number): string {
     );
     if (original instanceof HTMLInputElement) target.setAttribute('value', original.value);
     if (original instanceof HTMLCanvasElement) {
-      original.dispatchEvent(new Event('read'));
+      const read: ReadCanvas = {};
+      original.dispatchEvent(new CustomEvent<ReadCanvas>('read', { detail: read }));
+      if (vector && read.circles !== undefined) {
+        const { clientWidth, clientHeight } = original;
+        const points = new DOMParser().parseFromString(
+          `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${clientWidth} ${clientHeight}">${read.circles}</svg>`,
+          'image/svg+xml',
+        ).documentElement;
+        points.setAttribute('style', target.getAttribute('style')!);
+        target.replaceWith(document.importNode(points, true));
+        continue;
+      }
       const picture = document.createElement('img');
       picture.setAttribute('src', original.toDataURL('image/png'));
       picture.setAttribute('style', target.getAttribute('style')!);
