@@ -187,6 +187,11 @@ describe('what is asked is checked', () => {
     half.destroy();
   });
 
+  it('data that the model does not take are refused before the page is open', async () => {
+    const data = await toDataset({ data: new Float32Array(30), shape: [3, 10] });
+    await expect(exploreModel({ vae, name: 'digits', data })).rejects.toMatchObject({ code: 'ERR_VAE_SHAPE' });
+  });
+
   it('is refused what is no archive', async () => {
     await expect(
       exploreArchive({ path: new URL('../../package.json', import.meta.url).pathname }),

@@ -89,7 +89,10 @@ export class ArchiveSubject implements Subject {
         complete: archive.complete,
         ...(header.model !== undefined && { model: header.model }),
         embedsModel: layout.modelOffset !== undefined,
-        items: layout.chunks.reduce((sum, { items }) => sum + items, 0),
+        // Chunks of sounds are parts of files, and small files share one.
+        items: opened.kind.itemsAreFiles
+          ? all.filter(({ entry }) => entry.item !== undefined).length
+          : layout.chunks.reduce((sum, { items }) => sum + items, 0),
         chunks,
         files: listed.map(({ entry }) => entry),
         filesLeftOut: all.length - listed.length,

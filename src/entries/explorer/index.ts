@@ -43,8 +43,24 @@ export interface Explorer {
 const GOODBYE_MS = 300;
 const MAX_DECODE_BYTES = 512 * 2 ** 20;
 
-/** @throws VaeError ERR_VAE_PACKAGE where node-vae-explorer is not installed, ERR_VAE_IO where the port is taken. */
-export function exploreModel({ vae, name, data, path = '', curves, ...address }: ExploreModel): Promise<Explorer> {
+/**
+ * @throws VaeError ERR_VAE_PACKAGE where node-vae-explorer is not installed, ERR_VAE_IO where the port is taken; what
+ *   encode() throws for data that the model does not take.
+ */
+export async function exploreModel({
+  vae,
+  name,
+  data,
+  path = '',
+  curves,
+  ...address
+}: ExploreModel): Promise<Explorer> {
+  if (data) {
+    // What does not fit is said before the page is open.
+    const first = data.take(1);
+    const labels = vae.info.condition && first.labels ? { labels: Int32Array.from(first.labels.values) } : {};
+    await vae.encode(first, labels);
+  }
   return start(() => new ModelSubject({ vae, name, data, path, curves, maxDecodeBytes: MAX_DECODE_BYTES }), address);
 }
 
