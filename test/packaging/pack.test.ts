@@ -1,6 +1,6 @@
 /** The package as strangers get it: packed, installed into an empty project without scripts, and used. */
 import { cp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, posix } from 'node:path';
 import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
 import { nodeFileTrace } from '@vercel/nft';
 import { build } from 'esbuild';
@@ -34,16 +34,45 @@ describe('a packed install', () => {
     return succeed(execute(process.execPath, [name], { cwd: project }));
   }
 
+  test('carries what its README points at, and what that points at', async () => {
+    const there = new Set(packed.files.map(({ path }) => path));
+    const missing: string[] = [];
+    const seen = new Set<string>();
+    const visit = async (page: string): Promise<void> => {
+      if (seen.has(page)) return;
+      seen.add(page);
+      const text = (await readFile(join(PACKAGE_ROOT, page), 'utf8')).replace(/```[\s\S]*?```/g, '');
+      for (const [, link] of text.matchAll(/\]\(([^)\s]+)[^)]*\)/g)) {
+        if (/^(https?:|mailto:|#)/.test(link!)) continue;
+        const path = posix.join(posix.dirname(page), link!.split('#')[0]!);
+        if (!there.has(path)) missing.push(`${page}: ${link}`);
+        else if (path.endsWith('.md')) await visit(path);
+      }
+    };
+    await visit('README.md');
+    expect(missing).toEqual([]);
+    expect(seen.size).toBeGreaterThan(20);
+  });
+
   test('holds what it needs and nothing else, within 15 MB', () => {
-    const total = packed.files.reduce((sum, { size }) => sum + size, 0);
-    expect(total).toBeLessThan(15e6);
+    const bytes = (wanted: (path: string) => boolean) =>
+      packed.files.reduce((sum, { path, size }) => sum + (wanted(path) ? size : 0), 0);
+    const isRead = (path: string) => /^(docs|examples)\/|^(CHANGELOG|CONTRIBUTING|SECURITY)\.md$/.test(path);
+    expect(bytes((path) => !isRead(path))).toBeLessThan(15e6);
+    // What people read besides.
+    expect(bytes(isRead)).toBeLessThan(2.5e6);
     const folders = new Set(packed.files.map(({ path }) => path.split('/')[0]));
     expect([...folders].sort()).toEqual([
+      'CHANGELOG.md',
+      'CONTRIBUTING.md',
       'LICENSE',
       'README.md',
+      'SECURITY.md',
       'addon.cjs',
       'addon.d.cts',
       'dist',
+      'docs',
+      'examples',
       'models',
       'package.json',
       'prebuilds',
