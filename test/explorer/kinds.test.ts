@@ -76,6 +76,24 @@ describe.skipIf(!CHROMIUM)(`kinds of data in the explorer${WITHOUT_CHROMIUM}`, (
     },
   );
 
+  it.skipIf(!hasFfmpeg)(
+    `video in a format of the browser${hasFfmpeg ? '' : ' (left out: ffmpeg is not installed)'}`,
+    async () => {
+      const subject = await clips(temporaryFolderOfTest('explorer-kind'));
+      const file = join(temporaryFolderOfTest('explorer-video'), 'square.webm');
+      const scaled = ['-vf', 'scale=64:64:flags=neighbor', '-c:v', 'libvpx', '-b:v', '1M'];
+      const ffmpeg = process.env['NODE_VAE_FFMPEG'] || 'ffmpeg';
+      expect(spawnSync(ffmpeg, ['-v', 'error', '-i', subject.file, ...scaled, file]).status).toBe(0);
+      const { page, faults } = await open(await explore(subject));
+      await drawn(page, subject.data.length);
+      await page.locator('input[type=file]').setInputFiles(file);
+      await page.getByRole('heading', { name: /^square\.webm/ }).waitFor();
+      // The square is where it is in the file: white on dark.
+      await expect.poll(() => inkOf(page, '.face .video canvas')).not.toBe(0);
+      expect(faults).toEqual([]);
+    },
+  );
+
   it('a table, with its cells as they are written', async () => {
     const subject = await table(temporaryFolderOfTest('explorer-kind'));
     const { page, faults } = await open(`${await explore(subject)}#map?row=0`);

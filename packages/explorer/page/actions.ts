@@ -1,5 +1,6 @@
 /** What a person can do: each asks the backend and puts the answer into the store. */
 import { asWav } from './convert-sound.js';
+import { asY4m } from './convert-video.js';
 import type { Current, Store } from './store.js';
 
 const f32 = (value: unknown): Float32Array | undefined => (value instanceof Float32Array ? value : undefined);
@@ -94,8 +95,9 @@ export async function decode(
 export async function readFile(store: Store, file: File): Promise<void> {
   try {
     const { display } = store.model;
-    const wav = display.kind === 'sound' ? await asWav(file, display.sampleRate) : undefined;
-    const { header, arrays } = await store.backend.upload(file.name, wav ?? (await file.arrayBuffer()));
+    const sound = display.kind === 'sound' ? await asWav(file, display.sampleRate) : undefined;
+    const bytes = display.kind === 'video' ? await asY4m(file, display.fps) : sound;
+    const { header, arrays } = await store.backend.upload(file.name, bytes ?? (await file.arrayBuffer()));
     const count = Number(header['count']);
     const size = store.map!.base.length;
     const part = (name: string, index: number): Float32Array => {
