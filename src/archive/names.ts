@@ -67,7 +67,8 @@ export function safeName(name: string, attempt = 0): string {
     .split('/')
     .map((part, index, parts) => {
       const last = index === parts.length - 1;
-      if (!last && isPlain(part, { windows: true, caseBlind: true })) return part;
+      // A folder keeps its name at first; where a file stands under that, it has another one too.
+      if (!last && attempt === 0 && isPlain(part, { windows: true, caseBlind: true })) return part;
       const dot = last ? part.lastIndexOf('.') : -1;
       const ending = dot > 0 && /^\.[\w-]{1,16}$/.test(part.slice(dot)) ? part.slice(dot) : '';
       const stem = part.slice(0, part.length - ending.length);
