@@ -118,7 +118,10 @@ class FilePhases {
       control.forget(file.name);
       this.#stored.delete(file);
     });
-    for (const file of candidates) if (this.#stored.has(file)) this.#coded.add(file);
+    for (const file of candidates) {
+      // Those that were passed on are kept as they are, and no items.
+      if (this.#stored.has(file) && !this.#plainFiles.has(file)) this.#coded.add(file);
+    }
     if (again.length > 0) return this.#again(again);
     if (this.#coded.size === 0) {
       const reason = this.#selection.firstReason();
