@@ -4,7 +4,7 @@
  *
  * @module node-vae/report
  */
-export { requireDrawing } from './drawing/engine.js';
+export { requireDrawing } from './drawing/require.js';
 export type { Figure, Layout } from './figure.js';
 export { columnDistributions } from './figures/columns.js';
 export { type LatentScatterOptions, latentScatter } from './figures/latent-scatter.js';

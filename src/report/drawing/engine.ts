@@ -3,15 +3,6 @@ import { importOptional } from '../../core/optional-package.js';
 
 type Engine = typeof import('node-vae-report');
 
-/**
- * Fails where charts could not be drawn: before work whose result is to be drawn.
- *
- * @throws VaeError ERR_VAE_PACKAGE where the package node-vae-report is not installed.
- */
-export async function requireDrawing(): Promise<void> {
-  await drawingEngine();
-}
-
 /** @throws VaeError ERR_VAE_PACKAGE where it is not installed. */
 export function drawingEngine(): Promise<Engine> {
   // Loaded when first drawn: most programs never draw.
