@@ -7,11 +7,11 @@
 //
 // Every JavaScript file lies two folders below the package, as the sources that look for files beside the package do.
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { appendFileSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { build } from 'esbuild';
+import { build, transform } from 'esbuild';
 import { awaitedEntry, lazyEntry, lazyParts } from './lazy-entry.mjs';
 import { pruneDeclarations } from './prune-declarations.mjs';
 import { lazyVendors, vendors } from './vendors.mjs';
@@ -139,4 +139,15 @@ await bundle({ ...points, ...parts.added, 'main/required': 'main/required', 'mai
 ]);
 
 // Nobody debugs the command by its stack traces; the package is to stay small.
-for (const target of Object.values(manifest.bin)) rmSync(join(root, `${target}.map`));
+for (const target of Object.values(manifest.bin)) {
+  rmSync(join(root, `${target}.map`));
+  const path = join(root, target);
+  const { code } = await transform(readFileSync(path, 'utf8'), {
+    format: 'esm',
+    target: COMMON.target,
+    minify: true,
+    lineLimit: COMMON.lineLimit,
+    legalComments: 'none',
+  });
+  writeFileSync(path, code);
+}

@@ -18,6 +18,7 @@ export interface ResizeOptions extends InputOf<typeof resizeSchema> {}
 /**
  * resized() cannot wait for an import, and needs code that many programs do without: it is here wherever there are parts
  * of a model (resize.ts).
+ * @internal
  */
 export const resizing: {
   resized?: (parts: ModelParts, sides: ResizeOptions) => { readonly parts: ModelParts; readonly networks: Networks };

@@ -48,6 +48,7 @@ export function codecObstacle(model: CodecCandidate): string | undefined {
  *
  * @throws VaeError ERR_VAE_OPTION for a VAE that cannot be a codec, with the reason; ERR_VAE_DATA for
  *   calibration items that are not bytes.
+ * @internal
  */
 export async function codecFromModel(
   parts: Pick<ModelParts, 'description' | 'vae' | 'parameters'>,

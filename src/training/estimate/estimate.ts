@@ -58,6 +58,7 @@ export interface TrainingEstimate {
   };
 }
 
+/** @internal */
 export interface EstimateRequest {
   readonly options: ResolvedFitOptions;
   readonly train: Dataset;
@@ -73,6 +74,7 @@ const LEAST_PACES = 3;
 const MOST_STEPS_AT_ONCE = 4;
 const MOST_EVALUATED_BATCHES = 2;
 
+/** @internal */
 export async function estimateTraining(parts: ModelParts, request: EstimateRequest): Promise<TrainingEstimate> {
   const { options, train, validation, measureSeconds } = request;
   checkFitData(parts, train, validation);
