@@ -25,8 +25,8 @@ const IMPORTED = [
   'CompressionStream',
   'DecompressionStream',
 ];
-/** The command line is a program of its own. */
-const PROGRAMS = /^cli\//;
+/** The command line is a program of its own; what the explorer's page shares runs in browsers. */
+const PROGRAMS = /^cli\/|^entries\/explorer\/frames\.ts$/;
 
 function uncommented(code: string): string {
   return code.replace(/\/\*[\s\S]*?\*\//g, '').replace(/^\s*\/\/.*$/gm, '');

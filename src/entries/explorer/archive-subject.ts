@@ -1,5 +1,6 @@
 /** An archive, looked at: its files by random access. */
 import { basename } from 'node:path';
+import { TextDecoder } from 'node:util';
 import { type OpenedArchive, openAny } from '../../codecs/open.js';
 import { VaeError } from '../../core/errors.js';
 import { packageVersion } from '../../core/package-files.js';

@@ -1,6 +1,7 @@
 /** Serves a page and what it looks at, over HTTP and one socket. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { clearTimeout, setTimeout } from 'node:timers';
 import type { FastifyInstance } from 'fastify';
 import type { WebSocket, WebSocketServer } from 'ws';
 import { isVaeError, VaeError } from '../../core/errors.js';
