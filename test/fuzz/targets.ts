@@ -20,6 +20,8 @@ import { Y4mFile } from '../../src/data/video/y4m.js';
 import { readModel, simplifyModel, writeModel } from '../../src/graph/index.js';
 import { TrainingSession } from '../../src/training/training-session.js';
 import { Vae } from '../../src/vae/index.js';
+import { stateOf } from '../../src/vae/vae.js';
+
 import { goldenPath } from '../artifacts/onnxruntime/golden.js';
 import { randomItems, randomSpec } from '../codecs/random-spec.js';
 import type { FuzzTarget } from './target.js';
@@ -214,7 +216,13 @@ async function checkpoint(folder: string, bytes: Uint8Array, model: string): Pro
       const sha256 = createHash('sha256').update(damaged).digest('hex');
       config.files['training/checkpoint.safetensors'] = { sha256, byteLength: damaged.length };
       await writeFile(join(at, 'config.json'), JSON.stringify(config));
-      await (await Vae.load(at)).close();
+      const vae = await Vae.load(at);
+      try {
+        // Models open without the checkpoint; what goes on training reads it.
+        await stateOf(vae).recipe('the test');
+      } finally {
+        await vae.close();
+      }
     },
   };
 }
