@@ -13,19 +13,21 @@ const VIRIDIS = [
   [253, 231, 37],
 ] as const;
 
+/** Red, green and blue, 0 to 255 each, of a part from 0 to 1; what lies outside is clipped. */
+export function heat(part: number): [red: number, green: number, blue: number] {
+  const place = Math.min(1, Math.max(0, part)) * (VIRIDIS.length - 1);
+  const index = Math.min(VIRIDIS.length - 2, Math.floor(place));
+  const [from, to] = [VIRIDIS[index]!, VIRIDIS[index + 1]!];
+  const between = (channel: 0 | 1 | 2): number =>
+    Math.round(from[channel] + (to[channel] - from[channel]) * (place - index));
+  return [between(0), between(1), between(2)];
+}
+
 /** Values from `low` to `high` as red, green and blue, 0 to 255 each; what lies outside is clipped. */
 export function heatColours(values: ArrayLike<number>, low: number, high: number): Uint8Array {
   const out = new Uint8Array(values.length * 3);
   const span = Math.max(high - low, 1e-12);
-  for (let at = 0; at < values.length; at += 1) {
-    const place = Math.min(1, Math.max(0, (values[at]! - low) / span)) * (VIRIDIS.length - 1);
-    const index = Math.min(VIRIDIS.length - 2, Math.floor(place));
-    const part = place - index;
-    for (let channel = 0; channel < 3; channel += 1) {
-      const [from, to] = [VIRIDIS[index]![channel]!, VIRIDIS[index + 1]![channel]!];
-      out[3 * at + channel] = Math.round(from + (to - from) * part);
-    }
-  }
+  for (let at = 0; at < values.length; at += 1) out.set(heat((values[at]! - low) / span), 3 * at);
   return out;
 }
 
