@@ -62,6 +62,9 @@ struct DeviceGraphs {
   size_t log_rows = 0;
 };
 
+// What is kept for each trainable parameter.
+enum class Slot { kMoment1, kMoment2, kEma, kAccumulator };
+
 struct TrainingConfig {
   SessionConfig session;
   // Used where the first provider has memory of its own.

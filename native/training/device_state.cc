@@ -81,7 +81,6 @@ DeviceState::DeviceState(const TrainingConfig& config, const ParameterLayout& la
 
 Ort::Value DeviceState::Make(const std::vector<int64_t>& dims) {
   Ort::Value value = Ort::Value::CreateTensor<float>(allocator_, dims.data(), dims.size());
-  bytes_ += static_cast<int64_t>(sizeof(float)) * ElementCount(dims);
   // Memory of a device holds what was there before.
   Fill(value, 0);
   return value;
@@ -206,26 +205,26 @@ void DeviceState::Revive() { Fill(alive_.now, 1); }
 
 // --- Flat arrays -------------------------------------------------------------------------------
 
-std::vector<DeviceState::Pair>& DeviceState::Pairs(Kind kind) {
-  switch (kind) {
-    case Kind::kMoment1:
+std::vector<DeviceState::Pair>& DeviceState::Pairs(Slot slot) {
+  switch (slot) {
+    case Slot::kMoment1:
       return moment1_;
-    case Kind::kMoment2:
+    case Slot::kMoment2:
       return moment2_;
-    case Kind::kEma:
+    case Slot::kEma:
       return ema_;
     default:
       return accumulator_;
   }
 }
 
-bool DeviceState::Has(Kind kind) const noexcept {
-  const std::vector<Pair>& pairs = const_cast<DeviceState*>(this)->Pairs(kind);
+bool DeviceState::Has(Slot slot) const noexcept {
+  const std::vector<Pair>& pairs = const_cast<DeviceState*>(this)->Pairs(slot);
   return std::any_of(pairs.begin(), pairs.end(), [](const Pair& pair) { return pair.now != nullptr; });
 }
 
-void DeviceState::Get(Kind kind, float* flat) {
-  const std::vector<Pair>& pairs = Pairs(kind);
+void DeviceState::Get(Slot slot, float* flat) {
+  const std::vector<Pair>& pairs = Pairs(slot);
   for (size_t p = 0; p < pairs.size(); ++p) {
     const size_t count = layout_.entries()[p].count;
     if (pairs[p].now == nullptr) {
@@ -237,10 +236,10 @@ void DeviceState::Get(Kind kind, float* flat) {
   }
 }
 
-void DeviceState::Set(Kind kind, const float* flat) {
-  std::vector<Pair>& pairs = Pairs(kind);
+void DeviceState::Set(Slot slot, const float* flat) {
+  std::vector<Pair>& pairs = Pairs(slot);
   for (size_t p = 0; p < pairs.size(); ++p) {
-    if (kind == Kind::kAccumulator && pairs[p].now == nullptr && config_.parameters[p].trainable) {
+    if (slot == Slot::kAccumulator && pairs[p].now == nullptr && config_.parameters[p].trainable) {
       pairs[p] = MakePair(config_.parameters[p].dims);
     }
     if (pairs[p].now != nullptr) Upload(flat, pairs[p].now);

@@ -40,10 +40,9 @@ class DeviceState {
   void SetParameters(const float* flat);
   void GetGradients(bool accumulated, float scale, float* flat);
   void ClearGradients();
-  enum class Kind { kMoment1, kMoment2, kEma, kAccumulator };
-  bool Has(Kind kind) const noexcept;
-  void Get(Kind kind, float* flat);
-  void Set(Kind kind, const float* flat);
+  bool Has(Slot slot) const noexcept;
+  void Get(Slot slot, float* flat);
+  void Set(Slot slot, const float* flat);
   void GetState(size_t index, float* values) { Download(states_[index].now, values); }
   void SetState(size_t index, const float* values) { Upload(values, states_[index].now); }
 
@@ -51,8 +50,6 @@ class DeviceState {
   std::vector<float> ReadGradient(size_t index) { return Read(gradients_[index]); }
   std::vector<float> ReadScalar(size_t index) { return Read(scalars_[index]); }
   std::vector<float> ReadNextState(size_t index) { return Read(next_states_[index]); }
-
-  int64_t bytes() const noexcept { return bytes_; }
 
  private:
   // A value, and where its next one goes: no graph writes what it reads.
@@ -83,7 +80,7 @@ class DeviceState {
   void Run(const Graph& graph, bool accumulated, const Ort::RunOptions& options);
   Pair* FindPair(const Ref& ref);
   const OrtValue* Input(const Ref& ref, bool accumulated);
-  std::vector<Pair>& Pairs(Kind kind);
+  std::vector<Pair>& Pairs(Slot slot);
 
   const TrainingConfig& config_;
   const ParameterLayout& layout_;
@@ -92,7 +89,6 @@ class DeviceState {
   Graph accumulate_;
   Graph copy_;
   Ort::Allocator allocator_;
-  int64_t bytes_ = 0;
 
   std::vector<Pair> parameters_, moment1_, moment2_, ema_, accumulator_, states_;
   std::vector<Ort::Value> gradients_, next_states_, scalars_;

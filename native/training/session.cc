@@ -282,19 +282,6 @@ float* TrainingSession::SlotData(Slot slot) const noexcept {
 
 namespace {
 
-DeviceState::Kind KindOf(Slot slot) noexcept {
-  switch (slot) {
-    case Slot::kMoment1:
-      return DeviceState::Kind::kMoment1;
-    case Slot::kMoment2:
-      return DeviceState::Kind::kMoment2;
-    case Slot::kEma:
-      return DeviceState::Kind::kEma;
-    default:
-      return DeviceState::Kind::kAccumulator;
-  }
-}
-
 Error NoSlot(Slot slot) {
   const char* reason = slot == Slot::kEma ? "this session keeps no moving average (emaDecay)"
                                           : "the optimizer of this session has no such moment";
@@ -304,18 +291,18 @@ Error NoSlot(Slot slot) {
 }  // namespace
 
 bool TrainingSession::HasSlot(Slot slot) const noexcept {
-  return device_ ? device_->Has(KindOf(slot)) : SlotData(slot) != nullptr;
+  return device_ ? device_->Has(slot) : SlotData(slot) != nullptr;
 }
 
 void TrainingSession::GetSlot(Slot slot, float* flat) const {
-  if (device_) return device_->Get(KindOf(slot), flat);
+  if (device_) return device_->Get(slot, flat);
   layout_.ToFlat(SlotData(slot), flat, true);
 }
 
 void TrainingSession::SetSlot(Slot slot, const float* flat) {
   if (device_) {
     if (slot != Slot::kAccumulator && !HasSlot(slot)) throw NoSlot(slot);
-    return device_->Set(KindOf(slot), flat);
+    return device_->Set(slot, flat);
   }
   if (slot == Slot::kAccumulator && accumulator_.empty()) {
     accumulator_ = AlignedBuffer<float>(layout_.trainable_native_count());

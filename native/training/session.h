@@ -78,8 +78,6 @@ struct StepResult {
   bool applied = false;    // see NonFinite
 };
 
-enum class Slot { kMoment1, kMoment2, kEma, kAccumulator };
-
 // Parameters, gradients and moments of a model in training, and the graphs that use them. One call at a
 // time; the caller sees to that.
 class TrainingSession {
