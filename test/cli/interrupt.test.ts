@@ -46,15 +46,15 @@ describe.skipIf(process.platform === 'win32')('interruption (Windows has no sign
       onStderr: (child, said) => {
         if (killed || !/^ +1\//m.test(said)) return;
         killed = true;
-        setTimeout(() => child.kill('SIGKILL'), 500);
+        setTimeout(() => child.kill('SIGKILL'), 200);
       },
     });
     expect(code).toBe(null);
     const resumed = await runCli(
-      ['train', MNIST, '-o', 'killed', '--limit', '2000', '--resume', '--epochs', '50', '--json'],
+      ['train', MNIST, '-o', 'killed', '--limit', '2000', '--resume', '--epochs', '100', '--json'],
       { cwd },
     );
-    const whole = await runCli(['train', MNIST, '-o', 'whole', ...RUN.slice(0, 6), '--epochs', '50', '--json'], {
+    const whole = await runCli(['train', MNIST, '-o', 'whole', ...RUN.slice(0, 6), '--epochs', '100', '--json'], {
       cwd,
     });
     expect(resumed.code).toBe(0);

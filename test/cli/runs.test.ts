@@ -228,11 +228,11 @@ describe('train --dry-run', () => {
 
 it('a second run in the directory of one under way is told to wait', { timeout: 180_000 }, async () => {
   let second: Promise<{ code: number | null; stderr: string }> | undefined;
-  const first = runCli(['train', 'digits.npy', '-o', 'shared', ...SMALL, '--epochs', '4000'], {
+  const first = runCli(['train', 'digits.npy', '-o', 'shared', ...SMALL, '--epochs', '40000'], {
     cwd,
     onStderr: (child, stderr) => {
       // The table's first line: the run is under way.
-      if (!second && /1\/4000/.test(stderr)) {
+      if (!second && /1\/40000/.test(stderr)) {
         second = refused('train', 'digits.npy', '-o', 'shared', ...SMALL, '--epochs', '1', '--overwrite').finally(() =>
           child.kill('SIGINT'),
         );

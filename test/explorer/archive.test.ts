@@ -69,6 +69,6 @@ describe.skipIf(!CHROMIUM)(`archives in the explorer${WITHOUT_CHROMIUM}`, () => 
     const began = performance.now();
     end();
     expect((await running).code).toBe(0);
-    expect(performance.now() - began).toBeLessThan(3000);
+    expect(performance.now() - began).toBeLessThan(15_000);
   });
 });

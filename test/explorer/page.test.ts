@@ -61,11 +61,12 @@ describe.skipIf(!CHROMIUM)(`the explorer's page${WITHOUT_CHROMIUM}`, () => {
     const seen = new Set([await inkOf(page, face)]);
     for (let step = 1; step <= 12; step += 1) {
       await page.mouse.move(x + width / 2 + 14 * step, y + height / 2 - 8 * step);
-      await page.waitForTimeout(40);
+      // As long as a busy machine needs: the bench tells how long that is on a quiet one.
+      await expect.poll(async () => seen.has(await inkOf(page, face)), { timeout: 20_000 }).toBe(false);
       seen.add(await inkOf(page, face));
     }
     await page.mouse.up();
-    expect(seen.size).toBeGreaterThan(6);
+    expect(seen.size).toBe(13);
     const times = await page.evaluate<number[]>(
       `performance.getEntriesByName('drag to picture').map(({ duration }) => duration)`,
     );

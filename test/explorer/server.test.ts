@@ -183,7 +183,7 @@ describe('what is asked is checked', () => {
     await new Promise((resolve) => page.on('open', resolve));
     const began = performance.now();
     await other.close();
-    expect(performance.now() - began).toBeLessThan(2000);
+    expect(performance.now() - began).toBeLessThan(10_000);
     half.destroy();
   });
 
