@@ -2,10 +2,10 @@
 import { Lifetime } from '../core/disposal.js';
 import { VaeError } from '../core/errors.js';
 import type { ByteSource } from './bytes.js';
-import { hasChecksum } from './chunk.js';
-import { cutFiles, decodeEntries, decodeFiles, type FilesMethod } from './files-record.js';
-import { type Header, type IndexEntry, type Method, RECORD_BYTES, type RecordHeader } from './format.js';
-import { type ArchiveLayout, readNames, readRecord } from './reader.js';
+import { type EncodedRecord, hasChecksum } from './chunk.js';
+import { cutFiles, decodeEntries, decodeFiles, editFiles, type FilesMethod } from './files-record.js';
+import { encodeRecord, type Header, type IndexEntry, type Method, RECORD_BYTES, type RecordHeader } from './format.js';
+import { type ArchiveLayout, readModel, readNames, readRecord } from './reader.js';
 
 /** What a record takes beside its bytes: what it decodes to, the model's work, the files it becomes. */
 const MEMORY_PER_BYTE = 10;
@@ -49,6 +49,16 @@ export interface Outline {
   /** The parts of each record; of a record whose names cannot be read, none. */
   readonly records: readonly (readonly OutPart[])[];
   readonly unreadable: readonly DamagedChunk[];
+}
+
+/** An item of a record that goes into another archive. */
+export interface KeptItem {
+  /** Its number within the record, from 0. */
+  readonly index: number;
+  /** What it is called there. */
+  readonly name: string;
+  /** The file there that it is the same as. */
+  readonly sameAs?: string | undefined;
 }
 
 export interface ArchiveFile {
@@ -109,6 +119,23 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
   protected abstract outputOf(chunk: number, decoded: Decoded, signal?: AbortSignal): Promise<Output>;
   /** The other way round: what the checksum of a chunk covers, from the bytes of its files; undefined where they do not tell. */
   protected abstract checkedOf(chunk: number, parts: readonly Uint8Array[]): Promise<readonly Uint8Array[] | undefined>;
+  /** @internal Whether every item has a name, and is a file or a part of one; otherwise all are one file. */
+  get itemsAreNamed(): boolean {
+    return true;
+  }
+
+  /**
+   * Some items of a chunk, in their order, as a record of another archive. Where all are kept, they are not coded again.
+   *
+   * @throws VaeError ERR_VAE_OPTION where chunks of this kind are whole.
+   */
+  protected async cut(chunk: number, _kept: readonly KeptItem[], _signal?: AbortSignal): Promise<EncodedRecord> {
+    throw new VaeError(
+      'ERR_VAE_OPTION',
+      `${this.#named(chunk)} is one piece: an archive of ${this.header.kind} is taken apart between chunks only.`,
+    );
+  }
+
   /** How records of files are coded where Brotli did worse. */
   protected filesMethod(): FilesMethod | undefined {
     return undefined;
@@ -184,8 +211,7 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
     for (let record = 0; record < this.recordCount; record += 1) {
       signal?.throwIfAborted();
       try {
-        if (record < this.chunkCount) await this.lifetime.run(() => this.load(record, signal));
-        else await this.output(record, signal);
+        await this.check(record, signal);
       } catch (error) {
         signal?.throwIfAborted();
         if (this.#withoutModel && error instanceof VaeError && error.code === 'ERR_VAE_REPRODUCIBILITY') untested += 1;
@@ -222,6 +248,41 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
         return { parts: cutFiles(parts, bytes), bytes: bytes.length };
       });
     });
+  }
+
+  /** @internal The bytes of the model within it. @throws VaeError ERR_VAE_FORMAT where they are damaged, or there is none. */
+  embeddedModel(): Promise<Uint8Array> {
+    return this.lifetime.run(() => readModel(this.#source, this.layout.modelOffset ?? 0));
+  }
+
+  /** @internal Items of a record. */
+  itemsOf(record: number): number {
+    return this.#entry(record).items;
+  }
+
+  /** @internal A record as it stands in the file. */
+  recordOf(record: number): Promise<EncodedRecord> {
+    return this.lifetime.run(async () => {
+      const { record: header, payload } = await this.stored(record);
+      return { header, bytes: Buffer.concat([encodeRecord(header), payload]) };
+    });
+  }
+
+  /** @internal Some items of a record, under the names that are given, as a record of another archive. */
+  editedOf(record: number, kept: readonly KeptItem[], signal?: AbortSignal): Promise<EncodedRecord> {
+    return this.lifetime.run(() =>
+      this.#naming(record, async () => {
+        if (record < this.chunkCount) return this.cut(record, kept, signal);
+        const { record: header, payload } = await this.#read(record);
+        return editFiles(header, payload, kept, this.filesMethod(), signal);
+      }),
+    );
+  }
+
+  /** @internal Decodes a record and compares its checksum. @throws VaeError ERR_VAE_FORMAT when it is damaged. */
+  async check(record: number, signal?: AbortSignal): Promise<void> {
+    if (record < this.chunkCount) await this.lifetime.run(() => this.load(record, signal));
+    else await this.output(record, signal);
   }
 
   /** @internal Whether these are the bytes of the parts of a record, by its checksum and without decoding it. */

@@ -126,3 +126,24 @@ export function cutFiles(parts: readonly FilePart[], bytes: Uint8Array): Uint8Ar
     return bytes.subarray(at - part.bytes, at);
   });
 }
+
+/** Some files of a record, under the names that are given, as a record of another archive. */
+export async function editFiles(
+  header: RecordHeader,
+  payload: Uint8Array,
+  kept: readonly { readonly index: number; readonly name: string; readonly sameAs?: string | undefined }[],
+  method?: FilesMethod,
+  signal?: AbortSignal,
+): Promise<EncodedRecord> {
+  const { parts, bytes } = await decodeFiles(header, payload, method, signal);
+  const pieces = cutFiles(parts, bytes);
+  const left = kept.map(({ index, name, sameAs }) => ({ ...parts[index]!, name, sameAs }));
+  if (left.length < parts.length) {
+    return encodeFiles(left, Buffer.concat(kept.map(({ index }) => pieces[index]!)), method, signal);
+  }
+  // Other names for the same bytes: what they are coded to stays.
+  return makeRecord({
+    ...{ kind: 'files', items: left.length, names: encodeEntries(left), checked: [bytes] },
+    candidates: [[header.method, payload.subarray(header.namesBytes)]],
+  });
+}

@@ -12,6 +12,13 @@ export function printError(failure: Failure, json: boolean): void {
   process.stderr.write(`${failure.code}: ${failure.message}${detail}\n`);
 }
 
+/** Data itself on standard output, once the reader has room for it. */
+export function writeBytes(bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
+}
+
 /** A line for people: on stderr, so that stdout stays the result's. */
 export function note(text: string): void {
   process.stderr.write(`${text}\n`);

@@ -79,15 +79,22 @@ Every command explains itself with --help, and prints one JSON object with --jso
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done but something left out, 130 interrupted.`,
     );
   for (const register of COMMANDS) {
-    const command = register(program, run);
-    command
-      .option('--json', 'print the result as one JSON object; progress goes to stderr')
-      .option('--verbose', 'print stack traces with errors')
-      .exitOverride()
-      .configureOutput({ outputError: () => {} })
-      .showSuggestionAfterError(true);
+    addCommonOptions(register(program, run));
   }
   return program;
+}
+
+/** Of a command, and of those below it. */
+function addCommonOptions(command: Command): void {
+  command
+    .exitOverride()
+    .configureOutput({ outputError: () => {} })
+    .showSuggestionAfterError(true);
+  for (const each of command.commands) addCommonOptions(each);
+  if (command.commands.length > 0) return;
+  command
+    .option('--json', 'print the result as one JSON object; progress goes to stderr')
+    .option('--verbose', 'print stack traces with errors');
 }
 
 function handleUsage(error: CommanderError, json: boolean): number {

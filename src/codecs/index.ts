@@ -17,6 +17,12 @@ export {
   type DecompressResult,
   decompress,
 } from './decompress.js';
+export { type ArchivedCoder, type ArchivedFile, type ListOptions, listArchive } from './edit/list.js';
+export { type MergeOptions, type MergeResult, mergeArchives } from './edit/merge.js';
+export { type ReadArchivedOptions, readArchived } from './edit/read-out.js';
+export { type RemoveOptions, type RemoveResult, removeFromArchive } from './edit/remove.js';
+export { type SplitOptions, type SplitResult, splitArchive } from './edit/split.js';
+export type { EditedArchive, EditProgress, TouchedChunk } from './edit/write.js';
 export type { LeftOut } from './inputs/selection.js';
 export { type ArchiveReport, type InspectOptions, inspectArchive } from './inspect.js';
 export { Codec, type CodeOptions, type EncodeItemsOptions } from './lossless/codec.js';

@@ -120,6 +120,30 @@ describe.skipIf(!canMount)('on a small file system (needs Linux and root)', () =
     expect((await readFile(join(folder, 'archive', 'pictures.vaez'))).equals(whole)).toBe(true);
   }, 240_000);
 
+  test('archive merge and rm: a full disk leaves the archives, and the next try goes on', async () => {
+    const { size: whole } = await stat(join(folder, 'pictures.vaez'));
+    mount('merged', `${Math.floor((whole * 0.6) / 4096) * 4}k`);
+    const half = (first: string, last: string, name: string) =>
+      runCli(['archive', 'rm', 'pictures.vaez', '--items', `${first}-${last}`, '-o', name], { cwd: folder });
+    expect(await half('0', '1535', 'end.vaez')).toMatchObject({ code: 0 });
+    expect(await half('1536', '2999', 'start.vaez')).toMatchObject({ code: 0 });
+    const args = ['archive', 'merge', 'start.vaez', 'end.vaez', '-o', 'merged/all.vaez'];
+    const { code, stderr } = await runCli(args, { cwd: folder });
+    expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/ERR_VAE_IO: .*the disk is full/s) });
+    expect(await left('merged')).toEqual(['.all.vaez.partial']);
+    spawnSync('mount', ['-o', 'remount,size=16m', join(folder, 'merged')]);
+    expect(await runCli(args, { cwd: folder })).toMatchObject({ code: 0 });
+    expect(await left('merged')).toEqual(['all.vaez']);
+    expect(
+      (await readFile(join(folder, 'merged', 'all.vaez'))).equals(await readFile(join(folder, 'pictures.vaez'))),
+    ).toBe(true);
+    const size = Math.ceil((await stat(join(folder, 'merged', 'all.vaez'))).size / 4096) * 4;
+    spawnSync('mount', ['-o', `remount,size=${Math.floor(size * 1.4)}k`, join(folder, 'merged')]);
+    const rm = ['archive', 'rm', 'merged/all.vaez', '--items', '1'];
+    expect((await runCli(rm, { cwd: folder })).code).toBe(1);
+    expect(await runCli(['archive', 'test', 'merged/all.vaez'], { cwd: folder })).toMatchObject({ code: 0 });
+  }, 240_000);
+
   test('save() over a model on a full disk leaves the model that was there', async () => {
     mount('model', '400k');
     const at = join(folder, 'model', 'it');

@@ -1,6 +1,6 @@
 /** Every parser of bytes from outside, as a fuzz target. Their files live in a folder of the caller's. */
 import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
@@ -9,7 +9,7 @@ import { parseConfig } from '../../src/artifacts/config.js';
 import { decodeOrtCheckpoint } from '../../src/artifacts/onnxruntime/checkpoint.js';
 import { readOrtOptimizer } from '../../src/artifacts/onnxruntime/optimizer.js';
 import { decodeSafeTensors } from '../../src/artifacts/safetensors.js';
-import { compress, decompress, openArchive } from '../../src/codecs/index.js';
+import { compress, decompress, listArchive, mergeArchives, openArchive, splitArchive } from '../../src/codecs/index.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { decodeSegment } from '../../src/codecs/sound/segment.js';
 import type { VaeErrorCode } from '../../src/core/errors.js';
@@ -416,6 +416,26 @@ async function archives(folder: string): Promise<FuzzTarget[]> {
         const after = await listing(folder);
         if (after !== before) throw new Error(`wrote outside its folder: ${after}, before: ${before}`);
         await unpacking;
+      },
+    },
+    {
+      name: 'archive, taken apart and joined',
+      layout: 'binary',
+      head: 300,
+      rounds: 150,
+      seeds: [named.archive!],
+      errors: [...FORMAT, 'ERR_VAE_REPRODUCIBILITY', 'ERR_VAE_DATA', 'ERR_VAE_SHAPE'],
+      parse: async (bytes) => {
+        const parts = join(folder, 'parts');
+        await rm(parts, { recursive: true, force: true });
+        await mkdir(parts);
+        await writeFile(join(parts, 'it.vaez'), bytes);
+        await listArchive(bytes);
+        const { archives } = await splitArchive(join(parts, 'it.vaez'), { output: parts, count: 1, threads: 1 });
+        await mergeArchives(
+          archives.map(({ path }) => path),
+          { output: join(parts, 'again.vaez'), threads: 1 },
+        );
       },
     },
     await archiveOfSounds(folder),

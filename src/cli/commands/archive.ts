@@ -1,58 +1,65 @@
-import { InvalidArgumentError } from 'commander';
 import type { ArchiveReport } from '../../index.js';
 import { shown } from '../archive-options.js';
 import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { count } from '../output.js';
 import type { CommandResult } from '../result.js';
+import { ARCHIVE_COMMANDS } from './archive-edit.js';
 
-const WHAT = ['info', 'test'] as const;
 const MOST_NAMES = 10;
 
 interface ArchiveFlags {
   readonly model?: string;
 }
 
-export const registerArchive: RegisterCommand = (program, run) =>
-  program
+export const registerArchive: RegisterCommand = (program, run) => {
+  const archive = program
     .command('archive')
-    .summary('say what an archive holds, or test that all of it decodes')
+    .summary('look into an archive, test, join, take apart, leave files out')
     .description(
-      'info reads the names of what an archive holds, without its model; test decodes all of it and compares checksums, without writing anything.',
-    )
-    .argument('<what>', 'info or test', (text: string) => {
-      if (!WHAT.includes(text as (typeof WHAT)[number])) throw new InvalidArgumentError('Expected info or test.');
-      return text;
-    })
-    .argument('<file.vaez>', 'an archive')
-    .option(
-      '-m, --model <model>',
-      'codec model, for test; not needed where the archive embeds it or the package has it',
+      'Everything about archives that exist: what they hold (info, ls), whether all of it decodes (test), one file of one\n' +
+        '(cat), several as one (merge), one as several (split), one without some of its files (rm).',
     )
     .addHelpText(
       'after',
       `
 Examples:
   $ node-vae archive info scans.vaez
-  $ node-vae archive test scans.vaez -m my-codec`,
-    )
-    .action((what: string, path: string, { model }: ArchiveFlags) =>
-      run(async (signal) => {
-        const { inspectArchive } = await import('../../index.js');
-        const report = await inspectArchive(path, {
-          ...{ decode: what === 'test', signal },
-          ...(model !== undefined && { model }),
-        });
-        const faults = faultsOf(report);
-        if (what === 'test' && faults.length > 0) {
-          throw new CliError(
-            'ERR_VAE_FORMAT',
-            `${path}: ${faults.join(' ')} decompress --salvage unpacks what is whole.`,
-          );
-        }
-        return told(path, report, faults, what === 'test');
-      }),
+  $ node-vae archive merge monday.vaez tuesday.vaez -o week.vaez
+  $ node-vae archive cat week.vaez scans/0001.png > 0001.png`,
     );
+  const inspect = (what: 'info' | 'test', summary: string) =>
+    archive
+      .command(what)
+      .summary(summary)
+      .description(`${summary[0]!.toUpperCase()}${summary.slice(1)}.`)
+      .argument('<file.vaez>', 'an archive')
+      .option(
+        '-m, --model <model>',
+        'codec model, for test; not needed where the archive embeds it or the package has it',
+      )
+      .action((path: string, { model }: ArchiveFlags) =>
+        run(async (signal) => {
+          const { inspectArchive } = await import('../../index.js');
+          const report = await inspectArchive(path, {
+            ...{ decode: what === 'test', signal },
+            ...(model !== undefined && { model }),
+          });
+          const faults = faultsOf(report);
+          if (what === 'test' && faults.length > 0) {
+            throw new CliError(
+              'ERR_VAE_FORMAT',
+              `${path}: ${faults.join(' ')} decompress --salvage unpacks what is whole.`,
+            );
+          }
+          return told(path, report, faults, what === 'test');
+        }),
+      );
+  inspect('info', 'read the names of what an archive holds, without its model');
+  inspect('test', 'decode all of an archive and compare checksums, without writing anything');
+  for (const register of ARCHIVE_COMMANDS) register(archive, run);
+  return archive;
+};
 
 function faultsOf({ damaged, complete, headerLost, nextArchive, chunks }: ArchiveReport): string[] {
   return [

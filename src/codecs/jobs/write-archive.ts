@@ -9,6 +9,7 @@ import { lockFile } from '../../binding/file-lock.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError } from '../../core/files.js';
 import { COMPACT_KINDS, kindOf, readAnyHeader } from '../by-kind.js';
+import { NO_MODEL } from '../models/for-archive.js';
 
 export interface WriteOptions {
   readonly output?: string | undefined;
@@ -19,8 +20,8 @@ export interface WriteOptions {
 
 /** What a job says of the archive; the rest is the same for all. */
 export type ArchiveJob = Omit<PackJob, 'read' | 'open' | 'compact'> & {
-  /** The model, to unpack with while verifying. */
-  readonly codec: { readonly identity: string };
+  /** The model, to unpack with while verifying; undefined where names alone are looked at. */
+  readonly codec: { readonly identity: string } | undefined;
 };
 
 export async function writeArchive(
@@ -38,7 +39,7 @@ export async function writeArchive(
       const source = expanded === undefined ? written : memorySource(expanded);
       const layout = await readLayout(source, readAnyHeader);
       // A layout that needs no model is given none.
-      return kind.open(source, layout, layout.header.model === undefined ? {} : { model: job.codec });
+      return kind.open(source, layout, layout.header.model === undefined ? {} : { model: job.codec ?? NO_MODEL });
     },
   };
   try {
@@ -49,7 +50,7 @@ export async function writeArchive(
       return await pack(whole, await openStream(output));
     }
     const expand = (source: Parameters<typeof expandSource>[0]) =>
-      expandSource(source, COMPACT_KINDS, job.codec.identity);
+      expandSource(source, COMPACT_KINDS, job.codec?.identity);
     return await pack(whole, await fileOutput(output, { lock: lockFile, force, append, expand }));
   } catch (error) {
     signal?.throwIfAborted();

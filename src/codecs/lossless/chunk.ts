@@ -10,7 +10,7 @@ import {
   plainData,
   splitPayload,
 } from '../../archive/chunk.js';
-import { damaged, type RecordHeader } from '../../archive/format.js';
+import { damaged, type Method, type RecordHeader } from '../../archive/format.js';
 import type { Codec } from './codec.js';
 
 /** Items, and what stands in the files of pictures beside their pixels (see png-extras.ts). */
@@ -44,20 +44,28 @@ export function decodeItemNames(
   });
 }
 
-/** Codes a chunk by the model, or by brotli, or not at all: whichever is shortest. */
+/** Codes a chunk by the model (where there is one), or by brotli, or not at all: whichever is shortest. */
 export async function encodeChunk(
-  codec: Codec,
+  codec: Codec | undefined,
   { items, count, names, extras }: ItemChunk,
   options: { readonly verify: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<EncodedRecord> {
-  const [coded, general] = await Promise.all([codec.encode(items, options), brotli(items, FALLBACK_QUALITY)]);
+  const [coded, general] = await Promise.all([codec?.encode(items, options), brotli(items, FALLBACK_QUALITY)]);
   return makeRecord({
     ...{ kind: 'chunk', items: count, names: encodeItemNames(names, extras), checked: [items] },
-    candidates: [
-      ['coded', coded],
-      ['brotli', general],
-      ['stored', items],
-    ],
+    candidates: [...(coded === undefined ? [] : [['coded', coded] as const]), ['brotli', general], ['stored', items]],
+  });
+}
+
+/** The same items under other names: what they are coded to stays. */
+export function renamedChunk(
+  method: Method,
+  data: Uint8Array,
+  { items, count, names, extras }: ItemChunk,
+): Promise<EncodedRecord> {
+  return makeRecord({
+    ...{ kind: 'chunk', items: count, names: encodeItemNames(names, extras), checked: [items] },
+    candidates: [[method, data]],
   });
 }
 

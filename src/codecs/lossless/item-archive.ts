@@ -1,14 +1,14 @@
 import { z } from 'zod';
-import { ArchiveBase, type ArchiveParts, type OutPart, type Output } from '../../archive/archive.js';
+import { ArchiveBase, type ArchiveParts, type KeptItem, type OutPart, type Output } from '../../archive/archive.js';
 import type { ByteSource } from '../../archive/bytes.js';
-import type { ChunkItems } from '../../archive/chunk.js';
+import { type ChunkItems, type EncodedRecord, splitPayload } from '../../archive/chunk.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
 import { codecForArchive } from '../models/for-archive.js';
 import { arrayHeader } from './array-file.js';
-import { decodeChunk, decodeItemNames } from './chunk.js';
+import { decodeChunk, decodeItemNames, encodeChunk, renamedChunk } from './chunk.js';
 import type { Codec } from './codec.js';
 import { type ArchiveHeader, IMAGES } from './header.js';
 import { encodePng, readImage } from './image-files.js';
@@ -173,6 +173,25 @@ export class Archive extends ArchiveBase<ArchiveHeader, ChunkItems> {
     if (chunk > 0) return [bytes!];
     const start = this.#arrayStart;
     return Buffer.compare(bytes!.subarray(0, start.length), start) === 0 ? [bytes!.subarray(start.length)] : undefined;
+  }
+
+  override get itemsAreNamed(): boolean {
+    return this.#isImages;
+  }
+
+  protected override async cut(chunk: number, kept: readonly KeptItem[], signal?: AbortSignal): Promise<EncodedRecord> {
+    const { record, payload } = await this.stored(chunk);
+    const { items: all, count: before } = await this.load(chunk, signal);
+    const { names: block, data } = await splitPayload(record, payload);
+    const entries = decodeItemNames(block, before);
+    const names = this.#isImages ? kept.map(({ name }) => name) : undefined;
+    const extras = kept.map(({ index }) => entries[index]!.extras);
+    const count = kept.length;
+    if (count === before) return renamedChunk(record.method, data, { items: all, count, names, extras });
+    const size = this.itemSize;
+    const items = new Uint8Array(count * size);
+    for (const [at, { index }] of kept.entries()) items.set(all.subarray(index * size, (index + 1) * size), at * size);
+    return encodeChunk(this.#codec, { items, count, names, extras }, { verify: false, signal });
   }
 
   get #isImages(): boolean {

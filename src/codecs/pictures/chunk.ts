@@ -47,24 +47,32 @@ export async function decodePictureChunk(
   payload: Uint8Array,
 ): Promise<DecodedPictureChunk> {
   if (record.method !== 'coded') throw damaged('pictures are coded by a model, these are not');
-  const { names: block, data } = await splitPayload(record, payload);
+  const { names: block } = await splitPayload(record, payload);
   const names = decodeNames(block, record.items);
   if (names === undefined) throw damaged('its pictures have no names');
-  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
-  let at = LENGTH_BYTES * record.items;
-  if (data.length < at) throw damaged('a chunk of pictures ends before its lengths do');
   const pictures: DecodedLatents[] = [];
-  for (let index = 0; index < record.items; index += 1) {
-    const end = at + view.getUint32(LENGTH_BYTES * index, true);
-    if (end > data.length) throw damaged('a picture is longer than its chunk');
-    pictures.push(await codec.decodeLatents(data.subarray(at, end)));
-    at = end;
-  }
-  if (at !== data.length) throw damaged('a chunk of pictures is longer than they are');
+  for (const bytes of pictureBytes(record, payload)) pictures.push(await codec.decodeLatents(bytes));
   if (!hasChecksum(record.checksum, ...pictures.flatMap(checkedBytes), block)) {
     throw damaged('decoded latents do not have the checksum that was written with them');
   }
   return { pictures, names };
+}
+
+/** The bytes that each picture of a chunk is coded to. @throws VaeError ERR_VAE_FORMAT */
+export function pictureBytes(record: RecordHeader, payload: Uint8Array): Uint8Array[] {
+  const data = payload.subarray(record.namesBytes);
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  let at = LENGTH_BYTES * record.items;
+  if (data.length < at) throw damaged('a chunk of pictures ends before its lengths do');
+  const pictures: Uint8Array[] = [];
+  for (let index = 0; index < record.items; index += 1) {
+    const end = at + view.getUint32(LENGTH_BYTES * index, true);
+    if (end > data.length) throw damaged('a picture is longer than its chunk');
+    pictures.push(data.subarray(at, end));
+    at = end;
+  }
+  if (at !== data.length) throw damaged('a chunk of pictures is longer than they are');
+  return pictures;
 }
 
 /** The sizes of a chunk's pictures, without decoding them. @throws VaeError ERR_VAE_FORMAT */

@@ -1,13 +1,19 @@
 import { z } from 'zod';
-import { ArchiveBase, type ArchiveParts, type OutPart, type Output } from '../../archive/archive.js';
+import { ArchiveBase, type ArchiveParts, type KeptItem, type OutPart, type Output } from '../../archive/archive.js';
 import type { ByteSource } from '../../archive/bytes.js';
-import { decodeNames } from '../../archive/chunk.js';
+import { decodeNames, type EncodedRecord } from '../../archive/chunk.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
 import { codecForArchive } from '../models/for-archive.js';
-import { type DecodedPictureChunk, decodePictureChunk, pictureHeaders } from './chunk.js';
+import {
+  type DecodedPictureChunk,
+  decodePictureChunk,
+  encodePictureChunk,
+  pictureBytes,
+  pictureHeaders,
+} from './chunk.js';
 import type { PictureArchiveHeader } from './header.js';
 import type { LossyCodec } from './lossy-codec.js';
 import { LOSSY_CODECS, type LossyCodecInput } from './models.js';
@@ -123,6 +129,16 @@ export class PictureArchive extends ArchiveBase<PictureArchiveHeader, DecodedPic
       bytes += header.width * header.height * header.channels;
     }
     return { parts, bytes };
+  }
+
+  /** Pictures are coded one by one: those that are kept are not coded again. */
+  protected override async cut(chunk: number, kept: readonly KeptItem[]): Promise<EncodedRecord> {
+    const { record, payload } = await this.stored(chunk);
+    const { pictures } = await this.load(chunk);
+    const bytes = pictureBytes(record, payload);
+    return encodePictureChunk(
+      kept.map(({ index, name }) => ({ name, bytes: bytes[index]!, latents: pictures[index]! })),
+    );
   }
 
   /** The last bit of a few values depends on the machine: pixels do not tell what a chunk holds. */

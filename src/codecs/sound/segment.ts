@@ -11,7 +11,7 @@ import {
   makeRecord,
   splitPayload,
 } from '../../archive/chunk.js';
-import { damaged, type RecordHeader } from '../../archive/format.js';
+import { damaged, type Method, type RecordHeader } from '../../archive/format.js';
 import { readVarint, varint } from '../../archive/varint.js';
 import { VaeError } from '../../core/errors.js';
 import type { Codec } from '../lossless/codec.js';
@@ -77,6 +77,19 @@ export async function encodeSegment(
   return makeRecord({
     ...{ kind: 'chunk', items: 1, names: encodeNames(names), checked: [bytes] },
     candidates: [...(coded === undefined ? [] : [['coded', coded] as const]), ['brotli', general], ['stored', bytes]],
+  });
+}
+
+/** The same segment of a file with another name: what it is coded to stays. */
+export function renamedSegment(
+  method: Method,
+  data: Uint8Array,
+  bytes: Uint8Array,
+  name: SegmentName,
+): Promise<EncodedRecord> {
+  return makeRecord({
+    ...{ kind: 'chunk', items: 1, names: encodeNames([encodeSegmentName(name)]), checked: [bytes] },
+    candidates: [[method, data]],
   });
 }
 

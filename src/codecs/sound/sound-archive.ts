@@ -1,7 +1,14 @@
 import { z } from 'zod';
-import { ArchiveBase, type ArchiveParts, type DamagedChunk, type OutPart, type Output } from '../../archive/archive.js';
+import {
+  ArchiveBase,
+  type ArchiveParts,
+  type DamagedChunk,
+  type KeptItem,
+  type OutPart,
+  type Output,
+} from '../../archive/archive.js';
 import type { ByteSource } from '../../archive/bytes.js';
-import { decodeNames } from '../../archive/chunk.js';
+import { decodeNames, type EncodedRecord, splitPayload } from '../../archive/chunk.js';
 import type { FilesMethod } from '../../archive/files-record.js';
 import { damaged, type RecordHeader } from '../../archive/format.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
@@ -12,7 +19,7 @@ import { CODECS, type CodecInput } from '../lossless/models.js';
 import { codecForArchive } from '../models/for-archive.js';
 import { gatheredSounds } from './gather.js';
 import type { SoundArchiveHeader } from './header.js';
-import { decodeSegment, decodeSegmentName, SEGMENT_BYTES } from './segment.js';
+import { decodeSegment, decodeSegmentName, renamedSegment, SEGMENT_BYTES } from './segment.js';
 
 const optionsSchema = z.strictObject({
   /** The codec the archive was made with. Default: the one it embeds, or the package's own. */
@@ -133,6 +140,19 @@ export class SoundArchive extends ArchiveBase<SoundArchiveHeader, Uint8Array> {
 
   protected async checkedOf(_chunk: number, parts: readonly Uint8Array[]): Promise<readonly Uint8Array[]> {
     return parts;
+  }
+
+  /** A part of another file; a chunk has no more than one. */
+  protected override async cut(
+    chunk: number,
+    [kept]: readonly KeptItem[],
+    signal?: AbortSignal,
+  ): Promise<EncodedRecord> {
+    const { record, payload } = await this.stored(chunk);
+    const bytes = await this.load(chunk, signal);
+    const { names, data } = await splitPayload(record, payload);
+    const place = decodeSegmentName(decodeNames(names, 1)?.[0] ?? '');
+    return renamedSegment(record.method, data, bytes, { ...place, file: kept!.name });
   }
 
   protected override filesMethod(): FilesMethod | undefined {
