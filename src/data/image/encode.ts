@@ -25,9 +25,40 @@ export async function encodePng(pixels: EncodablePixels, options: EncodePngOptio
     .toBuffer();
 }
 
-/** 8-bit pixels as a WebP file without loss. */
-export async function encodeLosslessWebp(pixels: EncodablePixels): Promise<Buffer> {
-  return (await fromPixels(pixels)).webp({ lossless: true, effort: 6 }).toBuffer();
+/** 8-bit colours, with alpha or without. */
+export interface WebpPixels extends EncodablePixels {
+  readonly channels: 3 | 4;
+}
+
+/**
+ * 8-bit pixels as a WebP file without loss, those that cannot be seen among them.
+ *
+ * @param effort 0, the quickest, to 6, the slowest.
+ */
+export async function encodeLosslessWebp(pixels: EncodablePixels, effort = 6): Promise<Buffer> {
+  return (await fromPixels(pixels)).webp({ lossless: true, effort, exact: true }).toBuffer();
+}
+
+/** @throws Error for anything but a picture in WebP of these sides. */
+export async function decodeLosslessWebp(
+  bytes: Uint8Array,
+  sides: { readonly width: number; readonly height: number },
+): Promise<EncodablePixels> {
+  const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(16, bytes.byteLength));
+  if (start.toString('latin1', 0, 4) !== 'RIFF' || start.toString('latin1', 8, 12) !== 'WEBP')
+    throw new Error('it does not begin as WebP');
+  const { default: sharp } = await import('sharp');
+  const image = sharp(bytes, { limitInputPixels: sides.width * sides.height, failOn: 'warning' });
+  const found = await image.metadata();
+  if (
+    found.format !== 'webp' ||
+    found.width !== sides.width ||
+    found.height !== sides.height ||
+    found.pages !== undefined
+  )
+    throw new Error('it is of another size');
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, channels: info.channels as EncodablePixels['channels'], data };
 }
 
 /** Pixels at other sides. */

@@ -3,6 +3,8 @@
  * a millisecond however small the picture is, five times what inflating 64×64 pixels does.
  */
 import { inflateSync } from 'node:zlib';
+import { unfilterRow } from '../png/filters.js';
+import { GREY, GREY_ALPHA, PALETTE, RGB, RGB_ALPHA } from '../png/layout.js';
 import { decodeBySharp } from './by-sharp.js';
 import { exifOrientation } from './exif.js';
 import type { PictureReader, StoredHeader, StoredPixels } from './stored.js';
@@ -10,11 +12,6 @@ import type { PictureReader, StoredHeader, StoredPixels } from './stored.js';
 /** Larger ones go to libvips, on a thread of its own. */
 const SMALL_BYTES = 1 << 18;
 
-const GREY = 0;
-const RGB = 2;
-const PALETTE = 3;
-const GREY_ALPHA = 4;
-const RGB_ALPHA = 6;
 const VALUES: Readonly<Record<number, number | undefined>> = {
   [GREY]: 1,
   [RGB]: 3,
@@ -129,36 +126,12 @@ function pixelsOf(chunks: Chunks, header: StoredHeader): StoredPixels {
   return { width, height, channels, colour, alpha, data: out };
 }
 
-/** Section 9 of the standard; the lines keep the byte of their filter. */
+/** The lines keep the byte of their filter. */
 function unfilter(lines: Uint8Array, height: number, lineBytes: number, step: number): void {
   const stride = lineBytes + 1;
   for (let y = 0; y < height; y += 1) {
     const start = y * stride + 1;
-    const above = start - stride;
-    const filter = lines[start - 1]!;
-    if (filter === 0) continue;
-    if (filter === 1) {
-      for (let x = step; x < lineBytes; x += 1) lines[start + x] = lines[start + x]! + lines[start + x - step]!;
-    } else if (filter === 2) {
-      if (y > 0) for (let x = 0; x < lineBytes; x += 1) lines[start + x] = lines[start + x]! + lines[above + x]!;
-    } else if (filter === 3) {
-      for (let x = 0; x < lineBytes; x += 1) {
-        const left = x < step ? 0 : lines[start + x - step]!;
-        const up = y === 0 ? 0 : lines[above + x]!;
-        lines[start + x] = lines[start + x]! + ((left + up) >> 1);
-      }
-    } else if (filter === 4) {
-      for (let x = 0; x < lineBytes; x += 1) {
-        const left = x < step ? 0 : lines[start + x - step]!;
-        const up = y === 0 ? 0 : lines[above + x]!;
-        const corner = x < step || y === 0 ? 0 : lines[above + x - step]!;
-        const a = Math.abs(up - corner);
-        const b = Math.abs(left - corner);
-        const c = Math.abs(left + up - 2 * corner);
-        const nearest = a <= b && a <= c ? left : b <= c ? up : corner;
-        lines[start + x] = lines[start + x]! + nearest;
-      }
-    } else throw new Error(`line ${y} has filter ${filter}`);
+    unfilterRow(lines, start, y === 0 ? -1 : start - stride, lineBytes, step, lines[start - 1]!);
   }
 }
 
