@@ -36,13 +36,25 @@ export interface OutPart {
   readonly folder?: boolean | undefined;
   /** Whether it is what the archive is for, and no other file that was put beside that. */
   readonly item?: boolean | undefined;
+  /**
+   * Whether it begins where the part before it ended, wherever that is: how long the parts are is known when they are
+   * made. `offset` tells their order only.
+   */
+  readonly joined?: boolean | undefined;
+  /** What its bytes mean, where the kind alone does not tell: what a digest of what went in is compared by. */
+  readonly meaning?: ((bytes: Uint8Array) => Promise<Uint8Array>) | undefined;
 }
 
 /** What a record decodes to: the bytes of its parts, and how many bytes of data that is. */
 export interface Output {
   readonly parts: readonly Uint8Array[];
   readonly bytes: number;
+  /** What whoever joins parts must know of them. */
+  readonly sum?: unknown;
 }
+
+/** Completes what a record decodes to by what the records before it were; called in order. */
+export type Joiner = (record: number, output: Output) => Promise<Output>;
 
 /** What an archive will give out, told from its names. */
 export interface Outline {
@@ -134,6 +146,21 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
       'ERR_VAE_OPTION',
       `${this.#named(chunk)} is one piece: an archive of ${this.header.kind} is taken apart between chunks only.`,
     );
+  }
+
+  /** @internal For one unpacking. */
+  joiner(): Joiner {
+    return async (_, output) => output;
+  }
+
+  /** @internal What comes out in place of a record that is damaged, where some of it can be had and files would be of no use without. */
+  async substitute(_record: number, _signal?: AbortSignal): Promise<Output | undefined> {
+    return undefined;
+  }
+
+  /** @internal Whether a file that is there holds what these records, all of its joined parts, would make. */
+  async matchesFile(_records: readonly number[], _path: string | Buffer): Promise<boolean> {
+    return false;
   }
 
   /** How records of files are coded where Brotli did worse. */

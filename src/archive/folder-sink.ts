@@ -7,12 +7,13 @@ import { basename, dirname, join, normalize } from 'node:path';
 import { nameToBytes, pathOf, shownName } from '../core/byte-names.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, makeFolder } from '../core/files.js';
-import { readFully, writeFully } from '../core/ranges.js';
+import { writeFully } from '../core/ranges.js';
 import { besideName } from '../core/temporary.js';
 import type { Outline, OutPart } from './archive.js';
 import { type Locker, takeLock } from './lock.js';
 import { type NameRules, placesOf, type Renamed, safeName } from './names.js';
 import { isSameFile, NAME_REFUSED, publish } from './publish.js';
+import { holds, readPart, sameFiles } from './there.js';
 import type { AnyArchive, UnpackSink } from './unpack.js';
 
 export interface FolderOptions {
@@ -119,9 +120,14 @@ export class FolderSink implements UnpackSink {
     try {
       if (part.folder) return await makeFolder(this.#pathOf(part.name) as string);
       const file = await this.#open(part.name);
-      if (part.offset > file.end) file.missing = true;
-      await writeFully(file.handle, bytes, part.offset);
-      file.end = Math.max(file.end, part.offset + bytes.length);
+      if (part.joined) {
+        await writeFully(file.handle, bytes, file.end);
+        file.end += bytes.length;
+      } else {
+        if (part.offset > file.end) file.missing = true;
+        await writeFully(file.handle, bytes, part.offset);
+        file.end = Math.max(file.end, part.offset + bytes.length);
+      }
       if (part.last) await this.#finish(part.name);
     } catch (error) {
       throw ioError(error, `unpacking ${shownName(part.name)} into ${this.#folder}`);
@@ -134,7 +140,7 @@ export class FolderSink implements UnpackSink {
     if (part.offset === 0 && part.last) return;
     const file = await this.#open(part.name);
     file.missing = true;
-    file.end = Math.max(file.end, part.offset + (part.bytes ?? 0));
+    if (!part.joined) file.end = Math.max(file.end, part.offset + (part.bytes ?? 0));
     if (part.last) await this.#finish(part.name);
   }
 
@@ -194,8 +200,15 @@ export class FolderSink implements UnpackSink {
   ): Promise<ReadonlySet<number>> {
     const done = new Set<number>();
     const wrong = new Set<string>();
+    for (const [name, records] of joinedFiles(outline)) {
+      signal?.throwIfAborted();
+      if (!existing.has(name)) continue;
+      if (!(await archive.matchesFile(records, this.#pathOf(name)))) wrong.add(name);
+      else for (const record of records) done.add(record);
+    }
     for (const [record, parts] of outline.records.entries()) {
       signal?.throwIfAborted();
+      if (parts.some(({ joined }) => joined)) continue;
       const wanted = parts.filter(({ name, sameAs, folder }) => name !== '' && sameAs === undefined && !folder);
       if (wanted.length === 0) continue;
       if (wanted.every(({ name }) => existing.has(name))) {
@@ -407,6 +420,15 @@ export class FolderSink implements UnpackSink {
   }
 }
 
+/** Files whose parts are joined, and the records that hold those. */
+function joinedFiles({ records }: Outline): Map<string, number[]> {
+  const files = new Map<string, number[]>();
+  for (const [record, parts] of records.entries()) {
+    for (const { name, joined } of parts) if (joined) files.set(name, [...(files.get(name) ?? []), record]);
+  }
+  return files;
+}
+
 function temporaryName(path: string | Buffer, suffix: string): string | Buffer {
   if (typeof path === 'string') return join(dirname(path), besideName(basename(path), suffix));
   const slash = path.lastIndexOf(0x2f);
@@ -417,50 +439,6 @@ function temporaryName(path: string | Buffer, suffix: string): string | Buffer {
 /** A path to look up, whatever the case of its letters. */
 function keyOf(path: string | Buffer): string {
   return (typeof path === 'string' ? normalize(path) : path.toString('latin1')).toLowerCase();
-}
-
-/** The bytes of a part of a file that is there; undefined where it has other ones for sure. */
-async function readPart(path: string | Buffer, part: OutPart, whole: boolean): Promise<Uint8Array | undefined> {
-  const file = await open(path, constants.O_RDONLY | NO_FOLLOW).catch(() => undefined);
-  if (file === undefined) return undefined;
-  try {
-    const { size } = await file.stat();
-    const end = part.bytes === undefined || (whole && part.last) ? size : part.offset + part.bytes;
-    const bytes = part.bytes !== undefined && !part.last ? part.bytes : end - part.offset;
-    if (part.bytes !== undefined && bytes !== part.bytes) return undefined;
-    if (bytes < 0 || part.offset + bytes > size || bytes > 2 ** 30) return undefined;
-    return await readFully(file, part.offset, bytes);
-  } finally {
-    await file.close();
-  }
-}
-
-async function holds(path: string | Buffer, part: OutPart, bytes: Uint8Array): Promise<boolean> {
-  const file = await open(path, constants.O_RDONLY | NO_FOLLOW);
-  try {
-    const { size } = await file.stat();
-    if (part.offset + bytes.length > size || (part.last && part.offset + bytes.length !== size)) return false;
-    return Buffer.compare((await readFully(file, part.offset, bytes.length)) ?? Buffer.of(), bytes) === 0;
-  } finally {
-    await file.close();
-  }
-}
-
-async function sameFiles(left: string | Buffer, right: string | Buffer): Promise<boolean> {
-  const files = [await open(left, 'r'), await open(right, 'r').catch(() => undefined)];
-  try {
-    if (files[1] === undefined) return false;
-    const sizes = await Promise.all(files.map(async (file) => (await file!.stat()).size));
-    if (sizes[0] !== sizes[1]) return false;
-    for (let at = 0; at < sizes[0]!; at += 1 << 20) {
-      const length = Math.min(1 << 20, sizes[0]! - at);
-      const [a, b] = await Promise.all(files.map((file) => readFully(file!, at, length)));
-      if (a === undefined || b === undefined || Buffer.compare(a, b) !== 0) return false;
-    }
-    return true;
-  } finally {
-    for (const file of files) await file?.close();
-  }
 }
 
 /** Which archive it is, for the name of a lock. */

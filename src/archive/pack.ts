@@ -332,13 +332,13 @@ class Packing {
     await writer.end();
     await using archive = await this.#job.open(memorySource(new Uint8Array(Buffer.concat(pieces))));
     const { records } = await archive.outline();
-    const output = await archive.output(0, this.#job.signal);
+    const output = await archive.joiner()(0, await archive.output(0, this.#job.signal));
     for (const [index, { part, digest }] of prepared.expected.entries()) {
       const got = records[0]![index];
       const same =
         got?.name === part.name &&
         (digest === undefined ||
-          (await means(output.parts[index]!, digest, this.#job.meaning ?? (async (bytes) => bytes))));
+          (await means(output.parts[index]!, digest, got.meaning ?? this.#job.meaning ?? (async (bytes) => bytes))));
       if (!same) throw new VaeError('ERR_VAE_RUNTIME', `"${shownName(part.name)}" would not come out as it went in.`);
     }
   }

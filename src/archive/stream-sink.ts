@@ -21,14 +21,14 @@ export class StreamSink implements UnpackSink {
 
   async put(part: OutPart, bytes: Uint8Array): Promise<void> {
     if (part.folder) return;
-    await this.#fillTo(part.offset);
+    if (!part.joined) await this.#fillTo(part.offset);
     await write(bytes);
-    this.#at = part.offset + bytes.length;
+    this.#at += bytes.length;
   }
 
   /** What is lost is zeros, as in a file. */
-  async lose({ offset, bytes = 0, folder }: OutPart): Promise<void> {
-    if (folder) return;
+  async lose({ offset, bytes = 0, folder, joined }: OutPart): Promise<void> {
+    if (folder || joined) return;
     await this.#fillTo(offset + bytes);
   }
 

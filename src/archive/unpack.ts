@@ -84,6 +84,7 @@ export async function unpack(archive: AnyArchive, sink: UnpackSink, options: Unp
     const lostNames = new Set<string>();
     for (const record of there) limit(outline.records[record]!.reduce((sum, { bytes = 0 }) => sum + bytes, 0));
     if (there.size > 0) told();
+    const join = archive.joiner();
     await inOrder(
       todo.length,
       Math.min(threads, archive.mostAtOnce),
@@ -96,11 +97,12 @@ export async function unpack(archive: AnyArchive, sink: UnpackSink, options: Unp
         } catch (error) {
           signal?.throwIfAborted();
           lost.push(archive.damageOf(record, error));
-          return undefined;
+          return salvage ? archive.substitute(record, signal) : undefined;
         }
       },
-      async (output, index) => {
+      async (made, index) => {
         const parts = outline.records[todo[index]!]!;
+        const output = made && (await join(todo[index]!, made));
         if (output !== undefined) limit(output.bytes);
         else for (const { name } of parts) lostNames.add(name);
         const copies = parts.filter(({ sameAs }) => sameAs !== undefined && lostNames.has(sameAs));

@@ -59,7 +59,8 @@ class Comparison implements UnpackSink {
     const { sameAs, last } = wanted.part;
     if (sameAs !== part.sameAs || last !== part.last) throw differs(part.name, 'its parts do not make the file');
     if (wanted.digest === undefined || sameAs !== undefined) return;
-    if (!(await means(bytes, wanted.digest, this.#meaning))) throw differs(part.name, 'other bytes come out');
+    if (!(await means(bytes, wanted.digest, part.meaning ?? this.#meaning)))
+      throw differs(part.name, 'other bytes come out');
   }
 
   async lose(part: OutPart): Promise<void> {
