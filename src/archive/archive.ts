@@ -56,6 +56,9 @@ export interface Output {
 /** Completes what a record decodes to by what the records before it were; called in order. */
 export type Joiner = (record: number, output: Output) => Promise<Output>;
 
+/** What becomes of a gap where a part of a file is missing: it is filled, it is an error, or parts are looked at one by one. */
+export type Gaps = 'fill' | 'refuse' | 'leave';
+
 /** What an archive will give out, told from its names. */
 export interface Outline {
   /** The parts of each record; of a record whose names cannot be read, none. */
@@ -149,7 +152,7 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
   }
 
   /** @internal For one unpacking. */
-  joiner(): Joiner {
+  joiner(_gaps: Gaps): Joiner {
     return async (_, output) => output;
   }
 

@@ -332,7 +332,7 @@ class Packing {
     await writer.end();
     await using archive = await this.#job.open(memorySource(new Uint8Array(Buffer.concat(pieces))));
     const { records } = await archive.outline();
-    const output = await archive.joiner()(0, await archive.output(0, this.#job.signal));
+    const output = await archive.joiner('leave')(0, await archive.output(0, this.#job.signal));
     for (const [index, { part, digest }] of prepared.expected.entries()) {
       const got = records[0]![index];
       const same =

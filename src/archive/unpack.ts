@@ -84,7 +84,7 @@ export async function unpack(archive: AnyArchive, sink: UnpackSink, options: Unp
     const lostNames = new Set<string>();
     for (const record of there) limit(outline.records[record]!.reduce((sum, { bytes = 0 }) => sum + bytes, 0));
     if (there.size > 0) told();
-    const join = archive.joiner();
+    const join = archive.joiner(salvage ? 'fill' : 'refuse');
     await inOrder(
       todo.length,
       Math.min(threads, archive.mostAtOnce),

@@ -28,13 +28,24 @@ export function kindOf(header: Header): Kind {
 /** Reads the header of any kind. */
 export const readAnyHeader: HeaderReader = (header) => kindOf(header).read(header);
 
-/** The model that compress() was given, of whatever kind it writes. */
-export function findWritingModel(input: unknown, where: string): Promise<Found<AnyCodec>> {
-  const classes = new Set(ALL.filter(({ write }) => write).map(({ models }) => models));
+/** In place of a model where none is named. */
+const UNNAMED: AnyCodec = { identity: '', file: new Uint8Array(0), async close() {} };
+
+/** The model that compress() was given, of whatever kind it writes; where none was, what stands for that. */
+export async function findWritingModel(input: unknown, where: string): Promise<Found<AnyCodec>> {
+  if (input === undefined) return { codec: UNNAMED, owned: false };
+  const classes = new Set(ALL.flatMap(({ write, models }) => (write && models ? [models] : [])));
   return findModel([...classes], input, where);
 }
 
 /** What writes archives with a model, in the order of the table. */
 export function writersFor(model: AnyCodec): Writing[] {
-  return ALL.flatMap(({ models, write }) => (write && models.is(model) ? [write] : []));
+  return ALL.flatMap(({ models, write }) =>
+    write && (model === UNNAMED ? write.unnamed : models?.is(model)) ? [write] : [],
+  );
+}
+
+/** Whether no model was named. */
+export function isUnnamed(model: AnyCodec): boolean {
+  return model === UNNAMED;
 }

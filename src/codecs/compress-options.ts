@@ -11,8 +11,11 @@ import type { AnyCodec } from './models/find.js';
 import { chunkThreadsShape, OTHERS, packingShape } from './option-shapes.js';
 
 export const compressSchema = z.strictObject({
-  /** A codec, the path of its file or folder, or the name of a model of this package. */
-  model: z.custom<WritingModelInput>(),
+  /**
+   * A codec, the path of its file or folder, or the name of a model of this package. Absent: pictures of any size and
+   * kind, each coded by what makes it shortest.
+   */
+  model: z.custom<WritingModelInput>().optional(),
   /** Items of a chunk: what is decoded to get at one of them. Default 256, and more where they are tiny. */
   chunkItems: z.int().min(1).max(MAX_CHUNK_ITEMS).optional(),
   /**
@@ -78,7 +81,7 @@ export interface CompressResult {
   readonly archive?: Uint8Array;
 }
 
-/** What compress() takes: a dataset or tensor of bytes, or the paths of IDX, .npy, image or WAV files. */
+/** What compress() takes: the paths of pictures; with a model also a dataset or tensor of bytes, or the paths of IDX, .npy or WAV files. */
 export type CompressInput = DatasetInput | string | readonly string[];
 
 export type CompressJob = z.output<typeof compressSchema> & { readonly codec: AnyCodec };

@@ -1,7 +1,7 @@
 import { VaeError } from '../core/errors.js';
 import { parseOptions } from '../core/options.js';
 import type { DatasetInput } from '../data/to-dataset.js';
-import { findWritingModel, writersFor } from './by-kind.js';
+import { findWritingModel, isUnnamed, writersFor } from './by-kind.js';
 import {
   type CompressInput,
   type CompressJob,
@@ -16,8 +16,10 @@ import { filesJob } from './jobs/files-job.js';
 import type { ArrayInput } from './kind.js';
 
 /**
- * Compresses items without loss: an IDX or .npy file of bytes, images, WAV files (with a model of sound,
- * such as "sound-codec"), or a dataset in memory. Everything else that is under the inputs is stored as it is.
+ * Compresses without loss. Where no model is named: pictures of every size, which come out as PNG files with the very
+ * same samples and everything that stood beside them. With a model: what that is for, an IDX or .npy file of bytes,
+ * images of one size, WAV files (with a model of sound, such as "sound-codec"), or a dataset in memory. Everything else
+ * that is under the inputs is stored as it is.
  *
  * An interrupted run leaves `.NAME.partial` beside the output; the same call again goes on from there.
  *
@@ -37,7 +39,9 @@ export async function compress(input: CompressInput, options: CompressOptions): 
     if (paths !== undefined) return await fromPaths(paths, job);
     const result = await arrayWritten({ data: input as DatasetInput }, job);
     if (result !== undefined) return result;
-    throw new VaeError('ERR_VAE_DATA', 'compress(): this model is for files; name their paths.');
+    throw isUnnamed(codec)
+      ? new VaeError('ERR_VAE_OPTION', 'compress(): data in memory need option "model", the codec that is for them.')
+      : new VaeError('ERR_VAE_DATA', 'compress(): this model is for files; name their paths.');
   } finally {
     if (owned) await codec.close();
   }

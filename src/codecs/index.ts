@@ -40,6 +40,13 @@ export {
 export type { PeerItems, PeerPicture } from './measure/mosaic.js';
 export type { Peer, PeerInput } from './measure/peers.js';
 export { openArchive, openPictures, openSounds } from './open.js';
+export type { PhotographHeader } from './photographs/header.js';
+export {
+  type ArchivedPhotograph,
+  type Photograph,
+  PhotographArchive,
+  type ReadPhotographOptions,
+} from './photographs/photograph-archive.js';
 export {
   type CompressPicturesOptions,
   type CompressPicturesResult,

@@ -29,6 +29,12 @@ export interface FilesPlan {
   readonly candidates: readonly TreeFile[];
   /** Names that may come out. */
   readonly names: readonly string[];
+  /** The name that an item comes out under; its own where absent. */
+  readonly nameOf?: (file: TreeFile) => string;
+  /** Whether an archive is made although none of the candidates turn out to be what the model is for. */
+  readonly others?: boolean;
+  /** What there is to say of files once all were read. */
+  notes?(): readonly string[];
   /** Bytes of an item, where all are of one size. */
   readonly itemBytes?: number;
   /** Memory that a chunk takes while it is worked on, where that is more than a record of files does. */
@@ -66,7 +72,8 @@ export interface Kind<Model extends AnyCodec = AnyCodec> {
   readonly compact: readonly CompactKind[];
   /** Whether its items are counted as files: chunks hold parts of them. */
   readonly itemsAreFiles: boolean;
-  readonly models: ModelClass<Model>;
+  /** Absent where nothing is coded by a model. */
+  readonly models?: ModelClass<Model> | undefined;
   /** How compress() writes it; absent where something else does. */
   readonly write?: Writing<Model>;
 }
@@ -79,6 +86,8 @@ export interface WritingKind<Model extends AnyCodec = AnyCodec> extends Kind<Mod
 export interface Writing<Model extends AnyCodec = AnyCodec> {
   /** What it is for, with articles, for messages. */
   readonly takes: readonly string[];
+  /** Whether it is what writes where no model is named. */
+  readonly unnamed?: boolean;
   /** Undefined where none of the files are for it; an error where they are, but not with this model. */
   files(selection: Selection, model: Model, options: CodingOptions): FilesPlan | VaeError | undefined;
   /** Undefined where it is no array. */

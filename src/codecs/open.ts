@@ -8,6 +8,7 @@ import { COMPACT_KINDS, kindOf, readAnyHeader } from './by-kind.js';
 import type { Kind } from './kind.js';
 import { KINDS } from './kinds.js';
 import type { Archive, OpenArchiveOptions } from './lossless/item-archive.js';
+import type { PhotographArchive } from './photographs/photograph-archive.js';
 import type { OpenPicturesOptions, PictureArchive } from './pictures/picture-archive.js';
 import type { OpenSoundsOptions, SoundArchive } from './sound/sound-archive.js';
 
@@ -42,7 +43,7 @@ export async function openAny(
 }
 
 async function openOf<A>(
-  kind: Kind,
+  kinds: readonly unknown[],
   input: string | Uint8Array,
   options: Readonly<Record<string, unknown>>,
 ): Promise<A> {
@@ -50,7 +51,7 @@ async function openOf<A>(
   try {
     const layout = await readLayout(source, readAnyHeader);
     const found = kindOf(layout.header);
-    if (found === kind) return (await kind.open(source, layout, options)) as A;
+    if (kinds.includes(found)) return (await found.open(source, layout, options)) as A;
     throw new VaeError(
       'ERR_VAE_FORMAT',
       `The archive holds ${found.holds}: open it with ${found.opener}, or unpack it with decompress().`,
@@ -62,13 +63,17 @@ async function openOf<A>(
 }
 
 /**
- * Opens an archive: a path, or its bytes.
+ * Opens an archive of items of one shape, or of photographs of any size: a path, or its bytes. Of photographs it gives a
+ * `PhotographArchive`: `openArchive<PhotographArchive>(...)` says so to TypeScript.
  *
  * @throws VaeError ERR_VAE_FORMAT for anything that is not an archive, ERR_VAE_REPRODUCIBILITY when
  *   the model is another one than it was made with, or cannot be found.
  */
-export function openArchive(input: string | Uint8Array, options: OpenArchiveOptions = {}): Promise<Archive> {
-  return openOf(KINDS.items, input, { ...options });
+export function openArchive<A extends Archive | PhotographArchive = Archive>(
+  input: string | Uint8Array,
+  options: OpenArchiveOptions = {},
+): Promise<A> {
+  return openOf([KINDS.items, KINDS.photographs], input, { ...options });
 }
 
 /**
@@ -78,7 +83,7 @@ export function openArchive(input: string | Uint8Array, options: OpenArchiveOpti
  *   one than it was made with, or cannot be found.
  */
 export function openSounds(input: string | Uint8Array, options: OpenSoundsOptions = {}): Promise<SoundArchive> {
-  return openOf(KINDS.sounds, input, { ...options });
+  return openOf([KINDS.sounds], input, { ...options });
 }
 
 /**
@@ -88,5 +93,5 @@ export function openSounds(input: string | Uint8Array, options: OpenSoundsOption
  *   one than it was made with, or cannot be found.
  */
 export function openPictures(input: string | Uint8Array, options: OpenPicturesOptions = {}): Promise<PictureArchive> {
-  return openOf(KINDS.pictures, input, { ...options });
+  return openOf([KINDS.pictures], input, { ...options });
 }

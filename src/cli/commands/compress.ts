@@ -30,20 +30,21 @@ interface CompressFlags extends SelectFlags, ProgressFlags {
 
 export const registerCompress: RegisterCommand = (program, run) =>
   addProgressOption(addSelectOptions(program.command('compress')))
-    .summary('pack items without loss with a codec model, or pictures with loss')
+    .summary('pack pictures without loss, other items with a codec model, or pictures with loss')
     .description(
-      'Compresses items of one shape without loss: an IDX or .npy file of bytes, or images; and WAV files, with a ' +
-        'model of sound. The archive decodes on every machine, to the same bytes. An interrupted run goes on where it stopped when it is started again. ' +
+      'Compresses pictures of any size without loss: no model need be named, and PNG files come out with the same samples ' +
+        'and everything that stood beside them. With a model, items of one shape: an IDX or .npy file of bytes, or images; ' +
+        'and WAV files, with a model of sound. The archive decodes on every machine, to the same bytes. An interrupted run goes on where it stopped when it is started again. ' +
         'With --lossy, pictures of any size become much smaller and come out again nearly as they were. ' +
         'Whatever else is under the inputs is stored as it is, so that a folder comes out as it went in.',
     )
     .argument(
       '<input...>',
-      'an IDX or .npy file of bytes; images, or WAV files, and folders of them; - is standard input',
+      'pictures and folders of them; with a model an IDX or .npy file of bytes, or WAV files; - is standard input',
     )
     .option(
       '-m, --model <model>',
-      'codec model: a folder or file, or the name of one of this package (photo-lossy with --lossy)',
+      'codec model: a folder or file, or the name of one of this package (without: pictures of any size; photo-lossy with --lossy)',
     )
     .requiredOption(
       '-o, --out <file.vaez>',
@@ -68,6 +69,7 @@ export const registerCompress: RegisterCommand = (program, run) =>
       'after',
       `
 Examples:
+  $ node-vae compress photographs/ -o photographs.vaez
   $ node-vae compress t10k-images-idx3-ubyte -m mnist-codec -o digits.vaez
   $ node-vae compress scans/ -m my-codec -o scans.vaez --embed-model
   $ node-vae compress today/ -m my-codec -o scans.vaez --append
@@ -77,14 +79,11 @@ Examples:
     .action((input: string[], flags: CompressFlags) =>
       run(async (signal) => {
         if (flags.lossy !== undefined) return lossily(input, flags, flags.lossy, signal);
-        if (flags.model === undefined) {
-          throw new CliError('ERR_VAE_OPTION', 'compress needs -m MODEL; or --lossy QUALITY, for pictures with loss.');
-        }
         const { compress } = await import('../../index.js');
         let progress: RowProgress | undefined;
         try {
           const result = await compress(input, {
-            model: flags.model,
+            ...(flags.model !== undefined && { model: flags.model }),
             output: flags.out,
             verify: flags.verify,
             ...selectOptions(flags),

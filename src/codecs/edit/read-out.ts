@@ -31,6 +31,7 @@ export async function* readArchived(
   try {
     const where = typeof input === 'string' ? input : 'The archive';
     const { records, unreadable } = await archive.outline();
+    let wanted = '';
     if (typeof file === 'number') {
       const total = layout.chunks.reduce((sum, { items }) => sum + items, 0);
       if (!Number.isInteger(file) || file < 0 || file >= total) {
@@ -39,36 +40,43 @@ export async function* readArchived(
       let record = 0;
       while (archive.chunk(record).firstItem + archive.chunk(record).items <= file) record += 1;
       const index = file - archive.chunk(record).firstItem;
-      const { parts } = await archive.output(record, signal);
-      if (archive.itemsAreNamed) yield parts[index]!;
+      const { joined, name } = records[record]?.[index] ?? {};
+      // A band of a picture is no file: all of them are.
+      if (joined) wanted = name!;
       else {
-        const { items } = archive.chunk(record);
-        const [bytes] = parts;
-        // What stands before the rows of an array is in its first chunk.
-        const start = bytes!.length - items * layout.itemSize + index * layout.itemSize;
-        yield bytes!.subarray(start, start + layout.itemSize);
+        const { parts } = await archive.output(record, signal);
+        if (archive.itemsAreNamed) yield parts[index]!;
+        else {
+          const { items } = archive.chunk(record);
+          const [bytes] = parts;
+          // What stands before the rows of an array is in its first chunk.
+          const start = bytes!.length - items * layout.itemSize + index * layout.itemSize;
+          yield bytes!.subarray(start, start + layout.itemSize);
+        }
+        return;
       }
-      return;
+    } else {
+      const all = records.flat();
+      const found = all.find(({ name }) => name === file);
+      if (found === undefined) throw notThere(file, [...new Set(all.map(({ name }) => name))], where);
+      if (found.folder) throw new VaeError('ERR_VAE_OPTION', `"${file}" is an empty folder in ${where}.`);
+      wanted = found.sameAs ?? file;
     }
-    const all = records.flat();
-    const found = all.find(({ name }) => name === file);
-    if (found === undefined) throw notThere(file, [...new Set(all.map(({ name }) => name))], where);
-    if (found.folder) throw new VaeError('ERR_VAE_OPTION', `"${file}" is an empty folder in ${where}.`);
-    const wanted = found.sameAs ?? file;
+    const join = archive.joiner('refuse');
     let end = 0;
     let isWhole = false;
     for (const [record, parts] of records.entries()) {
       for (const [index, part] of parts.entries()) {
         if (part.name !== wanted) continue;
         signal?.throwIfAborted();
-        if (part.offset !== end) throw missing(file, unreadable[0]?.reason);
-        const bytes = (await archive.output(record, signal)).parts[index]!;
+        if (part.offset !== end && !part.joined) throw missing(wanted, unreadable[0]?.reason);
+        const bytes = (await join(record, await archive.output(record, signal))).parts[index]!;
         end += bytes.length;
         isWhole = part.last;
         yield bytes;
       }
     }
-    if (!isWhole) throw missing(file, unreadable[0]?.reason);
+    if (!isWhole) throw missing(wanted, unreadable[0]?.reason);
   } finally {
     await archive.close();
   }

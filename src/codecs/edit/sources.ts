@@ -99,8 +99,8 @@ async function codecOf(
   const source = await openSource(path, COMPACT_KINDS);
   try {
     const layout = await readLayout(source, readAnyHeader);
-    if (layout.header.model === undefined) return undefined;
     const { models } = kindOf(layout.header);
+    if (layout.header.model === undefined || models === undefined) return undefined;
     if (model !== undefined) {
       const found = await findModel([models], model, where);
       if (found.codec.identity === layout.header.model) return found;

@@ -175,6 +175,7 @@ export function copyUnits(
   selection: Selection,
   isItem: (file: TreeFile) => boolean,
   stored: Map<TreeFile, Stored>,
+  nameOf: (file: TreeFile) => string = ({ name }) => name,
 ): Unit[] {
   const units: Unit[] = [];
   for (let start = 0; start < copies.length; start += MOST_FILES) {
@@ -183,6 +184,7 @@ export function copyUnits(
       items: some.length,
       async prepare(signal) {
         const parts: FilePart[] = [];
+        const kept = new Set<TreeFile>();
         for (const [copy, of] of some) {
           const original = stored.get(of);
           try {
@@ -190,7 +192,10 @@ export function copyUnits(
             else {
               const note = isItem(copy) ? [] : undefined;
               stored.set(copy, original);
-              parts.push({ name: copy.name, offset: 0, bytes: 0, total: 0, sameAs: original.name, note });
+              // What comes out in another format has another name, and so have its copies.
+              const name = original.name === of.name ? copy.name : nameOf(copy);
+              kept.add(copy);
+              parts.push({ name, offset: 0, bytes: 0, total: 0, sameAs: original.name, note });
             }
           } catch (error) {
             signal?.throwIfAborted();
@@ -198,8 +203,7 @@ export function copyUnits(
           }
         }
         if (parts.length === 0) return undefined;
-        const kept = new Set(parts.map(({ name }) => name));
-        const bytes = some.reduce((sum, [copy]) => sum + (kept.has(copy.name) ? copy.size : 0), 0);
+        const bytes = some.reduce((sum, [copy]) => sum + (kept.has(copy) ? copy.size : 0), 0);
         const names = encodeEntries(parts);
         return {
           ...{ kind: 'files', items: parts.length, checksum: checksumOf(names), bytes },
@@ -225,6 +229,19 @@ async function isSameAs(file: TreeFile, { digests, partBytes }: Stored): Promise
     if (bytes === undefined || hexOf(bytes) !== digest) return false;
   }
   return true;
+}
+
+/** Digests of a file that was read another way, by parts. */
+export async function digestsOf(file: TreeFile, signal?: AbortSignal): Promise<Omit<Stored, 'name'>> {
+  const state = await openState(file);
+  const digests: string[] = [];
+  for (let at = 0; at === 0 || at < state.size; at += FILES_RECORD_BYTES) {
+    signal?.throwIfAborted();
+    const bytes = await readPart(file, state, at, Math.min(FILES_RECORD_BYTES, state.size - at));
+    if (bytes === undefined) throw changingError(file.shown);
+    digests.push(hexOf(bytes));
+  }
+  return { digests, partBytes: FILES_RECORD_BYTES };
 }
 
 /** Pairs of files with the same bytes, the earlier one first; only files of one size are read. */

@@ -132,27 +132,32 @@ export class Selection {
     } else this.#others.set(file, why);
   }
 
-  /** A large file could not be read to its end as it was: what was written of it is of no use. */
-  breakOff(file: TreeFile, error: unknown): void {
-    this.#broken.set(file, error);
+  /**
+   * A large file could not be read to its end as it was: what was written of it is of no use.
+   *
+   * @param isOther whether it is nothing that the codec is for after all, and goes to the general compressor.
+   */
+  breakOff(file: TreeFile, error: unknown, isOther = false): void {
+    this.#broken.set(file, { error, isOther });
   }
 
   /** Files that were broken off since the last call: those to be read again. What was written of all is told to `forget`. */
   async takeBroken(forget: (file: TreeFile) => void): Promise<TreeFile[]> {
     const again: TreeFile[] = [];
-    for (const [file, error] of this.#broken) {
+    for (const [file, { error, isOther }] of this.#broken) {
       forget(file);
       const tries = (this.#tries.get(file.name) ?? 0) + 1;
       this.#tries.set(file.name, tries);
       const info = isChanging(error) && tries < 3 ? await stat(file.path).catch(() => undefined) : undefined;
       if (info?.isFile()) again.push({ ...file, size: info.size });
+      else if (isOther && error instanceof VaeError) this.passOn(file, error);
       else this.bad(file, error);
     }
     this.#broken.clear();
     return again;
   }
 
-  readonly #broken = new Map<TreeFile, unknown>();
+  readonly #broken = new Map<TreeFile, { readonly error: unknown; readonly isOther: boolean }>();
   readonly #tries = new Map<string, number>();
 
   /** A file that cannot be read: left out where that is asked for. @throws the error otherwise. */

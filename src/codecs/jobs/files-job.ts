@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { PhaseControl, Unit } from '../../archive/pack.js';
 import { VaeError } from '../../core/errors.js';
 import type { TreeFile } from '../../data/file-tree.js';
-import { kindOf, writersFor } from '../by-kind.js';
+import { isUnnamed, kindOf, writersFor } from '../by-kind.js';
 import type { CompressJob, CompressResult } from '../compress-options.js';
 import {
   copyUnits,
@@ -29,7 +29,7 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
   if (append && output !== undefined) {
     const there = await archiveToAppend(output, header, job);
     refuseNames(output, there, plan.names);
-    header = { ...there.header, model: codec.identity };
+    header = { ...there.header, ...(header.model !== undefined && { model: header.model }) };
     names = there.names;
   }
   const memory = Math.max(FILES_RECORD_MEMORY, plan.chunkMemory ?? 0);
@@ -41,7 +41,7 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
       ...{
         header,
         codec,
-        model: job.embedModel ? codec : undefined,
+        model: job.embedModel && header.model !== undefined ? codec : undefined,
         resumable: true,
         totalItems: selection.files.length,
       },
@@ -55,7 +55,8 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
   const { itemBytes } = plan;
   const total = append && packed.items > 0 && itemBytes !== undefined ? packed.items * itemBytes : bytesIn;
   return {
-    ...{ items, bytesIn, bytesOut, chunks, resumedChunks, notes, verified: job.verify },
+    ...{ items, bytesIn, bytesOut, chunks, resumedChunks, verified: job.verify },
+    notes: [...notes, ...(plan.notes?.() ?? [])],
     bitsPerDim: ((bytesOut - modelBytes) * 8) / total,
     storedFiles: phases.plain,
     storedBecause: Array.from(selection.reasons, ([name, reason]) => ({ name, reason })),
@@ -115,6 +116,7 @@ class FilePhases {
       );
     }
     const again = await this.#selection.takeBroken((file) => {
+      control.forget(this.#nameOf(file));
       control.forget(file.name);
       this.#stored.delete(file);
     });
@@ -123,7 +125,7 @@ class FilePhases {
       if (this.#stored.has(file) && !this.#plainFiles.has(file)) this.#coded.add(file);
     }
     if (again.length > 0) return this.#again(again);
-    if (this.#coded.size === 0) {
+    if (this.#coded.size === 0 && !this.#plan.others) {
       const reason = this.#selection.firstReason();
       if (reason !== undefined) throw reason;
     }
@@ -144,11 +146,17 @@ class FilePhases {
       const copies = this.#copies;
       this.#copies = [];
       const items = new Set(candidates);
-      return copyUnits(copies, this.#selection, (file) => items.has(file), this.#stored);
+      for (const [copy, of] of copies) if (this.#plainFiles.has(of)) this.#plainFiles.add(copy);
+      const isItem = (file: TreeFile): boolean => items.has(file) && !this.#plainFiles.has(file);
+      return copyUnits(copies, this.#selection, isItem, this.#stored, (file) => this.#nameOf(file));
     }
     const folders = this.#folders;
     this.#folders = [];
     return folders.length > 0 ? folderUnits(folders) : undefined;
+  }
+
+  #nameOf(file: TreeFile): string {
+    return this.#plan.nameOf?.(file) ?? file.name;
   }
 
   /** Files that changed while their parts were written: all of each once more. */
@@ -175,7 +183,17 @@ function planOf(selection: Selection, { codec, ...options }: CompressJob): Files
     if (plan instanceof VaeError) refused ??= plan;
     else if (plan !== undefined) return plan;
   }
-  throw refused ?? nothing(selection, writers);
+  throw refused ?? (isUnnamed(codec) ? noPictures(selection) : nothing(selection, writers));
+}
+
+function noPictures(selection: Selection): VaeError {
+  const [first] = selection.files;
+  if (first === undefined) return nothing(selection, []);
+  const what = selection.files.length === 1 ? `${first.shown} is no picture` : 'no picture is among the inputs';
+  return new VaeError(
+    'ERR_VAE_OPTION',
+    `compress(): ${what}. Anything else needs a model (model, -m): "sound-codec" for WAV files, a codec of your own for IDX and .npy files.`,
+  );
 }
 
 function nothing({ files, excluded }: Selection, writers: readonly Writing[]): VaeError {

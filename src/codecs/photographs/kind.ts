@@ -1,0 +1,87 @@
+/** Pictures of any size without loss as a kind of archive: what compress() makes of a folder where no model is named. */
+import type { TreeFile } from '../../data/file-tree.js';
+import { namedLike } from '../../data/find-files.js';
+import { PICTURES } from '../../data/image/formats.js';
+import { rowBytesOf } from '../../data/image/png/layout.js';
+import type { Selection } from '../inputs/selection.js';
+import type { FilesPlan, WritingKind } from '../kind.js';
+import { LAYOUT, PHOTOGRAPHS, readPhotographHeader } from './header.js';
+import { PhotographArchive } from './photograph-archive.js';
+import { damagedPicture, type Recognised, recognise } from './row-source.js';
+import { MOST_ROW_BYTES, type Planned, pictureUnits, RECORD_MEMORY } from './units.js';
+
+export const photographsKind: WritingKind<never> = {
+  names: [PHOTOGRAPHS],
+  holds: 'photographs',
+  opener: 'openArchive()',
+  read: readPhotographHeader,
+  open: PhotographArchive.open,
+  compact: [],
+  itemsAreFiles: true,
+  write: { takes: ['a picture'], unnamed: true, files: planPhotographs },
+};
+
+/** Files at once whose beginnings are looked at. */
+const AT_ONCE = 16;
+
+function planPhotographs(selection: Selection): FilesPlan | undefined {
+  const { files } = selection;
+  const candidates = files.filter(({ name }) => namedLike(name, PICTURES));
+  if (candidates.length === 0) return undefined;
+  for (const file of files) if (!namedLike(file.name, PICTURES)) selection.passOn(file, undefined);
+  const names = new Map<TreeFile, string>();
+  const kept = new Map<string, number>();
+  return {
+    header: { kind: PHOTOGRAPHS, layout: LAYOUT },
+    // Each part of a picture says itself what it means; other files mean their bytes.
+    meaning: async (bytes) => bytes,
+    candidates,
+    names: [...new Set([...files.map(({ name }) => name), ...names.values()])],
+    nameOf: (file) => names.get(file) ?? file.name,
+    others: true,
+    chunkMemory: RECORD_MEMORY,
+    notes: () => Array.from(kept, ([format, count]) => keptNote(format, count)),
+    async units(some, stored) {
+      const planned = await plannedOf(some, names, selection, kept);
+      return pictureUnits(planned, { selection, codec: undefined, stored });
+    },
+  };
+}
+
+async function plannedOf(
+  files: readonly TreeFile[],
+  names: ReadonlyMap<TreeFile, string>,
+  selection: Selection,
+  kept: Map<string, number>,
+): Promise<Planned[]> {
+  const planned: Planned[] = [];
+  for (let start = 0; start < files.length; start += AT_ONCE) {
+    selection.options.signal?.throwIfAborted();
+    const some = files.slice(start, start + AT_ONCE);
+    const found = await Promise.all(some.map((file) => recognise(file).catch((error: unknown) => error as Error)));
+    for (const [index, file] of some.entries()) {
+      const one = found[index];
+      if (one instanceof Error) selection.bad(file, one);
+      else if (one?.layout === undefined) keep(file, one, selection, kept);
+      else if (rowBytesOf(one.layout) > MOST_ROW_BYTES) {
+        keep(file, { format: one.format, why: `its rows have ${rowBytesOf(one.layout)} bytes` }, selection, kept);
+      } else planned.push({ file, name: names.get(file) ?? file.name, layout: one.layout });
+    }
+  }
+  return planned;
+}
+
+/** Stores a file as it is: its format is told once for all of its kind, anything else by its name. */
+function keep(file: TreeFile, found: Recognised | undefined, selection: Selection, kept: Map<string, number>): void {
+  if (found === undefined) selection.passOn(file, damagedPicture(file, new Error('it is no picture')));
+  else if (found.why !== undefined) selection.passOn(file, damagedPicture(file, new Error(found.why)));
+  else {
+    kept.set(found.format, (kept.get(found.format) ?? 0) + 1);
+    selection.passOn(file, undefined);
+  }
+}
+
+function keptNote(format: string, count: number): string {
+  const files = count === 1 ? `1 ${format} file is` : `${count} ${format} files are`;
+  return `${files} stored byte for byte: what such a file holds is compressed already.`;
+}

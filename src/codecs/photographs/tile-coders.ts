@@ -1,0 +1,206 @@
+/** The ways to code one tile, in a table; the shortest is taken, tile by tile. */
+import { damaged } from '../../archive/format.js';
+import { VaeError } from '../../core/errors.js';
+import { decodeLosslessWebp, encodeLosslessWebp, type WebpPixels } from '../../data/image/encode.js';
+import { decodeDifferences, encodeDifferences } from './differences.js';
+import type { TileCodec, TileSamples, TileShape } from './tile-codec.js';
+
+/** How a tile is coded: the byte that its data begin with. Numbers are part of the format. */
+const TILE_CODES = { stored: 1, solid: 2, webp: 3, differences: 4, network: 5 } as const;
+/** Added where every 16-bit sample is a byte twice over, and bytes are coded. */
+const DOUBLED = 0x80;
+/** WebP has 14 bits for a side. */
+const MOST_WEBP_SIDE = 16383;
+const WEBP_EFFORT = 4;
+const QUICK = 5;
+const SLOW = 9;
+
+export interface CodeContext {
+  readonly codec: TileCodec | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** The bytes that a checksum of samples covers: 16-bit numbers have the low byte first. */
+export function bytesOfSamples(samples: TileSamples): Uint8Array {
+  if (samples instanceof Uint8Array) return samples;
+  const bytes = Buffer.from(samples.buffer, samples.byteOffset, samples.byteLength);
+  return LITTLE ? bytes : Buffer.from(bytes).swap16();
+}
+
+const LITTLE = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
+
+function samplesOfBytes(bytes: Uint8Array, bits: number): TileSamples {
+  if (bits <= 8) return bytes;
+  const copy = Buffer.from(bytes);
+  if (!LITTLE) copy.swap16();
+  return new Uint16Array(copy.buffer.slice(copy.byteOffset, copy.byteOffset + copy.length));
+}
+
+function sampleCount({ width, height, channels }: TileShape): number {
+  return width * height * channels;
+}
+
+/** @param natural whether its values are amounts of light: numbers of colours in a palette are not. */
+export async function encodeTile(
+  samples: TileSamples,
+  shape: TileShape,
+  natural: boolean,
+  context: CodeContext,
+): Promise<Uint8Array> {
+  const pixel = samples.subarray(0, shape.channels);
+  if (isSolid(samples, shape.channels)) return coded(TILE_CODES.solid, bytesOfSamples(pixel));
+  const halved = shape.bits === 16 ? halvedSamples(samples as Uint16Array) : undefined;
+  if (halved !== undefined) {
+    const inner = await encodeTile(halved, { ...shape, bits: 8 }, natural, context);
+    return Buffer.concat([Buffer.of(inner[0]! | DOUBLED), inner.subarray(1)]);
+  }
+  let best = coded(TILE_CODES.stored, bytesOfSamples(samples));
+  const consider = (code: number, data: Uint8Array | undefined): void => {
+    if (data !== undefined && data.length + 1 < best.length) best = coded(code, data);
+  };
+  const byNetwork = natural && context.codec !== undefined;
+  if (byNetwork) {
+    const { signal } = context;
+    consider(TILE_CODES.network, await context.codec.encodeTile(samples, shape, { ...(signal && { signal }) }));
+  }
+  // Photographs seldom have the same colour twice in a row: nothing else comes near the network there.
+  if (byNetwork && repeats(samples, shape.channels) < 0.2) return best;
+  if (shape.bits > 8) consider(TILE_CODES.differences, await encodeDifferences(samples, shape, SLOW));
+  else {
+    const webp = await webpOf(samples, shape);
+    consider(TILE_CODES.webp, webp);
+    if (webp === undefined) consider(TILE_CODES.differences, await encodeDifferences(samples, shape, QUICK));
+  }
+  return best;
+}
+
+/** @throws VaeError ERR_VAE_FORMAT for bytes that are damaged, ERR_VAE_REPRODUCIBILITY for a coder that is not here. */
+export async function decodeTile(
+  data: Uint8Array,
+  shape: TileShape,
+  { codec, signal }: CodeContext,
+): Promise<TileSamples> {
+  const [first] = data;
+  if (first === undefined) throw damaged('a tile has no bytes');
+  if ((first & DOUBLED) !== 0) {
+    if (shape.bits !== 16) throw damaged('a tile of bytes says that they stand twice');
+    const inner = Buffer.concat([Buffer.of(first & ~DOUBLED), data.subarray(1)]);
+    return doubledSamples((await decodeTile(inner, { ...shape, bits: 8 }, { codec, signal })) as Uint8Array);
+  }
+  const rest = data.subarray(1);
+  const samples = await decodeBy(first, rest, shape, { codec, signal });
+  if (samples.length !== sampleCount(shape)) throw damaged('a tile has another size than it says');
+  if (shape.bits < 8 || (shape.bits > 8 && shape.bits < 16)) {
+    const top = 2 ** shape.bits - 1;
+    for (const value of samples) if (value > top) throw damaged(`a tile of ${shape.bits} bits has a larger value`);
+  }
+  return samples;
+}
+
+async function decodeBy(
+  code: number,
+  data: Uint8Array,
+  shape: TileShape,
+  { codec, signal }: CodeContext,
+): Promise<TileSamples> {
+  if (code === TILE_CODES.stored) {
+    if (data.length !== sampleCount(shape) * (shape.bits > 8 ? 2 : 1)) throw damaged('a tile has another size');
+    return samplesOfBytes(data, shape.bits);
+  }
+  if (code === TILE_CODES.solid) return solid(data, shape);
+  if (code === TILE_CODES.webp) return fromWebp(data, shape);
+  if (code === TILE_CODES.differences) return decodeDifferences(data, shape);
+  if (code !== TILE_CODES.network) {
+    throw new VaeError(
+      'ERR_VAE_REPRODUCIBILITY',
+      `A tile of the archive is coded by method ${code}, which this node-vae does not know: use a newer one.`,
+    );
+  }
+  if (codec !== undefined) return codec.decodeTile(data, shape, { ...(signal && { signal }) });
+  throw new VaeError('ERR_VAE_REPRODUCIBILITY', 'A tile of the archive needs the model that it was made with.');
+}
+
+/** Whether the network coded a tile. */
+export function needsModel(data: Uint8Array): boolean {
+  return ((data[0] ?? 0) & ~DOUBLED) === TILE_CODES.network;
+}
+
+function coded(code: number, data: Uint8Array): Uint8Array {
+  return Buffer.concat([Buffer.of(code), data]);
+}
+
+function isSolid(samples: TileSamples, channels: number): boolean {
+  for (let at = channels; at < samples.length; at += 1) if (samples[at] !== samples[at - channels]) return false;
+  return true;
+}
+
+function solid(data: Uint8Array, shape: TileShape): TileSamples {
+  const pixel = samplesOfBytes(data, shape.bits);
+  if (pixel.length !== shape.channels) throw damaged('a tile of one colour has no colour');
+  const out = shape.bits > 8 ? new Uint16Array(sampleCount(shape)) : new Uint8Array(sampleCount(shape));
+  for (let at = 0; at < out.length; at += 1) out[at] = pixel[at % shape.channels]!;
+  return out;
+}
+
+/** The share of pixels that are as the one to their left, of a few thousand. */
+function repeats(samples: TileSamples, channels: number): number {
+  const pixels = samples.length / channels;
+  const step = Math.max(1, Math.floor(pixels / 8192)) * channels;
+  let [same, seen] = [0, 0];
+  for (let at = channels; at < samples.length; at += step, seen += 1) {
+    let equal = true;
+    for (let k = 0; k < channels; k += 1) equal &&= samples[at + k] === samples[at + k - channels];
+    if (equal) same += 1;
+  }
+  return seen === 0 ? 1 : same / seen;
+}
+
+function halvedSamples(samples: Uint16Array): Uint8Array | undefined {
+  for (const value of samples) if (value >> 8 !== (value & 255)) return undefined;
+  return Uint8Array.from(samples, (value) => value & 255);
+}
+
+function doubledSamples(samples: Uint8Array): Uint16Array {
+  return Uint16Array.from(samples, (value) => value * 257);
+}
+
+/** Undefined where WebP cannot have it. */
+async function webpOf(samples: TileSamples, shape: TileShape): Promise<Uint8Array | undefined> {
+  const { width, height, channels } = shape;
+  if (Math.max(width, height) > MOST_WEBP_SIDE) return undefined;
+  const data = channels >= 3 ? (samples as Uint8Array) : spread(samples as Uint8Array, channels);
+  const pixels: WebpPixels = { width, height, channels: channels === 3 || channels === 1 ? 3 : 4, data };
+  const bytes = await encodeLosslessWebp(pixels, WEBP_EFFORT);
+  // What an encoder of pictures promises of its pixels is looked at before it is believed.
+  const back = await fromWebp(bytes, shape).catch(() => undefined);
+  return back !== undefined && Buffer.compare(back, samples as Uint8Array) === 0 ? bytes : undefined;
+}
+
+/** Grey as three equal colours, alpha behind them. */
+function spread(samples: Uint8Array, channels: number): Uint8Array {
+  const pixels = samples.length / channels;
+  const wide = channels + 2;
+  const out = new Uint8Array(pixels * wide);
+  for (let pixel = 0; pixel < pixels; pixel += 1) {
+    const grey = samples[pixel * channels]!;
+    out.fill(grey, pixel * wide, pixel * wide + 3);
+    if (channels === 2) out[pixel * wide + 3] = samples[pixel * 2 + 1]!;
+  }
+  return out;
+}
+
+async function fromWebp(bytes: Uint8Array, shape: TileShape): Promise<Uint8Array> {
+  const { width, height, channels } = shape;
+  const found = await decodeLosslessWebp(bytes, { width, height }).catch((cause: unknown) => {
+    throw damaged('a tile in WebP does not decode', cause);
+  });
+  const alpha = channels === 2 || channels === 4;
+  const pixels = width * height;
+  const out = new Uint8Array(pixels * channels);
+  const colours = alpha ? channels - 1 : channels;
+  for (let pixel = 0; pixel < pixels; pixel += 1) {
+    for (let k = 0; k < colours; k += 1) out[pixel * channels + k] = found.data[pixel * found.channels + k]!;
+    if (alpha) out[pixel * channels + colours] = found.channels === 4 ? found.data[pixel * 4 + 3]! : 255;
+  }
+  return out;
+}

@@ -1,0 +1,179 @@
+/** Picture files as units of work: small ones together, large ones in bands. */
+import { checksumOf } from '../../archive/chunk.js';
+import type { Prepared, Unit } from '../../archive/pack.js';
+import { digestOf } from '../../archive/verify.js';
+import { VaeError } from '../../core/errors.js';
+import type { TreeFile } from '../../data/file-tree.js';
+import { rowBytesOf } from '../../data/image/png/layout.js';
+import { digestsOf, hexOf, type Stored } from '../inputs/plain-files.js';
+import { readWhole } from '../inputs/read-file.js';
+import type { Selection } from '../inputs/selection.js';
+import { isLast } from './join.js';
+import { meant } from './photograph-archive.js';
+import { pieceBytes } from './piece.js';
+import { type CodedEntry, checkedOf, type Entry, encodeEntries, encodeRecord } from './record.js';
+import { damagedPicture, openRows, type RowSource } from './row-source.js';
+import type { TileCodec } from './tile-codec.js';
+
+/** Pictures whose rows have less are gathered, up to so many bytes and pictures in a record. */
+const SMALL_BYTES = 1 << 19;
+const GATHERED_BYTES = 1 << 22;
+const MOST_GATHERED = 512;
+/** Rows of a band have no more, unless one row has. */
+const BAND_BYTES = 1 << 24;
+const MOST_BAND_ROWS = 1280;
+/** What a band takes while it is worked on: rows, samples, what coders hold of each, what is read ahead. */
+export const RECORD_MEMORY = 6 * BAND_BYTES;
+/** A row is never cut. */
+export const MOST_ROW_BYTES = 1 << 26;
+
+/** A picture that is coded, and the name of the PNG file that comes out. */
+export interface Planned {
+  readonly file: TreeFile;
+  readonly name: string;
+  readonly layout: Entry['layout'];
+  readonly format?: string | undefined;
+}
+
+export interface UnitsContext {
+  readonly selection: Selection;
+  readonly codec: TileCodec | undefined;
+  readonly stored: Map<TreeFile, Stored>;
+}
+
+export function pictureUnits(pictures: readonly Planned[], context: UnitsContext): Unit[] {
+  const units: Unit[] = [];
+  let group: Planned[] = [];
+  let size = 0;
+  const flush = (): void => {
+    if (group.length > 0) units.push(groupUnit(group, context));
+    [group, size] = [[], 0];
+  };
+  for (const picture of pictures) {
+    const bytes = pieceBytes(picture.layout);
+    if (bytes >= SMALL_BYTES) {
+      // In the order of names all the same: a resumed job finds records by their order.
+      flush();
+      units.push(...bandUnits(picture, context));
+      continue;
+    }
+    if (size + bytes > GATHERED_BYTES || group.length >= MOST_GATHERED) flush();
+    group.push(picture);
+    size += bytes;
+  }
+  flush();
+  return units;
+}
+
+function groupUnit(pictures: readonly Planned[], { selection, codec, stored }: UnitsContext): Unit {
+  return {
+    items: pictures.length,
+    async prepare(signal) {
+      const read: CodedEntry[] = [];
+      let bytes = 0;
+      for (const picture of pictures) {
+        const { file, name } = picture;
+        try {
+          const whole = await readWhole(file, signal);
+          read.push(await readAll(picture, whole));
+          bytes += file.size;
+          stored.set(file, { name, digests: [hexOf(whole)], partBytes: whole.length });
+        } catch (error) {
+          signal?.throwIfAborted();
+          passOnOrFail(file, error, selection);
+        }
+      }
+      return read.length === 0 ? undefined : prepared(read, bytes, codec);
+    },
+  };
+}
+
+/** What is no picture is kept as a file; what cannot be read is told. */
+function passOnOrFail(file: TreeFile, error: unknown, selection: Selection): void {
+  if (isNoPicture(error)) selection.passOn(file, damagedPicture(file, error));
+  else selection.bad(file, error);
+}
+
+function isNoPicture(error: unknown): boolean {
+  return !(error instanceof VaeError) || error.code === 'ERR_VAE_FORMAT' || error.code === 'ERR_VAE_DATA';
+}
+
+async function readAll({ file, name, layout, format }: Planned, bytes: Uint8Array): Promise<CodedEntry> {
+  const source = await openRows(file, bytes, true);
+  try {
+    const rows = await source.read(layout.height);
+    const after = await source.end();
+    const { before } = source;
+    const entry = {
+      ...{ name, layout, top: 0, height: layout.height, format },
+      ...{ before: before.length, after: after.length },
+    };
+    return { entry, rows, before, after, stream: source.packed() };
+  } finally {
+    source.close();
+  }
+}
+
+/** The bands of one picture, read one after the other. */
+function bandUnits(picture: Planned, { selection, codec, stored }: UnitsContext): Unit[] {
+  const { file, name, layout, format } = picture;
+  const rowBytes = rowBytesOf(layout);
+  const most = Math.max(1, Math.min(MOST_BAND_ROWS, Math.floor(BAND_BYTES / rowBytes)));
+  const count = Math.ceil(layout.height / most);
+  const height = Math.ceil(layout.height / count);
+  const tops = Array.from({ length: Math.ceil(layout.height / height) }, (_, index) => index * height);
+  let source: Promise<RowSource> | undefined;
+  let reading: Promise<unknown> = Promise.resolve();
+  let failed = false;
+  return tops.map((top, index) => ({
+    items: index === 0 ? 1 : 0,
+    async prepare(signal) {
+      // Bands are asked for in order, but several at once: each waits for the one before it.
+      const mine = reading.then(async (): Promise<CodedEntry | undefined> => {
+        if (failed) return undefined;
+        try {
+          signal?.throwIfAborted();
+          source ??= openRows(file, undefined, tops.length === 1);
+          const from = await source;
+          const entryOf = { name, layout, top, height: Math.min(height, layout.height - top), format };
+          const rows = await from.read(entryOf.height);
+          const last = isLast({ ...entryOf, before: 0, after: 0 });
+          const before = top === 0 ? from.before : new Uint8Array();
+          const after = last ? await from.end() : new Uint8Array();
+          const stream = tops.length === 1 ? from.packed() : undefined;
+          if (last) {
+            from.close();
+            stored.set(file, { name, ...(await digestsOf(file, signal)) });
+          }
+          return { entry: { ...entryOf, before: before.length, after: after.length }, rows, before, after, stream };
+        } catch (error) {
+          failed = true;
+          void source?.then((opened) => opened.close()).catch(() => {});
+          signal?.throwIfAborted();
+          selection.breakOff(file, damagedPicture(file, error), isNoPicture(error));
+          return undefined;
+        }
+      });
+      reading = mine.catch(() => {});
+      const read = await mine;
+      return read === undefined ? undefined : prepared([read], index === 0 ? file.size : 0, codec);
+    },
+  }));
+}
+
+function prepared(pictures: readonly CodedEntry[], bytes: number, codec: TileCodec | undefined): Prepared {
+  const names = encodeEntries(pictures.map(({ entry }) => entry));
+  return {
+    ...{ kind: 'chunk', items: pictures.length, checksum: checksumOf(...checkedOf(pictures), names), bytes },
+    expected: pictures.map((picture) => {
+      const { entry } = picture;
+      const joined = entry.height < entry.layout.height;
+      return {
+        part: { name: entry.name, offset: entry.top, last: isLast(entry), ...(joined && { joined }) },
+        digest: digestOf(meant(entry.layout, picture)),
+      };
+    }),
+    content: () => undefined,
+    encode: (signal) => encodeRecord(pictures, { codec, signal }),
+  };
+}
