@@ -3,7 +3,16 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { compress, decompress, openArchive, type PhotographArchive } from '../../src/codecs/index.js';
+import {
+  compress,
+  decompress,
+  listArchive,
+  mergeArchives,
+  openArchive,
+  type PhotographArchive,
+  readArchived,
+  removeFromArchive,
+} from '../../src/codecs/index.js';
 import { VaeError } from '../../src/core/errors.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { chunksOf, makePng } from './pngs.js';
@@ -134,6 +143,27 @@ describe('a picture of many bands', () => {
     expect(added).toMatchObject({ items: 1, verified: true });
     await using opened = await openArchive<PhotographArchive>(at('late.vaez'));
     expect(opened.pictures.map(({ name }) => name)).toEqual(['small.png', 'small1.png']);
+  });
+
+  it('is listed, read, merged and left out', { timeout: 120_000 }, async () => {
+    const listed = await listArchive(at('a.vaez'));
+    expect(listed.map(({ name }) => name)).toEqual([
+      'large.png',
+      ...[0, 1, 2, 3, 4].map((index) => `small${index}.png`),
+    ]);
+    const pieces: Uint8Array[] = [];
+    for await (const bytes of readArchived(at('a.vaez'), 'large.png')) pieces.push(bytes);
+    expect(pieces).toHaveLength(3);
+    expect(Buffer.compare(await rawOf(Buffer.concat(pieces)), await rawOf(at('in/large.png')))).toBe(0);
+    const numbered: Uint8Array[] = [];
+    for await (const bytes of readArchived(at('a.vaez'), 3)) numbered.push(bytes);
+    expect(Buffer.compare(await rawOf(Buffer.concat(numbered)), await rawOf(at('in/small0.png')))).toBe(0);
+    await removeFromArchive(at('a.vaez'), { names: ['large.png', 'small2.png'], output: at('fewer.vaez') });
+    await mergeArchives([at('fewer.vaez'), at('b.vaez')], { output: at('both.vaez'), clash: 'folder' });
+    await using both = await openArchive<PhotographArchive>(at('both.vaez'));
+    expect(both.pictures).toHaveLength(10);
+    expect((await both.read('fewer/small3.png')).data).toEqual((await both.read('b/small3.png')).data);
+    expect(await both.verify()).toEqual([]);
   });
 
   it('decodes any bytes, or says that they are damaged', { timeout: 180_000 }, async () => {
