@@ -5,6 +5,7 @@ export const FOLDERS = [
   'cli',
   'index.ts',
   'entries',
+  'jobs',
   'vae',
   'report',
   'codecs',

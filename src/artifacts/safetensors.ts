@@ -87,7 +87,7 @@ export function decodeSafeTensors(bytes: Uint8Array, where: string): SafeTensors
       continue;
     }
     const { tensor, span } = readEntry(name, entry, body, fail);
-    tensors.set(name, tensor);
+    tensors.set(name, { ...tensor, data: body.subarray(span[0], span[1]) });
     spans.push(span);
   }
   // Neither holes nor overlaps, as the format demands: bytes nobody names could hide anything.
@@ -98,6 +98,47 @@ export function decodeSafeTensors(bytes: Uint8Array, where: string): SafeTensors
     end = to;
   }
   if (end !== body.byteLength) fail(`its tensors end at byte ${end} of ${body.byteLength}`);
+  return { tensors, metadata };
+}
+
+/** Where a tensor lies in a file. */
+export interface TensorPlace {
+  readonly dtype: SafeTensor['dtype'];
+  readonly dims: readonly number[];
+  /** Byte of the file at which its elements begin. */
+  readonly start: number;
+}
+
+/**
+ * The tensors of a file by their places, without reading their elements.
+ *
+ * @throws VaeError ERR_VAE_FORMAT for anything that is not exactly a safetensors file.
+ */
+export async function readTensorTable(
+  read: (offset: number, length: number) => Promise<Uint8Array>,
+  size: number,
+  where: string,
+): Promise<{ readonly tensors: Map<string, TensorPlace>; readonly metadata: Readonly<Record<string, string>> }> {
+  const fail = (what: string): never => {
+    throw new VaeError('ERR_VAE_FORMAT', `${where} is not a whole safetensors file: ${what}.`);
+  };
+  if (size < 8) fail(`it has ${size} bytes`);
+  const first = await read(0, 8);
+  const headerLength = new DataView(first.buffer, first.byteOffset, 8).getBigUint64(0, true);
+  if (headerLength > BigInt(Math.min(MAX_HEADER_BYTES, size - 8))) fail(`its header claims ${headerLength} bytes`);
+  const start = 8 + Number(headerLength);
+  const header = parseHeader(await read(8, Number(headerLength)), fail);
+  const tensors = new Map<string, TensorPlace>();
+  let metadata: Readonly<Record<string, string>> = {};
+  for (const [name, entry] of Object.entries(header)) {
+    if (name === '__metadata__') {
+      if (!isTextRecord(entry)) return fail('its metadata is not text by key');
+      metadata = entry;
+      continue;
+    }
+    const { tensor, span } = readEntry(name, entry, { byteLength: size - start }, fail);
+    tensors.set(name, { dtype: tensor.dtype, dims: tensor.dims, start: start + span[0] });
+  }
   return { tensors, metadata };
 }
 
@@ -135,9 +176,9 @@ function parseHeader(bytes: Uint8Array, fail: (what: string) => never): Record<s
 function readEntry(
   name: string,
   entry: unknown,
-  body: Uint8Array,
+  body: { readonly byteLength: number },
   fail: (what: string) => never,
-): { tensor: SafeTensor; span: [number, number] } {
+): { tensor: Omit<SafeTensor, 'data'>; span: [number, number] } {
   const { dtype: code, shape, data_offsets: offsets } = (entry ?? {}) as Record<string, unknown>;
   const dtype = typeof code === 'string' && Object.hasOwn(NAMES, code) ? NAMES[code] : undefined;
   if (dtype === undefined) return fail(`tensor "${name}" has the unknown type ${JSON.stringify(code)}`);
@@ -150,7 +191,7 @@ function readEntry(
       `tensor "${name}" of shape [${shape.join(', ')}] needs ${byteLength} bytes, has ${from}..${to} of ${body.byteLength}`,
     );
   }
-  return { tensor: { dtype, dims: shape, data: body.subarray(from, to) }, span: [from, to] };
+  return { tensor: { dtype, dims: shape }, span: [from, to] };
 }
 
 function isCounts(value: unknown): value is number[] {

@@ -51,6 +51,8 @@ export const jobOptionsSchema = z.strictObject({
   deterministic: z.boolean().optional(),
   /** Execution provider. Default `cpu`. */
   provider: z.string().optional(),
+  /** Whether the model is one of tables, whose rows are cells; found out when the job is described. */
+  tableModel: z.boolean().optional(),
 });
 
 export interface JobSettings extends z.output<typeof jobOptionsSchema> {}
@@ -65,12 +67,15 @@ export const jobSchema = z.strictObject({
   /** Of node-vae: shards of one job are all made by the same. */
   release: z.string(),
   operation: z.enum(OPERATION_NAMES),
-  model: z.strictObject({
-    /** Absolute path, s3://… or the name of a model of this package. */
-    source: z.string().min(1),
-    /** Of all its files: what a worker's model must have too. */
-    sha256,
-  }),
+  /** Absent only for decompress, where archives embed their model or it comes with the package. */
+  model: z
+    .strictObject({
+      /** Absolute path, s3://… or the name of a model of this package. */
+      source: z.string().min(1),
+      /** Of all its files: what a worker's model must have too. */
+      sha256,
+    })
+    .optional(),
   inputs: z
     .array(
       z.strictObject({

@@ -9,6 +9,7 @@ import { registerEncode } from './encode.js';
 import { registerExplore } from './explore.js';
 import { registerExport } from './export.js';
 import { registerInfo } from './info.js';
+import { registerJobs } from './jobs/index.js';
 import { registerPlot } from './plot.js';
 import { registerProviders } from './providers.js';
 import { registerPrune } from './prune.js';
@@ -38,6 +39,7 @@ export const COMMANDS: readonly RegisterCommand[] = [
   registerDecompress,
   registerArchive,
   registerBenchCodec,
+  registerJobs,
   registerServe,
   registerPrune,
 ];

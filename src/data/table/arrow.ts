@@ -52,7 +52,8 @@ export async function readArrow(
   }
 }
 
-function plainOf(value: unknown, isDate: boolean): unknown {
+/** A value of a vector as plain numbers, texts, dates and lists. */
+export function plainOf(value: unknown, isDate: boolean): unknown {
   if (value === null || value === undefined) return null;
   // Milliseconds since 1970.
   if (isDate) return new Date(Number(value));
@@ -63,7 +64,7 @@ function plainOf(value: unknown, isDate: boolean): unknown {
 type Arrow = typeof import('apache-arrow');
 
 /** Feather files of pandas are compressed by LZ4 unless they are told otherwise. */
-async function registerCodecs({ compressionRegistry, CompressionType }: Arrow): Promise<void> {
+export async function registerCodecs({ compressionRegistry, CompressionType }: Arrow): Promise<void> {
   const { compressors } = await import('hyparquet-compressors');
   if (!compressionRegistry.get(CompressionType.LZ4_FRAME)) {
     compressionRegistry.set(CompressionType.LZ4_FRAME, { decode: (frame) => decodeLz4(frame, compressors.LZ4_RAW!) });

@@ -1,0 +1,215 @@
+/** The file system, this machine's or a shared one. */
+import { constants } from 'node:fs';
+import { type FileHandle, lstat, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { nameFromBytes, nameToBytes, pathOf, shownName } from '../../core/byte-names.js';
+import { VaeError } from '../../core/errors.js';
+import { ioError, makeFolder } from '../../core/files.js';
+import { readFully, writeFully } from '../../core/ranges.js';
+import { dropStale, temporaryBeside } from '../../core/temporary.js';
+import type { FoundInput, OpenInput, Place, Storage, WalkOptions } from './place.js';
+import { sortedEntries } from './sorted-names.js';
+
+/** Files whose state is asked for at once. */
+const STATS = 32;
+
+export const localStorage: Storage = {
+  async stat(path) {
+    const info = await stat(pathOf(path), { bigint: true }).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+      throw ioError(error, `reading ${shownName(path)}`);
+    });
+    if (info === undefined) return undefined;
+    if (info.isDirectory()) return { kind: 'folder' };
+    if (info.isFile()) return { kind: 'file', file: foundFile(path, basename(path), info) };
+    throw new VaeError(
+      'ERR_VAE_IO',
+      `${shownName(path)} is no file that can be read twice, as jobs do. Copy what it gives into a file first.`,
+    );
+  },
+  walk: (folder, options) => inChunks(walk(folder, '', [], options), STATS),
+  async open(path) {
+    const file = await open(pathOf(path), 'r').catch((error: unknown) => {
+      throw ioError(error, `reading ${shownName(path)}`);
+    });
+    const info = await file.stat({ bigint: true });
+    return openFile(file, path, info);
+  },
+  async readWhole(path, signal) {
+    try {
+      const file = await open(pathOf(path), 'r');
+      try {
+        const info = await file.stat({ bigint: true });
+        const bytes = await file.readFile(signal ? { signal } : {});
+        return { bytes, size: Number(info.size), state: stateOf(info) };
+      } finally {
+        await file.close();
+      }
+    } catch (error) {
+      if (signal?.aborted) throw signal.reason;
+      throw ioError(error, `reading ${shownName(path)}`);
+    }
+  },
+};
+
+interface Info {
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+}
+
+function stateOf({ mtimeNs }: Info): string {
+  return mtimeNs.toString(36);
+}
+
+function foundFile(path: string, name: string, info: Info): FoundInput {
+  return { path, name, size: Number(info.size), state: stateOf(info) };
+}
+
+function openFile(file: FileHandle, path: string, info: Info): OpenInput {
+  const size = Number(info.size);
+  return {
+    ...{ path, size, state: stateOf(info) },
+    async read(offset, length) {
+      const bytes = await readFully(file, offset, length).catch((error: unknown) => {
+        throw ioError(error, `reading ${shownName(path)}`);
+      });
+      if (bytes !== undefined) return bytes;
+      throw new VaeError(
+        'ERR_VAE_FORMAT',
+        `${shownName(path)}: ends before byte ${offset + length}; it has ${size}, or was cut while it was read.`,
+      );
+    },
+    close: () => file.close(),
+  };
+}
+
+/** Work that was begun, several at once, given in order. */
+async function* inChunks<T>(source: AsyncIterable<() => Promise<T | undefined>>, width: number): AsyncGenerator<T> {
+  const running: Promise<T | undefined>[] = [];
+  try {
+    for await (const begin of source) {
+      const one = begin();
+      one.catch(() => {});
+      running.push(one);
+      if (running.length < width) continue;
+      const value = await running.shift()!;
+      if (value !== undefined) yield value;
+    }
+    while (running.length > 0) {
+      const value = await running.shift()!;
+      if (value !== undefined) yield value;
+    }
+  } finally {
+    await Promise.allSettled(running);
+  }
+}
+
+/** Files of a folder, depth first, each as the call that asks for its state. */
+async function* walk(
+  folder: string,
+  within: string,
+  above: readonly string[],
+  options: WalkOptions,
+): AsyncGenerator<() => Promise<FoundInput | undefined>> {
+  const own = await stat(pathOf(folder), { bigint: true }).catch((error: unknown) => {
+    throw ioError(error, `reading ${shownName(folder)}`);
+  });
+  const identity = `${own.dev}:${own.ino}`;
+  // A link to a folder that it is in would go round for ever.
+  if (above.includes(identity)) return;
+  for await (const entry of sortedEntries(pathOf(folder), options.scratch)) {
+    options.signal?.throwIfAborted();
+    const name = nameFromBytes(Buffer.from(entry.name, 'latin1'));
+    if (!options.hidden && name.startsWith('.')) continue;
+    const path = `${folder === '/' ? '' : folder}/${name}`;
+    const full = within === '' ? name : `${within}/${name}`;
+    const kind = entry.isOther ? await kindBehind(path) : entry.isFolder ? 'folder' : 'file';
+    if (kind === 'folder') yield* walk(path, full, [...above, identity], options);
+    else if (kind === 'file') {
+      yield async () => {
+        const info = await stat(pathOf(path), { bigint: true }).catch(() => undefined);
+        // What went while the folder was listed is not there.
+        return info?.isFile() ? foundFile(path, full, info) : undefined;
+      };
+    } else if (kind === 'dangling') {
+      // Named when its turn comes, as an item that cannot be read.
+      yield async () => ({ path, name: full, size: 0, state: 'link' });
+    }
+  }
+}
+
+async function kindBehind(path: string): Promise<'file' | 'folder' | 'dangling' | 'other'> {
+  const info = await stat(pathOf(path)).catch(() => undefined);
+  if (info !== undefined) return info.isDirectory() ? 'folder' : info.isFile() ? 'file' : 'other';
+  const link = await lstat(pathOf(path)).catch(() => undefined);
+  return link?.isSymbolicLink() ? 'dangling' : 'other';
+}
+
+/** A folder of the file system as a job's. */
+export function localPlace(root: string): Place {
+  const at = (name: string): string => join(root, name);
+  return {
+    url: root,
+    local: root,
+    async read(name, signal) {
+      try {
+        return await readFile(at(name), signal ? { signal } : {});
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+        if (signal?.aborted) throw signal.reason;
+        throw ioError(error, `reading ${at(name)}`);
+      }
+    },
+    async size(name) {
+      const info = await stat(at(name)).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
+        throw ioError(error, `reading ${at(name)}`);
+      });
+      return info?.size;
+    },
+    async write(name, chunks, signal) {
+      const path = at(name);
+      const temporary = temporaryBeside(path);
+      try {
+        await makeFolder(dirname(path));
+        await dropStale(path);
+        const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o666);
+        try {
+          for await (const chunk of chunks) {
+            signal?.throwIfAborted();
+            await writeFully(file, chunk, null);
+          }
+          await file.sync();
+        } finally {
+          await file.close();
+        }
+        await rename(temporary, path);
+        await flushFolder(dirname(path));
+      } catch (error) {
+        await rm(temporary, { force: true }).catch(() => {});
+        if (signal?.aborted) throw signal.reason;
+        throw ioError(error, `writing ${path}`);
+      }
+    },
+    async *names(folder) {
+      const entries = await readdir(at(folder), { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+        if (error.code === 'ENOENT') return [];
+        throw ioError(error, `listing ${at(folder)}`);
+      });
+      const names = entries.filter((entry) => entry.isFile()).map(({ name }) => name);
+      yield* names.sort((a, b) => Buffer.compare(nameToBytes(a), nameToBytes(b)));
+    },
+    async remove(name) {
+      await rm(at(name), { force: true }).catch((error: unknown) => {
+        throw ioError(error, `removing ${at(name)}`);
+      });
+    },
+  };
+}
+
+async function flushFolder(folder: string): Promise<void> {
+  if (process.platform === 'win32') return;
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => {});
+  await handle?.close();
+}

@@ -1,0 +1,160 @@
+/** Workers in processes of their own, which take shards from this one. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { VaeError, type VaeErrorCode } from '../core/errors.js';
+import { packageFiles } from '../core/package-files.js';
+import type { Job, ShardResult } from './job.js';
+import type { Runner } from './pool.js';
+import { type ShardProgress, ShardWorker } from './shard.js';
+
+/** What goes to a process. */
+type Order =
+  | { readonly kind: 'open'; readonly job: Job; readonly threads: number }
+  | { readonly kind: 'run'; readonly job: Job; readonly shard: number; readonly maxErrors: number | null }
+  | { readonly kind: 'stop' };
+
+/** What comes from it. */
+type Answer =
+  | { readonly kind: 'opened' }
+  | { readonly kind: 'progress'; readonly progress: ShardProgress }
+  | { readonly kind: 'done'; readonly result: ShardResult }
+  | { readonly kind: 'stopped' }
+  | { readonly kind: 'failed'; readonly code: string | undefined; readonly message: string };
+
+/** Progress is told so often at most. */
+const TELL_MS = 200;
+
+/** The command of this package that such a process is. */
+const ARGUMENTS = ['jobs', 'process'];
+
+/** @throws VaeError as ShardWorker.open(), and ERR_VAE_RUNTIME for a process that ended by itself. */
+export async function openProcess(job: Job, threads: number): Promise<Runner> {
+  const child = fork(join(packageFiles().root, 'dist', 'cli', 'main.js'), ARGUMENTS, {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    serialization: 'json',
+    execArgv: [],
+    // Ctrl-C goes to all processes of a terminal; this one tells the others when to stop.
+    detached: process.platform !== 'win32',
+  });
+  const kill = (): void => void child.kill('SIGKILL');
+  process.once('exit', kill);
+  const close = async (): Promise<void> => {
+    process.off('exit', kill);
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const ended = once(child, 'exit');
+    if (child.connected) child.disconnect();
+    await ended;
+  };
+  try {
+    await ask(child, { kind: 'open', job, threads }, 'opened');
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return {
+    async run(given, shard, { maxErrors, signal, onProgress }) {
+      signal?.throwIfAborted();
+      const stop = (): void => void (child.connected && child.send({ kind: 'stop' } satisfies Order));
+      signal?.addEventListener('abort', stop, { once: true });
+      try {
+        const most = Number.isFinite(maxErrors) ? maxErrors : null;
+        const answer = await ask(child, { kind: 'run', job: given, shard, maxErrors: most }, 'done', onProgress);
+        if (answer.kind === 'done') return answer.result;
+        throw signal?.reason ?? new Error('stopped');
+      } finally {
+        signal?.removeEventListener('abort', stop);
+      }
+    },
+    close,
+  };
+}
+
+function ask(
+  child: ChildProcess,
+  order: Order,
+  wanted: 'opened' | 'done',
+  onProgress?: (progress: ShardProgress) => void,
+): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const settle = (): void => {
+      child.off('message', take);
+      child.off('exit', ended);
+    };
+    const take = (answer: Answer): void => {
+      if (answer.kind === 'progress') {
+        onProgress?.(answer.progress);
+        return;
+      }
+      settle();
+      if (answer.kind === wanted || answer.kind === 'stopped') resolve(answer);
+      else if (answer.kind === 'failed') reject(errorOf(answer));
+    };
+    const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
+      settle();
+      const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
+      const memory =
+        signal === 'SIGKILL' ? ' The system kills what takes too much memory: try fewer processes (--processes).' : '';
+      reject(
+        new VaeError(
+          'ERR_VAE_RUNTIME',
+          `A process of the job ended ${how}.${memory} What is done stays; run the job again.`,
+        ),
+      );
+    };
+    child.on('message', take as never);
+    child.on('exit', ended);
+    if (child.connected) child.send(order, (error) => error && reject(error));
+    else ended(child.exitCode, child.signalCode);
+  });
+}
+
+function errorOf({ code, message }: { readonly code: string | undefined; readonly message: string }): Error {
+  return code?.startsWith('ERR_VAE_') ? new VaeError(code as VaeErrorCode, message) : new Error(message);
+}
+
+/** @internal What the process does: it runs shards until whoever started it lets go. */
+export async function serveShards(): Promise<void> {
+  if (process.send === undefined) {
+    throw new VaeError('ERR_VAE_OPTION', 'jobs process: is started by jobs run, not by hand.');
+  }
+  const send = (answer: Answer): void => void (process.connected && process.send!(answer));
+  const stopping = new Error('The job is to stop.');
+  let worker: ShardWorker | undefined;
+  let stop = new AbortController();
+  let told = 0;
+  const failed = (error: unknown): void => {
+    const { code, message } = error as NodeJS.ErrnoException;
+    send({ kind: 'failed', code, message });
+  };
+  // The one that was started by a terminal is asked to stop by that one, not by the terminal.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => {});
+  process.on('message', (order: Order) => {
+    if (order.kind === 'stop') return stop.abort(stopping);
+    void (async () => {
+      if (order.kind === 'open') {
+        worker = await ShardWorker.open(order.job, { threads: order.threads });
+        return send({ kind: 'opened' });
+      }
+      stop = new AbortController();
+      const result = await worker!.runShard(order.job, order.shard, {
+        signal: stop.signal,
+        ...(order.maxErrors !== null && { maxErrors: order.maxErrors }),
+        onProgress: (progress) => {
+          const now = performance.now();
+          if (now - told < TELL_MS) return;
+          told = now;
+          send({ kind: 'progress', progress });
+        },
+      });
+      send({ kind: 'done', result });
+    })().catch((error: unknown) => (error === stopping ? send({ kind: 'stopped' }) : failed(error)));
+  });
+  await new Promise<void>((resolve) => {
+    process.once('disconnect', () => {
+      stop.abort(stopping);
+      resolve();
+    });
+  });
+  await worker?.close();
+}
