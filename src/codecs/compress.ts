@@ -1,5 +1,6 @@
 import { VaeError } from '../core/errors.js';
 import { parseOptions } from '../core/options.js';
+import type { TreeFile } from '../data/file-tree.js';
 import type { DatasetInput } from '../data/to-dataset.js';
 import { findWritingModel, isUnnamed, writersFor } from './by-kind.js';
 import {
@@ -42,6 +43,17 @@ export async function compress(input: CompressInput, options: CompressOptions): 
     throw isUnnamed(codec)
       ? new VaeError('ERR_VAE_OPTION', 'compress(): data in memory need option "model", the codec that is for them.')
       : new VaeError('ERR_VAE_DATA', 'compress(): this model is for files; name their paths.');
+  } finally {
+    if (owned) await codec.close();
+  }
+}
+
+/** As compress(), of files that were found before, under names of their own. */
+export async function compressFiles(files: readonly TreeFile[], options: CompressOptions): Promise<CompressResult> {
+  const parsed = parseOptions(compressSchema, options, 'compress()');
+  const { codec, owned } = await findWritingModel(options.model, 'compress()');
+  try {
+    return await filesJob(Selection.ofFiles(files, parsed), { codec, ...parsed });
   } finally {
     if (owned) await codec.close();
   }

@@ -12,7 +12,7 @@ export async function writeFiles(place: Place, files: readonly NewFile[], signal
     const hash = createHash('sha256');
     let bytes = 0;
     const counted = async function* (): AsyncGenerator<Uint8Array> {
-      for await (const chunk of chunks) {
+      for await (const chunk of gathered(chunks)) {
         hash.update(chunk);
         bytes += chunk.length;
         yield chunk;
@@ -22,6 +22,27 @@ export async function writeFiles(place: Place, files: readonly NewFile[], signal
     written.push({ name, bytes, sha256: hash.digest('hex') });
   }
   return written;
+}
+
+/** Chunks are put together to so many bytes. */
+const WRITE_BYTES = 1 << 20;
+
+/** Small chunks as large ones: formats give a few bytes at a time. */
+async function* gathered(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  const held = Buffer.allocUnsafe(WRITE_BYTES);
+  let length = 0;
+  for await (const chunk of chunks) {
+    if (length + chunk.length > WRITE_BYTES) {
+      if (length > 0) yield held.subarray(0, length);
+      length = 0;
+    }
+    if (chunk.length >= WRITE_BYTES) yield chunk;
+    else {
+      held.set(chunk, length);
+      length += chunk.length;
+    }
+  }
+  if (length > 0) yield held.subarray(0, length);
 }
 
 export async function writeRecord(place: Place, result: Omit<ShardResult, 'wasDone' | 'seconds'>): Promise<void> {

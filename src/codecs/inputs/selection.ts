@@ -103,6 +103,27 @@ export class Selection {
     return new Selection(files, [...empty], [...others], excluded, options);
   }
 
+  /**
+   * Files that were found before, by names of their own.
+   *
+   * @throws VaeError ERR_VAE_DATA for two files of one name.
+   */
+  static ofFiles(files: readonly TreeFile[], options: SelectOptions): Selection {
+    const byName = new Map<string, TreeFile>();
+    for (const file of files) {
+      const before = byName.get(file.name);
+      if (before !== undefined && before.identity !== file.identity) {
+        throw new VaeError(
+          'ERR_VAE_DATA',
+          `Two files would come out as "${shownName(file.name)}": ${before.shown} and ${file.shown}. Rename one, or give the folder above both.`,
+        );
+      }
+      byName.set(file.name, file);
+    }
+    const sorted = [...byName.values()].sort((a, b) => Buffer.compare(nameToBytes(a.name), nameToBytes(b.name)));
+    return new Selection(sorted, [], [], [], options);
+  }
+
   /** What is not in the archive although it was not to be left out. */
   get leftOut(): readonly LeftOut[] {
     return this.#leftOut;

@@ -138,6 +138,21 @@ export async function compressPictures(
   }
 }
 
+/** As compressPictures(), of files that were found before, under names of their own. */
+export async function compressPictureFiles(
+  files: readonly TreeFile[],
+  options: CompressPicturesOptions,
+): Promise<CompressPicturesResult> {
+  const parsed = parseOptions(optionsSchema, options, 'compressPictures()');
+  const model = options.model ?? DEFAULT_LOSSY_MODEL;
+  const { codec, owned } = await findModel([LOSSY_CODECS], model, 'compressPictures()', parsed);
+  try {
+    return await picturesOfFiles(Selection.ofFiles(files, parsed), { codec, ...parsed });
+  } finally {
+    if (owned) await codec.close();
+  }
+}
+
 interface Source {
   readonly name: string;
   readonly pixels: number;

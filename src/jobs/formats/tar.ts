@@ -6,6 +6,7 @@
 import { shownName } from '../../core/byte-names.js';
 import { importOptional } from '../../core/optional-package.js';
 import { formatNpy } from '../../data/npy/write.js';
+import { inParallel } from '../../data/parallel.js';
 import type { RowNote } from '../rows/piece.js';
 import { type Format, labelOf, pieces, type ShardContent } from './format.js';
 import { pictureBytes } from './pictures.js';
@@ -38,12 +39,13 @@ async function* tarOf(content: ShardContent): AsyncGenerator<Uint8Array> {
 async function fill(tar: Pack, content: ShardContent): Promise<void> {
   const keys = new Map<string, number>();
   for await (const { columns, notes } of pieces(content)) {
+    const images = await picturesIn(content, columns, notes.length);
     for (const [row, note] of notes.entries()) {
       const key = keyOf(note, content, keys);
       for (const [at, { name, dims }] of content.columns.entries()) {
         const size = dims.reduce((product, dim) => product * dim, 1);
         const data = columns[at]!.slice(row * size, (row + 1) * size);
-        if (content.pictures && name === 'output') await add(tar, `${key}.png`, await pictureBytes(data, dims));
+        if (images !== undefined && at === 0) await add(tar, `${key}.png`, images[row]!);
         else await add(tar, `${key}.${name}.npy`, formatNpy({ data, shape: dims.length === 0 ? [1] : [...dims] }));
       }
       const label = content.labels === undefined ? null : labelOf(note, content.labels);
@@ -61,11 +63,24 @@ async function fill(tar: Pack, content: ShardContent): Promise<void> {
   tar.finalize();
 }
 
+/** Rows that are pictures, as files; several are made at once. */
+async function picturesIn(
+  { pictures, columns }: ShardContent,
+  data: readonly Float32Array[],
+  rows: number,
+): Promise<Uint8Array[] | undefined> {
+  const [first] = columns;
+  if (!pictures || first?.name !== 'output') return undefined;
+  const size = data[0]!.length / rows;
+  const numbers = Array.from({ length: rows }, (_, row) => row);
+  return inParallel(numbers, (row) => pictureBytes(data[0]!.subarray(row * size, (row + 1) * size), first.dims));
+}
+
 /** A name that a .tar can have and that readers do not take apart: no dots but those of endings, nothing that leads elsewhere. */
 function keyOf(note: RowNote, { parts }: ShardContent, seen: Map<string, number>): string {
   const shown = shownName(note.name).replaceAll('\\', '_');
-  const ending = shown.lastIndexOf('.');
-  const stem = ending > shown.lastIndexOf('/') + 1 ? shown.slice(0, ending) : shown;
+  // The ending of a file's name, not the number of a row behind it.
+  const stem = shown.replace(/(?<=[^/])\.[a-z0-9]{1,12}$/i, '');
   const clean = stem
     .split('/')
     .filter((part) => part !== '' && part !== '.' && part !== '..')

@@ -5,12 +5,14 @@ import { shownName } from '../../core/byte-names.js';
 import { VaeError } from '../../core/errors.js';
 import { isGlob } from '../../data/find-files.js';
 import type { Job } from '../job.js';
+import { INDEX_FILE } from '../layout.js';
 import { absolute, storageOf } from '../places/index.js';
 import type { FoundInput, OpenInput } from '../places/place.js';
 import type { ItemNotes, Label, PlanItem } from './items.js';
 import { kindOfInput, takenBy } from './kinds.js';
 import { isList, type ListedPath, listedPaths } from './lists.js';
 import { openRowFile } from './rows/index.js';
+import { textLines } from './rows/json-lines.js';
 import { tarSamples } from './tar-index.js';
 
 export interface ListOptions {
@@ -90,7 +92,50 @@ async function* itemsOf(
 }
 
 async function* folderItems(path: string, job: Job, notes: InputNotes, options: ListOptions): AsyncGenerator<PlanItem> {
+  if (job.operation !== 'compress' && (await isOutput(path))) return yield* shardItems(path, job, notes, options);
   yield* walked(path, job, notes, options, () => true);
+}
+
+/** Whether a folder is what a job wrote: then its shards are the input, in their order. */
+async function isOutput(folder: string): Promise<boolean> {
+  const found = await storageOf(folder).stat(`${folder}/${INDEX_FILE}`);
+  if (found?.kind !== 'file') return false;
+  const input = await storageOf(folder).open(`${folder}/${INDEX_FILE}`);
+  try {
+    const head = await input.read(0, Math.min(64, input.size));
+    return Buffer.from(head).toString('latin1').startsWith('{"format":"node-vae-index"');
+  } finally {
+    await input.close();
+  }
+}
+
+async function* shardItems(path: string, job: Job, notes: InputNotes, options: ListOptions): AsyncGenerator<PlanItem> {
+  const storage = storageOf(path);
+  const index = await storage.open(`${path}/${INDEX_FILE}`);
+  try {
+    for await (const line of textLines(index, options.signal)) {
+      const name = mainFileIn(line);
+      if (name === undefined) continue;
+      const found = await storage.stat(`${path}/${name}`);
+      if (found?.file === undefined) {
+        throw new VaeError('ERR_VAE_DATA', `${path}/${name} is missing, which ${INDEX_FILE} names. Run its job again.`);
+      }
+      yield* expand(found.file, {}, job, notes, options, true);
+    }
+  } finally {
+    await index.close();
+  }
+}
+
+/** Of a line of the index: the last file of a shard, which shows that it is whole; others stand beside it. */
+function mainFileIn(line: string): string | undefined {
+  try {
+    const { files } = JSON.parse(line.replace(/,\s*$/, '')) as { files?: readonly { name?: unknown }[] };
+    const name = files?.at(-1)?.name;
+    return typeof name === 'string' && /^shard-\d+[\w.-]*$/.test(name) ? name : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Whatever lies below the part of a glob that has no pattern, and matches. */

@@ -1,6 +1,6 @@
 /** The file system, this machine's or a shared one. */
 import { constants } from 'node:fs';
-import { type FileHandle, lstat, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { nameFromBytes, nameToBytes, pathOf, shownName } from '../../core/byte-names.js';
 import { VaeError } from '../../core/errors.js';
@@ -153,7 +153,7 @@ export function localPlace(root: string): Place {
     local: root,
     async read(name, signal) {
       try {
-        return await readFile(at(name), signal ? { signal } : {});
+        return await readFile(pathOf(at(name)), signal ? { signal } : {});
       } catch (error) {
         if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
         if (signal?.aborted) throw signal.reason;
@@ -161,7 +161,7 @@ export function localPlace(root: string): Place {
       }
     },
     async size(name) {
-      const info = await stat(at(name)).catch((error: NodeJS.ErrnoException) => {
+      const info = await stat(pathOf(at(name))).catch((error: NodeJS.ErrnoException) => {
         if (error.code === 'ENOENT' || error.code === 'ENOTDIR') return undefined;
         throw ioError(error, `reading ${at(name)}`);
       });
@@ -171,9 +171,9 @@ export function localPlace(root: string): Place {
       const path = at(name);
       const temporary = temporaryBeside(path);
       try {
-        await makeFolder(dirname(path));
+        await makeFolders(dirname(path));
         await dropStale(path);
-        const file = await open(temporary, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o666);
+        const file = await open(pathOf(temporary), constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL, 0o666);
         try {
           for await (const chunk of chunks) {
             signal?.throwIfAborted();
@@ -183,12 +183,12 @@ export function localPlace(root: string): Place {
         } finally {
           await file.close();
         }
-        await rename(temporary, path);
+        await rename(pathOf(temporary), pathOf(path));
         await flushFolder(dirname(path));
       } catch (error) {
-        await rm(temporary, { force: true }).catch(() => {});
+        await rm(pathOf(temporary), { force: true }).catch(() => {});
         if (signal?.aborted) throw signal.reason;
-        throw ioError(error, `writing ${path}`);
+        throw ioError(error, `writing ${shownName(path)}`);
       }
     },
     async *names(folder) {
@@ -200,7 +200,7 @@ export function localPlace(root: string): Place {
       yield* names.sort((a, b) => Buffer.compare(nameToBytes(a), nameToBytes(b)));
     },
     async remove(name) {
-      await rm(at(name), { force: true }).catch((error: unknown) => {
+      await rm(pathOf(at(name)), { force: true }).catch((error: unknown) => {
         throw ioError(error, `removing ${at(name)}`);
       });
     },
@@ -209,7 +209,13 @@ export function localPlace(root: string): Place {
 
 async function flushFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return;
-  const handle = await open(folder, 'r').catch(() => undefined);
+  const handle = await open(pathOf(folder), 'r').catch(() => undefined);
   await handle?.sync().catch(() => {});
   await handle?.close();
+}
+
+/** Folders whose names may be no text. */
+async function makeFolders(path: string): Promise<void> {
+  if (typeof pathOf(path) === 'string') return makeFolder(path);
+  await mkdir(pathOf(path), { recursive: true });
 }
