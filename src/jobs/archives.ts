@@ -20,7 +20,7 @@ import type { Place } from './places/place.js';
 import { isS3 } from './places/s3.js';
 import type { Plan } from './plan.js';
 import { refuseChanged } from './rows/read-pieces.js';
-import type { ShardRun } from './shard.js';
+import type { ShardRun } from './shard-run.js';
 import { itemError, writeFiles } from './write-shard.js';
 
 type Made = Omit<ShardResult, 'shard' | 'key' | 'wasDone' | 'seconds'>;
@@ -55,7 +55,7 @@ export async function runCompress(
     }
   }
   run.onSeconds('read', (performance.now() - start) / 1000);
-  run.onItems(0, 0, errors.length);
+  run.onItems(0, 0, errors);
   const leftOut: LeftOut[] = [];
   const archive = join(run.folder, 'shard.vaez');
   const names = new Set(files.map(({ name }) => name));
@@ -73,12 +73,12 @@ export async function runCompress(
         ? await compressFiles(files, {
             ...options,
             ...{ model: model!, threads, ...(pixelsOnly && { pixelsOnly }) },
-            onProgress: (progress) => run.onItems(progress.items, progress.bytesIn, errors.length),
+            onProgress: (progress) => run.onItems(progress.items, progress.bytesIn, errors),
           })
         : await compressPictureFiles(files, {
             ...options,
             ...{ quality, threads, metrics: false, ...(model !== undefined && { model }) },
-            onProgress: ({ pictures }) => run.onItems(pictures, bytesIn, errors.length),
+            onProgress: ({ pictures }) => run.onItems(pictures, bytesIn, errors),
           });
     leftOut.push(...result.leftOut);
   }
@@ -93,7 +93,7 @@ export async function runCompress(
   await rm(archive, { force: true });
   run.onSeconds('write', (performance.now() - written) / 1000);
   const kept = names.size - leftOut.length;
-  run.onItems(items.length, bytesIn, errors.length);
+  run.onItems(items.length, bytesIn, errors);
   return { files: made, items: kept, rows: kept, bytesIn, errors };
 }
 
@@ -160,7 +160,7 @@ export async function runDecompress(
       if (!(error instanceof VaeError) || !ITEM_ERRORS.includes(error.code)) throw error;
       errors.push(itemError(shard.number, { name: item.name, error }));
       await rm(folder, { recursive: true, force: true });
-      run.onItems(number + 1, bytesIn, errors.length);
+      run.onItems(number + 1, bytesIn, errors);
       continue;
     }
     const started = performance.now();
@@ -172,7 +172,7 @@ export async function runDecompress(
     await rm(folder, { recursive: true, force: true });
     bytesIn += item.size;
     done += 1;
-    run.onItems(number + 1, bytesIn, errors.length);
+    run.onItems(number + 1, bytesIn, errors);
   }
   const list = async function* (): AsyncGenerator<Uint8Array> {
     for (const line of lines) yield Buffer.from(line);

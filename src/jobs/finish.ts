@@ -1,7 +1,7 @@
 /** The end of a job: index.json, errors.jsonl and what there is to say. The same bytes whoever does it. */
 import { VaeError } from '../core/errors.js';
 import { countOf, type PlanItem } from './inputs/items.js';
-import type { Job, JobSummary, PlannedShard, ShardResult } from './job.js';
+import type { ItemError, Job, JobSummary, PlannedShard, ShardResult } from './job.js';
 import { ERRORS_FILE, INDEX_FILE } from './layout.js';
 import { identityOf, openPlan, type Plan } from './plan.js';
 
@@ -56,13 +56,18 @@ export async function finishJob(
   return { output: job.output, shards: plan.shards, shardsBefore: results.length, ...totals };
 }
 
-/** errors.jsonl of what is done so far; of a job without errors there is none. */
-export async function writeErrors(plan: Plan): Promise<number> {
-  let count = 0;
+/**
+ * errors.jsonl of what is done so far; of a job without errors there is none.
+ *
+ * @param unfinished errors of shards that are not done, by their numbers.
+ */
+export async function writeErrors(
+  plan: Plan,
+  unfinished: ReadonlyMap<number, readonly ItemError[]> = new Map(),
+): Promise<void> {
   const lines = async function* (): AsyncGenerator<Uint8Array> {
     for await (const shard of plan) {
-      const errors = (await plan.resultOf(shard))?.errors ?? [];
-      count += errors.length;
+      const errors = unfinished.get(shard.number) ?? (await plan.resultOf(shard))?.errors ?? [];
       if (errors.length > 0) yield Buffer.from(errors.map((error) => `${JSON.stringify(error)}\n`).join(''));
     }
   };
@@ -78,7 +83,6 @@ export async function writeErrors(plan: Plan): Promise<number> {
       })(),
     );
   }
-  return count;
 }
 
 async function* indexOf(

@@ -2,9 +2,10 @@
 import { availableParallelism } from 'node:os';
 import { VaeError } from '../core/errors.js';
 import { processMemory } from '../data/memory.js';
-import type { Job, ShardResult, StageSeconds } from './job.js';
+import type { ItemError, Job, StageSeconds } from './job.js';
 import { NO_SECONDS, type Plan } from './plan.js';
 import { openProcess } from './processes.js';
+import type { Runner } from './runner.js';
 import { type ShardProgress, ShardWorker } from './shard.js';
 
 export interface PoolProgress {
@@ -24,22 +25,14 @@ export interface PoolOptions {
   onProgress(progress: PoolProgress): void;
 }
 
-/** What runs shards: in this process or another. */
-export interface Runner {
-  run(
-    job: Job,
-    shard: number,
-    options: { maxErrors: number; signal: AbortSignal | undefined; onProgress(progress: ShardProgress): void },
-  ): Promise<ShardResult>;
-  close(): Promise<void>;
-}
-
 /** What a process needs beside the model: Node, the runtime, what is being read. */
 const PROCESS_BYTES = 400e6;
 
+/** @param unfinished where errors of shards go that are not done yet, by their numbers. */
 export async function runShards(
   plan: Plan,
   options: PoolOptions,
+  unfinished: Map<number, ItemError[]>,
 ): Promise<{ processes: number; shardsBefore: number; seconds: StageSeconds }> {
   const { signal, maxErrors } = options;
   const pending: number[] = [];
@@ -87,10 +80,12 @@ export async function runShards(
           signal: stop.signal,
           onProgress: (progress) => {
             running.set(own, progress);
+            unfinished.set(own, [...(unfinished.get(own) ?? []), ...progress.newErrors]);
             tell();
           },
         });
         running.delete(own);
+        unfinished.delete(own);
         sum.shards += 1;
         sum.items += (await plan.shard(own)).items;
         sum.bytesIn += result.bytesIn;
@@ -127,7 +122,7 @@ export async function runShards(
 function tooManyErrors(count: number, most: number, example?: string): VaeError {
   return new VaeError(
     'ERR_VAE_DATA',
-    `${count} items could not be used, and at most ${most} may be left out (maxErrors, --max-errors). ` +
+    `${count} item${count === 1 ? '' : 's'} could not be used, and at most ${most} may be left out (maxErrors, --max-errors). ` +
       `${example === undefined ? '' : `The last: ${example} `}All are in errors.jsonl.`,
   );
 }

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { VaeError, type VaeErrorCode } from '../core/errors.js';
 import { packageFiles } from '../core/package-files.js';
 import type { Job, ShardResult } from './job.js';
-import type { Runner } from './pool.js';
+import type { Runner } from './runner.js';
 import { type ShardProgress, ShardWorker } from './shard.js';
 
 /** What goes to a process. */
@@ -20,7 +20,12 @@ type Answer =
   | { readonly kind: 'progress'; readonly progress: ShardProgress }
   | { readonly kind: 'done'; readonly result: ShardResult }
   | { readonly kind: 'stopped' }
-  | { readonly kind: 'failed'; readonly code: string | undefined; readonly message: string };
+  | {
+      readonly kind: 'failed';
+      readonly code: string | undefined;
+      readonly message: string;
+      readonly progress: ShardProgress | undefined;
+    };
 
 /** Progress is told so often at most. */
 const TELL_MS = 200;
@@ -88,7 +93,10 @@ function ask(
       }
       settle();
       if (answer.kind === wanted || answer.kind === 'stopped') resolve(answer);
-      else if (answer.kind === 'failed') reject(errorOf(answer));
+      else if (answer.kind === 'failed') {
+        if (answer.progress !== undefined) onProgress?.(answer.progress);
+        reject(errorOf(answer));
+      }
     };
     const ended = (code: number | null, signal: NodeJS.Signals | null): void => {
       settle();
@@ -123,9 +131,11 @@ export async function serveShards(): Promise<void> {
   let worker: ShardWorker | undefined;
   let stop = new AbortController();
   let told = 0;
+  // What was not told yet.
+  let waiting: ShardProgress | undefined;
   const failed = (error: unknown): void => {
     const { code, message } = error as NodeJS.ErrnoException;
-    send({ kind: 'failed', code, message });
+    send({ kind: 'failed', code, message, progress: waiting });
   };
   // The one that was started by a terminal is asked to stop by that one, not by the terminal.
   for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => {});
@@ -137,14 +147,17 @@ export async function serveShards(): Promise<void> {
         return send({ kind: 'opened' });
       }
       stop = new AbortController();
+      waiting = undefined;
       const result = await worker!.runShard(order.job, order.shard, {
         signal: stop.signal,
         ...(order.maxErrors !== null && { maxErrors: order.maxErrors }),
         onProgress: (progress) => {
+          waiting = { ...progress, newErrors: [...(waiting?.newErrors ?? []), ...progress.newErrors] };
           const now = performance.now();
           if (now - told < TELL_MS) return;
           told = now;
-          send({ kind: 'progress', progress });
+          send({ kind: 'progress', progress: waiting });
+          waiting = undefined;
         },
       });
       send({ kind: 'done', result });

@@ -10,7 +10,7 @@ import { ioError } from '../core/files.js';
 import { type InputOf, parseOptions } from '../core/options.js';
 import { describeJob, jobInputShape } from './describe.js';
 import { finishJob, writeErrors } from './finish.js';
-import type { Job, JobSummary, StageSeconds } from './job.js';
+import type { ItemError, Job, JobSummary, StageSeconds } from './job.js';
 import { openPlace } from './places/index.js';
 import { isS3 } from './places/s3.js';
 import { type Plan, type PlanProgress, planJob } from './plan.js';
@@ -70,15 +70,14 @@ export async function runJob(options: RunJobOptions): Promise<RunJobResult> {
       onProgress: (progress) => onProgress?.({ stage: 'plan', ...progress }),
     });
     let made: Awaited<ReturnType<typeof runShards>>;
+    const unfinished = new Map<number, ItemError[]>();
+    const onRun = (progress: PoolProgress): void =>
+      onProgress?.({ stage: 'run', totalItems: plan.items, totalShards: plan.shards, ...progress });
     try {
-      made = await runShards(plan, {
-        ...{ maxErrors, processes, threads, signal },
-        onProgress: (progress) =>
-          onProgress?.({ stage: 'run', totalItems: plan.items, totalShards: plan.shards, ...progress }),
-      });
+      made = await runShards(plan, { maxErrors, processes, threads, signal, onProgress: onRun }, unfinished);
     } catch (error) {
       // What cannot be used is told, also where the job did not come to its end.
-      await writeErrors(plan).catch(() => {});
+      await writeErrors(plan, unfinished).catch(() => {});
       throw error;
     }
     const summary = await finishJob(job, signal ? { signal } : {});

@@ -5,12 +5,13 @@ import { packageVersion } from '../core/package-files.js';
 import type { ProviderInput } from '../inference/sessions/providers.js';
 import { Vae } from '../vae/index.js';
 import { runCompress, runDecompress } from './archives.js';
-import type { Job, ShardResult } from './job.js';
+import type { ItemError, Job, ShardResult } from './job.js';
 import { checkModel, localModel } from './model.js';
 import { openPlace } from './places/index.js';
 import { identityOf, openPlan, type Plan } from './plan.js';
 import { runRows, tooMany } from './rows/run-rows.js';
 import { shardFolder } from './shard-folder.js';
+import type { ShardRun } from './shard-run.js';
 import { writeRecord } from './write-shard.js';
 
 export interface ShardProgress {
@@ -20,6 +21,8 @@ export interface ShardProgress {
   readonly totalItems: number;
   readonly bytesIn: number;
   readonly errors: number;
+  /** Errors that were not told before. */
+  readonly newErrors: readonly ItemError[];
 }
 
 export interface WorkerOptions {
@@ -33,16 +36,6 @@ export interface RunShardOptions {
   readonly onProgress?: ((progress: ShardProgress) => void) | undefined;
   /** Items that may be left out of this shard. Default: all. */
   readonly maxErrors?: number | undefined;
-}
-
-/** @internal What running a shard is given. */
-export interface ShardRun {
-  readonly folder: string;
-  readonly maxErrors: number;
-  readonly threads: number;
-  readonly signal?: AbortSignal | undefined;
-  onItems(items: number, bytesIn: number, errors: number): void;
-  onSeconds(stage: 'read' | 'decode' | 'run' | 'write', seconds: number): void;
 }
 
 /** Runs shards with one model. Close it when there are none left. */
@@ -129,11 +122,15 @@ export class ShardWorker implements AsyncDisposable {
     const place = openPlace(job.output);
     const folder = await shardFolder(place, number);
     let keep = true;
+    let told = 0;
     const seconds = { read: 0, decode: 0, run: 0, write: 0 };
     const run: ShardRun = {
       ...{ folder: folder.path, maxErrors, threads: this.#threads, signal },
-      onItems: (done, bytesIn, errors) =>
-        onProgress?.({ shard: number, items: done, totalItems: shard.items, bytesIn, errors }),
+      onItems: (done, bytesIn, errors) => {
+        const newErrors = errors.slice(told);
+        told = errors.length;
+        onProgress?.({ shard: number, items: done, totalItems: shard.items, bytesIn, errors: told, newErrors });
+      },
       onSeconds: (stage, time) => {
         seconds[stage] += time;
       },

@@ -41,7 +41,7 @@ export interface Format {
 /** Rows that are read at once: about this many bytes. */
 const PIECE_BYTES = 4 << 20;
 
-export function rowsAtOnce({ dims }: Pick<ContentColumn, 'dims'>): number {
+function rowsAtOnce({ dims }: Pick<ContentColumn, 'dims'>): number {
   const size = dims.reduce((product, dim) => product * dim, 1);
   return Math.max(1, Math.floor(PIECE_BYTES / 4 / Math.max(1, size)));
 }

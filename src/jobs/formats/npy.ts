@@ -15,7 +15,7 @@ export const npyFormat: Format = {
 };
 
 /** The bytes of a .npy file of float32. */
-export async function* npyOf(column: ContentColumn, rows: number): AsyncGenerator<Uint8Array> {
+async function* npyOf(column: ContentColumn, rows: number): AsyncGenerator<Uint8Array> {
   yield writeNpyHeader({ descr: '<f4', fortranOrder: false, shape: [rows, ...column.dims] });
   yield* bytesOf(column, rows);
 }

@@ -11,7 +11,7 @@ export type InputKind = 'file' | 'rows' | 'samples' | 'other';
 const TEXT_TABLES = ['.csv', '.tsv', '.csv.gz', '.tsv.gz'];
 const FILES = [...PICTURES.endings, ...SOUNDS.endings, ...VIDEOS.endings, ...TEXT_TABLES];
 /** As MNIST has them: train-images-idx3-ubyte. */
-export const IDX_NAME = /idx\d-ubyte(\.gz)?$/i;
+const IDX_NAME = /idx\d-ubyte(\.gz)?$/i;
 
 /** @returns what a file in a folder is to an operation, by its name. */
 export function kindOfInput(name: string, operation: OperationName): InputKind {

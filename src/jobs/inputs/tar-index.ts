@@ -18,7 +18,7 @@ const MOST_EXTRA = 1 << 20;
 const WINDOW = 1 << 18;
 
 /** @throws VaeError ERR_VAE_FORMAT for what is no .tar, or a damaged one. */
-export async function* tarMembers(input: OpenInput, signal?: AbortSignal): AsyncGenerator<TarMember> {
+async function* tarMembers(input: OpenInput, signal?: AbortSignal): AsyncGenerator<TarMember> {
   const read = windowed(input, signal);
   let at = 0;
   let longName: string | undefined;

@@ -2,7 +2,6 @@
 import { createReadStream } from 'node:fs';
 import { mkdtemp, opendir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { ioError } from '../../core/files.js';
 
 /** Names that are held at once. */
@@ -92,9 +91,4 @@ async function* merged(streams: readonly AsyncGenerator<string>[]): AsyncGenerat
     yield heads[least]!.value as string;
     heads[least] = await streams[least]!.next();
   }
-}
-
-/** Lines of a text file in the file system, as a stream. */
-export function linesOf(path: string): AsyncIterable<string> {
-  return createInterface({ input: createReadStream(path), crlfDelay: Number.POSITIVE_INFINITY });
 }

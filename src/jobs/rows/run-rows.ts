@@ -10,7 +10,7 @@ import { shardStem } from '../layout.js';
 import { ROW_OPERATIONS } from '../operations/index.js';
 import { isS3 } from '../places/s3.js';
 import type { Plan } from '../plan.js';
-import type { ShardRun } from '../shard.js';
+import type { ShardRun } from '../shard-run.js';
 import { Spool } from '../spool.js';
 import { itemError, writeFiles } from '../write-shard.js';
 import { batchesOf } from './batches.js';
@@ -27,7 +27,7 @@ const WIDTH = 8;
 const WIDTH_S3 = 32;
 
 /** Rows of one batch. Part of what decides the bits that come out, so a matter of the job alone. */
-export function batchRows(vae: Vae, { options }: Job): number {
+function batchRows(vae: Vae, { options }: Job): number {
   if (options.batch !== undefined) return options.batch;
   const sides = typeof options.size === 'number' ? [options.size, options.size] : options.size;
   const sizeOf = (shape: readonly number[]): number =>
@@ -96,7 +96,7 @@ export async function runRows(
     onSeconds('run', (performance.now() - started) / 1000);
     const told = errors.map((one) => itemError(shard.number, one));
     await spool.append({ items: batch.items, bytesIn: batch.bytesIn, columns, notes, errors: told });
-    run.onItems(spool.items, spool.bytesIn, spool.errors.length);
+    run.onItems(spool.items, spool.bytesIn, spool.errors);
     if (spool.errors.length > run.maxErrors) throw tooMany(spool.errors.length, run.maxErrors, told[0]?.reason);
   }
 }
@@ -104,7 +104,7 @@ export async function runRows(
 export function tooMany(count: number, most: number, example: string | undefined): VaeError {
   return new VaeError(
     'ERR_VAE_DATA',
-    `${count} items could not be used, and at most ${most} may be left out (maxErrors, --max-errors). The last: ${example ?? 'see errors.jsonl'}`,
+    `${count} item${count === 1 ? '' : 's'} could not be used, and at most ${most} may be left out (maxErrors, --max-errors). The last: ${example ?? 'see errors.jsonl'}`,
   );
 }
 

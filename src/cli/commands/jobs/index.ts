@@ -12,11 +12,7 @@ export const registerJobs: RegisterCommand = (program, run) => {
     .command('jobs')
     .summary('encode, decode, score or compress any number of items into shards')
     .description('Jobs over any number of items, cut into shards; see docs/guides/jobs.md.');
-  for (const register of SUBCOMMANDS) {
-    register(jobs, run)
-      .option('--json', 'print the result as one JSON object; progress goes to stderr')
-      .option('--verbose', 'print stack traces with errors');
-  }
+  for (const register of SUBCOMMANDS) register(jobs, run);
   return jobs;
 };
 

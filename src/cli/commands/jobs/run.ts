@@ -76,12 +76,17 @@ endpoint of S3 are where the AWS SDK looks for them. Exit codes: 0 all items, 3 
     );
 }
 
+/** `1 item`, `2 items` */
+function plural(number: number, word: string): string {
+  return `${count(number)} ${word}${number === 1 ? '' : word.endsWith('s') ? 'es' : 's'}`;
+}
+
 function told(operation: string, result: RunJobResult): CommandResult {
   const { output, shards, shardsBefore, items, rows, failed, bytesIn, bytesOut, seconds } = result;
   const { passedOver, passedOverExamples, processes, stageSeconds } = result;
   if (passedOver > 0) {
     note(
-      `note: ${count(passedOver)} files in the inputs are nothing to ${operation}: ${passedOverExamples.map(shown).join(', ')}${passedOver > passedOverExamples.length ? ', …' : ''}`,
+      `note: ${plural(passedOver, 'file')} in the inputs ${passedOver === 1 ? 'is' : 'are'} nothing to ${operation}: ${passedOverExamples.map(shown).join(', ')}${passedOver > passedOverExamples.length ? ', …' : ''}`,
     );
   }
   const fresh = shards - shardsBefore;
@@ -96,9 +101,14 @@ function told(operation: string, result: RunJobResult): CommandResult {
       ['Items', `${count(items)}${rows === items ? '' : `, ${count(rows)} rows`}`],
       ['Size', `${count(bytesOut)} bytes${bytesIn > 0 ? ` of ${count(bytesIn)}` : ''}`],
       ...(fresh > 0
-        ? [['Time', `${duration(seconds)}, ${count(items / seconds)} items/s, ${count(processes)} processes`] as const]
+        ? [
+            [
+              'Time',
+              `${duration(seconds)}, ${count(items / seconds)} items/s, ${plural(processes, 'process')}`,
+            ] as const,
+          ]
         : []),
-      ...(failed > 0 ? [['Left out', `${count(failed)} items, named in ${output}/errors.jsonl`] as const] : []),
+      ...(failed > 0 ? [['Left out', `${plural(failed, 'item')}, named in ${output}/errors.jsonl`] as const] : []),
     ],
     partly: failed > 0,
   };

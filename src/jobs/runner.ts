@@ -1,0 +1,12 @@
+import type { Job, ShardResult } from './job.js';
+import type { ShardProgress } from './shard.js';
+
+/** What runs shards: in this process or another. */
+export interface Runner {
+  run(
+    job: Job,
+    shard: number,
+    options: { maxErrors: number; signal: AbortSignal | undefined; onProgress(progress: ShardProgress): void },
+  ): Promise<ShardResult>;
+  close(): Promise<void>;
+}
