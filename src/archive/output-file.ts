@@ -7,6 +7,8 @@ import { ioError, targetOf } from '../core/files.js';
 import { readFully, writeFully } from '../core/ranges.js';
 import { besideName } from '../core/temporary.js';
 import { type ByteSource, handleSource, memorySource } from './bytes.js';
+import { existing } from './existing.js';
+import { type Journal, journalAt } from './journal.js';
 import { type Locker, openLocked } from './lock.js';
 import { isSameFile, publish } from './publish.js';
 
@@ -28,6 +30,10 @@ export interface ArchiveOutput {
   abandon(keep: boolean): Promise<void>;
   /** Keeps a copy of what there is under another name; that name. */
   setAside(): Promise<string | undefined>;
+  /** Notes beside what was written; undefined where no later job could go on. */
+  readonly journal?: Journal | undefined;
+  /** It is complete already, of so many bytes, and is only compared: nothing can be written. */
+  readonly finished?: { readonly bytes: number };
   /** False where the file system has no locks. */
   readonly locked: boolean;
   /** The file that grows, for messages. */
@@ -156,6 +162,11 @@ export function partialOf(output: string): string {
   return join(dirname(output), besideName(basename(output), 'partial'));
 }
 
+/** What jobs note beside the partial. */
+export function journalOf(output: string): string {
+  return join(dirname(output), besideName(basename(output), 'partial.notes'));
+}
+
 /**
  * A file that grows under the name `.NAME.partial`, locked, and gets its own when it is complete.
  *
@@ -173,13 +184,16 @@ export async function fileOutput(
     throw ioError(error, `opening ${partial}`);
   });
   await dropEarlier(output);
+  const journal = journalAt(journalOf(output));
   let at: number;
   let base = 0;
   try {
     if (append) [at, base] = await beginWith(output, partial, handle, expand);
     else {
-      await refuseExisting(output, path, force);
       at = (await handle.stat()).size;
+      // Of a job that was killed right after it gave the archive its name.
+      if (at === 0) await journal.drop();
+      await refuseExisting(output, path, force);
     }
   } catch (error) {
     const { size } = await handle.stat();
@@ -189,7 +203,7 @@ export async function fileOutput(
   }
   const length = at;
   return {
-    ...{ base, locked, place: partial, isStream: false },
+    ...{ base, locked, place: partial, isStream: false, journal },
     source: length === 0 ? undefined : { ...handleSource(handle, length, partial), close: async () => {} },
     async cutAt(end) {
       await handle.truncate(end);
@@ -215,13 +229,17 @@ export async function fileOutput(
           throw error.code === 'EEXIST' ? existing(path) : error;
         });
       }
+      await journal.drop();
       await handle.close();
       await flushFolder(dirname(output));
       return undefined;
     },
     async abandon(keep) {
       const { size } = await handle.stat().catch(() => ({ size: 0 }));
-      if (!keep || size === 0) await rm(partial, { force: true }).catch(() => {});
+      if (!keep || size === 0) {
+        await rm(partial, { force: true }).catch(() => {});
+        await journal.drop().catch(() => {});
+      }
       await handle.close().catch(() => {});
     },
     setAside: () => copyAside(partial),
@@ -256,13 +274,6 @@ async function copyAside(partial: string): Promise<string> {
 /** @throws VaeError ERR_VAE_IO where a file is there and may not be replaced. */
 async function refuseExisting(output: string, shown: string, force: boolean): Promise<void> {
   if (!force && (await lstat(output).catch(() => undefined)) !== undefined) throw existing(shown);
-}
-
-function existing(path: string): VaeError {
-  return new VaeError(
-    'ERR_VAE_IO',
-    `${path} is there already and is not replaced. Choose another name, or say that it may be (force, --force).`,
-  );
 }
 
 /**

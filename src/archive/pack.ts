@@ -6,19 +6,10 @@ import { inOrder } from '../core/in-order.js';
 import { isOutOfMemory } from '../core/memory.js';
 import { type ByteSource, memorySource } from './bytes.js';
 import type { EncodedRecord } from './chunk.js';
-import { isCompact } from './compact.js';
-import {
-  decodeRecord,
-  encodeHeader,
-  type Header,
-  type IndexEntry,
-  MAX_HEADER_BYTES,
-  RECORD_BYTES,
-  type RecordHeader,
-  recordCrc,
-} from './format.js';
+import { existingOther, existingUntold } from './existing.js';
+import { hexOf } from './journal.js';
 import type { ArchiveOutput } from './output-file.js';
-import { type ArchiveLayout, type HeaderReader, readLayout } from './reader.js';
+import { asideNote, begin, type OldRecord, type Start, type StartJob } from './start.js';
 import type { AnyArchive } from './unpack.js';
 import { type Expected, type Meaning, means, verifyArchive } from './verify.js';
 import { ArchiveWriter } from './writer.js';
@@ -30,6 +21,8 @@ export interface Prepared {
   /** The record's checksum, where it is known before coding: then a resumed job need not code it again. */
   readonly checksum?: Uint8Array | undefined;
   readonly expected: readonly Expected[];
+  /** What is noted beside the record for recall(), as JSON can hold it. */
+  readonly note?: unknown;
   /** Bytes that went in. */
   readonly bytes: number;
   /** What the record holds, for the compact form: its names block, and its items or files. */
@@ -42,6 +35,11 @@ export interface Unit {
   /** For progress. */
   readonly items: number;
   prepare(signal: AbortSignal | undefined): Promise<Prepared | undefined>;
+  /**
+   * Of units whose checksum is not known before they are coded: what a record is, by its note; undefined where it is of
+   * other input or options. Then nothing was told of what was read.
+   */
+  readonly recall?: (note: unknown, signal: AbortSignal | undefined) => Promise<Prepared | undefined>;
 }
 
 export interface PhaseControl {
@@ -49,12 +47,9 @@ export interface PhaseControl {
   forget(name: string): void;
 }
 
-export interface PackJob {
-  readonly header: Header;
-  readonly read: HeaderReader;
+export interface PackJob extends StartJob {
   /** Opens what was written, to unpack it. */
   readonly open: (source: ByteSource) => Promise<AnyArchive>;
-  readonly model: { readonly file: Uint8Array } | undefined;
   /** Units of the next phase, told once those before it are written; undefined after the last. */
   readonly phase: (control: PhaseControl) => Promise<readonly Unit[] | undefined>;
   /** What the bytes of a file of a chunk mean; undefined where they are not what went in to the last bit. */
@@ -64,10 +59,6 @@ export interface PackJob {
   readonly totalItems: number;
   readonly threads: number;
   readonly verify: boolean;
-  /** Drop what a job of other input or options left, instead of keeping a copy of it. */
-  readonly dropPartial: boolean;
-  /** Whether units know their checksums before they are coded; otherwise an interrupted job begins anew. */
-  readonly resumable: boolean;
   /** The compact form of an archive of one record, where there is one. */
   readonly compact?: ((record: Prepared) => Promise<Uint8Array | undefined>) | undefined;
   readonly signal?: AbortSignal | undefined;
@@ -83,25 +74,11 @@ export interface PackResult {
   readonly chunks: number;
   readonly items: number;
   readonly resumedChunks: number;
+  /** Whether the archive was there before, with all of this: nothing was written. */
+  readonly already: boolean;
   /** What the caller should tell: a partial file that was put aside, say. */
   readonly notes: readonly string[];
   readonly archive: Uint8Array | undefined;
-}
-
-/** Where writing goes on. */
-interface Start {
-  readonly writer: ArchiveWriter;
-  readonly modelBytes: number;
-  /** Records of an earlier job that this one may take over, in order. */
-  readonly old: readonly OldRecord[];
-  /** Records of the archive that is added to. */
-  readonly before: number;
-}
-
-interface OldRecord {
-  readonly entry: IndexEntry;
-  readonly checksum: Uint8Array;
-  readonly end: number;
 }
 
 export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackResult> {
@@ -115,10 +92,13 @@ export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackRes
     const start = await begin(job, output, notes);
     const { writer } = start;
     state = new Packing(job, output, start);
-    await state.run(notes);
-    await writer.end();
-    let bytesOut = writer.byteLength;
-    const sole = state.sole;
+    const { finished } = output;
+    if (finished === undefined) {
+      await state.run(notes);
+      await writer.end();
+    } else await state.compare();
+    let bytesOut = finished?.bytes ?? writer.byteLength;
+    const sole = finished === undefined ? state.sole : undefined;
     if (sole !== undefined && job.model === undefined && job.compact !== undefined) {
       const compact = await job.compact(sole);
       if (compact !== undefined && compact.length < bytesOut && (await output.replace(compact)))
@@ -128,15 +108,17 @@ export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackRes
     if (job.verify) await state.verify();
     job.signal?.throwIfAborted();
     const archive = await output.commit();
+    if (finished !== undefined)
+      notes.push(`${output.place} was there already, whole and with all of this: nothing was written.`);
     return {
       ...{ bytesIn: state.bytesIn, bytesOut, modelBytes: start.modelBytes, chunks: writer.chunks },
-      ...{ items: writer.items, resumedChunks: state.resumed, notes, archive },
+      ...{ items: writer.items, resumedChunks: state.resumed, already: finished !== undefined, notes, archive },
     };
   } catch (error) {
     const wrong = error instanceof VaeError && error.code === 'ERR_VAE_RUNTIME';
     const spoilt = verifying && wrong && !isOutOfMemory(error);
     // What there was before this job began is another's until it is taken over.
-    const keep = state === undefined ? output.source !== undefined : job.resumable && state.written > 0 && !spoilt;
+    const keep = state === undefined ? output.source !== undefined : state.written > 0 && !spoilt;
     await output.abandon(keep);
     if (!isFull(error)) throw error;
     const size = state?.bytesOut ?? 0;
@@ -204,9 +186,9 @@ class Packing {
       while (resuming && at < units.length) {
         signal?.throwIfAborted();
         const unit = units[at]!;
-        const prepared = await unit.prepare(signal);
-        at += 1;
         const old = this.#start.old[this.resumed];
+        const prepared = await this.#again(unit, old);
+        at += 1;
         if (prepared === undefined || (old !== undefined && isSame(prepared, old))) {
           if (prepared !== undefined) {
             await this.#take(prepared, unit);
@@ -230,6 +212,38 @@ class Packing {
     writer.forget((entry) => dropped.has(entry));
     if (this.#expected.every((record) => record === undefined))
       throw new VaeError('ERR_VAE_DATA', 'There is nothing to be compressed: every input was left out.');
+  }
+
+  /** Takes over all of an archive that is finished. @throws VaeError ERR_VAE_IO where this job would write anything else. */
+  async compare(): Promise<void> {
+    const { signal } = this.#job;
+    const { old, writer } = this.#start;
+    const phase = () => this.#job.phase({ forget: (name) => this.#forget(name) });
+    for (let units = await phase(); units !== undefined; units = await phase()) {
+      for (const unit of units) {
+        signal?.throwIfAborted();
+        // Its notes went when it was finished.
+        if (unit.recall !== undefined) throw existingUntold(this.#output.place);
+        const prepared = await unit.prepare(signal);
+        const there = old[this.resumed];
+        if (prepared === undefined) this.#tell(unit);
+        else if (there !== undefined && isSame(prepared, there)) {
+          await this.#take(prepared, unit);
+          this.resumed += 1;
+        } else throw existingOther(this.#output.place);
+      }
+    }
+    if (this.resumed < old.length) throw existingOther(this.#output.place);
+    for (const { entry, end } of old) writer.adopt(entry, end);
+  }
+
+  /** A unit as the earlier job wrote it, by the note of its record; otherwise as it is read now. */
+  async #again(unit: Unit, old: OldRecord | undefined): Promise<Prepared | undefined> {
+    const { signal } = this.#job;
+    const note = old && this.#start.notes.get(hexOf(old.checksum));
+    if (note === undefined || unit.recall === undefined) return unit.prepare(signal);
+    const recalled = await unit.recall(note, signal);
+    return recalled === undefined ? unit.prepare(signal) : { ...recalled, checksum: old!.checksum };
   }
 
   /** Takes over what stands, and drops the rest of an earlier job. */
@@ -262,7 +276,7 @@ class Packing {
         return { prepared, record };
       },
       async (coded, index) => {
-        if (coded !== undefined) await this.#write(coded.record);
+        if (coded !== undefined) await this.#write(coded.record, coded.prepared.note);
         if (coded === undefined) this.#tell(units[index]!);
         else await this.#take(coded.prepared, units[index]!);
       },
@@ -270,9 +284,10 @@ class Packing {
     signal?.throwIfAborted();
   }
 
-  async #write(record: EncodedRecord): Promise<void> {
+  async #write(record: EncodedRecord, note: unknown): Promise<void> {
     try {
       await this.#start.writer.chunk(record);
+      if (note !== undefined) await this.#output.journal?.add(record.header.checksum, note);
     } catch (error) {
       throw ioError(error, `writing ${this.#output.place}`);
     }
@@ -344,12 +359,6 @@ class Packing {
   }
 }
 
-function asideNote(aside: string | undefined, place: string): string {
-  return aside === undefined
-    ? `What another job had left in ${place} was dropped.`
-    : `${place} was of a job with other input or options: it was kept as ${aside}.`;
-}
-
 function isSame(prepared: Prepared, { entry, checksum }: OldRecord): boolean {
   return (
     prepared.checksum !== undefined &&
@@ -357,99 +366,4 @@ function isSame(prepared: Prepared, { entry, checksum }: OldRecord): boolean {
     prepared.items === entry.items &&
     Buffer.compare(prepared.checksum, checksum) === 0
   );
-}
-
-/** Writes the header, or finds out what of an earlier job's can be gone on from. */
-async function begin(job: PackJob, output: ArchiveOutput, notes: string[]): Promise<Start> {
-  const { source } = output;
-  const sink = (bytes: Uint8Array) => output.write(bytes);
-  if (output.base > 0 && source !== undefined) return beginAppended(job, output, source);
-  if (source !== undefined && !job.resumable) {
-    notes.push(
-      `The ${source.length} bytes that an interrupted job had written to ${output.place} were dropped: pictures with loss begin anew, since what was coded cannot be told from a picture without coding it again.`,
-    );
-  }
-  if (source !== undefined && job.resumable) {
-    const old = await oldRecords(job, source);
-    if (old !== undefined) return { ...old, writer: new ArchiveWriter(sink, old.first, [], job.header), before: 0 };
-    if (!(await isBegun(job, source))) {
-      const aside = job.dropPartial ? undefined : await output.setAside();
-      notes.push(asideNote(aside, output.place));
-    }
-  }
-  await output.cutAt(0);
-  const writer = new ArchiveWriter(sink);
-  await writer.header(job.header);
-  const before = writer.byteLength;
-  if (job.model !== undefined) await writer.model(job.model);
-  return { writer, modelBytes: writer.byteLength - before, old: [], before: 0 };
-}
-
-/** Whether a job was killed before it had written anything of worth: a part of the header, or the compact form. */
-async function isBegun(job: PackJob, source: ByteSource): Promise<boolean> {
-  const start = await source.read(0, Math.min(source.length, MAX_HEADER_BYTES));
-  return isCompact(start) || encodeHeader(job.header).subarray(0, start.length).equals(start);
-}
-
-/** The records of an archive with the same header, finished or not. */
-async function oldRecords(job: PackJob, source: ByteSource) {
-  try {
-    const layout = await readLayout(source, job.read);
-    const header = encodeHeader(job.header);
-    if (!header.equals(await source.read(0, Math.min(source.length, header.length)))) return undefined;
-    if ((job.model !== undefined) !== (layout.modelOffset !== undefined)) return undefined;
-    let first = header.length;
-    let modelBytes = 0;
-    if (layout.modelOffset !== undefined) {
-      const record = decodeRecord(await source.read(layout.modelOffset, RECORD_BYTES), 1);
-      modelBytes = RECORD_BYTES + record.payloadBytes;
-      first += modelBytes;
-    }
-    return { first, modelBytes, old: await following(source, layout, first) };
-  } catch (error) {
-    if (error instanceof VaeError && error.code === 'ERR_VAE_IO') throw error;
-    return undefined; // no archive, or one of another kind
-  }
-}
-
-/** The records that follow one another from a place on. */
-async function following(source: ByteSource, layout: ArchiveLayout, from: number): Promise<OldRecord[]> {
-  const entries = [...layout.chunks, ...layout.files].sort((a, b) => a.offset - b.offset);
-  const records: OldRecord[] = [];
-  let at = from;
-  for (const entry of entries.filter(({ offset }) => offset >= from)) {
-    if (entry.offset !== at) break;
-    const record = decodeRecord(await source.read(entry.offset, RECORD_BYTES), layout.itemSize);
-    at = entry.offset + RECORD_BYTES + record.payloadBytes;
-    records.push({ entry, checksum: record.checksum, end: at });
-  }
-  return records;
-}
-
-/** What is added to is whole; behind it may stand what an interrupted job added. */
-async function beginAppended(job: PackJob, output: ArchiveOutput, source: ByteSource): Promise<Start> {
-  const { base } = output;
-  const layout = await readLayout({ ...source, length: base }, job.read);
-  const entries = [...layout.chunks, ...layout.files].sort((a, b) => a.offset - b.offset);
-  const writer = new ArchiveWriter((bytes) => output.write(bytes), base, entries, layout.header);
-  const old: OldRecord[] = [];
-  for (let at = base; job.resumable && at + RECORD_BYTES <= source.length; ) {
-    const bytes = await source.read(at, RECORD_BYTES);
-    const record = whole(bytes, layout.itemSize);
-    if (record === undefined) break;
-    const end = at + RECORD_BYTES + record.payloadBytes;
-    if ((record.kind !== 'chunk' && record.kind !== 'files') || end > source.length) break;
-    const entry = { offset: at, items: record.items, recordCrc: recordCrc(bytes), kind: record.kind };
-    old.push({ entry, checksum: record.checksum, end });
-    at = end;
-  }
-  return { writer, modelBytes: 0, old, before: entries.length };
-}
-
-function whole(bytes: Uint8Array, itemSize: number): RecordHeader | undefined {
-  try {
-    return decodeRecord(bytes, itemSize);
-  } catch {
-    return undefined;
-  }
 }

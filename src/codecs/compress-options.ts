@@ -8,7 +8,7 @@ import type { DatasetInput } from '../data/to-dataset.js';
 import type { WritingModelInput } from './by-kind.js';
 import type { LeftOut } from './inputs/selection.js';
 import type { AnyCodec } from './models/find.js';
-import { chunkThreadsShape, OTHERS, packingShape } from './option-shapes.js';
+import { chunkThreadsShape, dropPartialShape, OTHERS, packingShape } from './option-shapes.js';
 
 export const compressSchema = z.strictObject({
   /**
@@ -35,8 +35,7 @@ export const compressSchema = z.strictObject({
    * further frames. Default false: such files are stored as they are.
    */
   pixelsOnly: z.boolean().default(false),
-  /** Drop what an interrupted job of other input or options left beside the output. Default false: it is kept under another name. */
-  dropPartial: z.boolean().default(false),
+  ...dropPartialShape,
   ...packingShape,
   ...chunkThreadsShape,
   ...signalShape,
@@ -64,6 +63,8 @@ export interface CompressResult {
   readonly chunks: number;
   /** Chunks that an interrupted run had written before. */
   readonly resumedChunks: number;
+  /** Whether the archive was there before, with all of this: it was compared, and nothing was written. */
+  readonly already: boolean;
   /** Files that are stored as they are, by a general compressor. */
   readonly storedFiles: number;
   /** Why some of them, which look as if the model were for them, are: by name. */

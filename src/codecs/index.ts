@@ -51,7 +51,6 @@ export {
   type CompressPicturesOptions,
   type CompressPicturesResult,
   compressPictures,
-  type PictureReport,
   type PicturesInput,
   type PicturesProgress,
 } from './pictures/compress.js';
@@ -67,6 +66,7 @@ export type { LossyCodecInput } from './pictures/models.js';
 export type { Picture } from './pictures/picture.js';
 export { type NamedPicture, type OpenPicturesOptions, PictureArchive } from './pictures/picture-archive.js';
 export { readPicture, readPictureBytes } from './pictures/read-picture.js';
+export type { PictureReport } from './pictures/reports.js';
 export { type LossyProgress, type TrainedLossy, type TrainLossyOptions, trainLossy } from './pictures/train.js';
 export type { SoundArchiveHeader } from './sound/header.js';
 export { type SoundItemsOptions, soundItems } from './sound/items.js';

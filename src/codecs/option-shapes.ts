@@ -22,6 +22,11 @@ export const packingShape = {
   dereference: z.boolean().default(true),
 };
 
+export const dropPartialShape = {
+  /** Drop what an interrupted job of other input or options left beside the output. Default false: it is kept under another name. */
+  dropPartial: z.boolean().default(false),
+};
+
 export const OTHERS = z.enum(['store', 'skip', 'fail']);
 
 /** What a process may take, roughly. */

@@ -132,7 +132,7 @@ async function readingError(error: unknown, path: string | Buffer, name: string)
     if (target !== undefined) {
       return new VaeError(
         'ERR_VAE_DATA',
-        `${name}: a link to "${target}", which is not there. Mend or remove it, or have such files skipped.`,
+        `${name}: a link to "${target}", which is not there. Mend or remove it, or have such files skipped (skipBad, --skip-bad).`,
         { cause: error },
       );
     }

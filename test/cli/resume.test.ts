@@ -1,5 +1,5 @@
 /** One command for a job that may be interrupted: it begins, goes on, is done, and refuses what contradicts it. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { temporaryFolder } from '../support/temporary.js';
@@ -74,11 +74,55 @@ describe('compress and decompress, which go on by themselves', () => {
     await writeFile(join(cwd, 'digits-idx3-ubyte'), digits);
     const pack = ['compress', 'digits-idx3-ubyte', '-m', 'mnist-codec', '-o', 'x.vaez'];
     expect((await runCli(pack, { cwd })).code).toBe(0);
-    const again = await runCli(pack, { cwd });
-    expect(again.code).toBe(1);
-    expect(again.stderr).toContain('x.vaez is there already');
+    const before = await stat(join(cwd, 'x.vaez'));
+    const again = await runCli([...pack, '--json'], { cwd });
+    expect({ code: again.code, stderr: again.stderr }).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining('x.vaez was there already, whole and with all of this: nothing was written.'),
+    });
+    expect(JSON.parse(again.stdout)).toMatchObject({ already: true, verified: true, items: 4 });
+    expect(await stat(join(cwd, 'x.vaez'))).toMatchObject({ ino: before.ino, mtimeMs: before.mtimeMs });
     const unpack = ['decompress', 'x.vaez', '-o', 'out', '--json'];
     expect((await runCli(unpack, { cwd })).code).toBe(0);
     expect((await runCli(unpack, { cwd })).code).toBe(0);
+  });
+
+  it('what is there and is anything else is refused, and stays as it is', async () => {
+    const idx = (fill: number, rows = 4) =>
+      Buffer.concat([
+        Buffer.from([0, 0, 8, 3, 0, 0, 0, rows, 0, 0, 0, 28, 0, 0, 0, 28]),
+        Buffer.alloc(784 * rows, fill),
+      ]);
+    const pack = ['compress', 'other-idx3-ubyte', '-m', 'mnist-codec', '-o', 'other.vaez'];
+    await writeFile(join(cwd, 'other-idx3-ubyte'), idx(1));
+    expect((await runCli(pack, { cwd })).code).toBe(0);
+    const archive = await readFile(join(cwd, 'other.vaez'));
+    const damaged = Buffer.from(archive);
+    damaged[damaged.length >> 1]! ^= 1;
+    for (const [input, there, said] of [
+      [idx(2), archive, 'is not what this job would write'],
+      [idx(1, 3), archive, 'is not what this job would write'],
+      [idx(1), archive.subarray(0, -9), 'is there already'],
+      [idx(1), damaged, ''],
+      [idx(1), Buffer.from('a letter'), 'is there already'],
+      [idx(1), Buffer.alloc(0), 'is there already'],
+    ] as const) {
+      await writeFile(join(cwd, 'other-idx3-ubyte'), input);
+      await writeFile(join(cwd, 'other.vaez'), there);
+      const { code, stderr } = await runCli(pack, { cwd });
+      expect({ code, stderr }).toMatchObject({ code: 1, stderr: expect.stringContaining(said) });
+      expect((await readFile(join(cwd, 'other.vaez'))).equals(there)).toBe(true);
+    }
+    expect((await readdir(cwd)).filter((name) => name.startsWith('.other'))).toEqual([]);
+  });
+
+  it('a finished archive with loss is refused by name, as its files cannot be told from it', async () => {
+    const { encodePng } = await import('../../src/codecs/lossless/image-files.js');
+    await writeFile(join(cwd, 'grey.png'), await encodePng(new Uint8Array(1024), [1, 32, 32]));
+    const pack = ['compress', 'grey.png', '--lossy', '50', '-o', 'lossy.vaez'];
+    expect((await runCli(pack, { cwd })).code).toBe(0);
+    const again = await runCli(pack, { cwd });
+    expect(again.code).toBe(1);
+    expect(again.stderr).toContain('node-vae archive test');
   });
 });

@@ -100,7 +100,7 @@ Examples:
             },
           });
           progress?.close();
-          const { items, bytesIn, bytesOut, bitsPerDim, chunks, resumedChunks, verified, seconds } = result;
+          const { items, bytesIn, bytesOut, bitsPerDim, chunks, resumedChunks, already, verified, seconds } = result;
           const { storedFiles, storedBecause, leftOut, excluded, notes } = result;
           const more = tellSelected(result);
           return {
@@ -114,6 +114,7 @@ Examples:
                 bitsPerDim,
                 chunks,
                 resumedChunks,
+                already,
               },
               ...{ storedFiles, storedBecause, leftOut, excluded, verified, notes, seconds },
             },
@@ -122,7 +123,9 @@ Examples:
               ['Items', count(items)],
               ['Size', `${count(bytesOut)} bytes of ${count(bytesIn)}, ${bitsPerDim.toFixed(3)} bits per value`],
               ['Speed', `${(bytesIn / 1e6 / seconds).toFixed(2)} MB/s${verified ? ', verified' : ''}`],
-              ...(resumedChunks > 0 ? [['Resumed', `${count(resumedChunks)} chunks were there`] as const] : []),
+              ...(resumedChunks > 0 && !already
+                ? [['Resumed', `${count(resumedChunks)} chunks were there`] as const]
+                : []),
               ...more,
             ],
             partly: leftOut.length > 0,
@@ -146,8 +149,8 @@ async function lossily(
   quality: number,
   signal: AbortSignal,
 ): Promise<CommandResult> {
-  const { model, out, verify, embedModel, metrics, threads } = flags;
-  for (const flag of ['append', 'chunk', 'pixelsOnly', 'dropPartial'] as const) {
+  const { model, out, verify, embedModel, metrics, threads, dropPartial } = flags;
+  for (const flag of ['append', 'chunk', 'pixelsOnly'] as const) {
     const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     if (flags[flag] !== undefined) throw new CliError('ERR_VAE_OPTION', `--${name} does not go with --lossy.`);
   }
@@ -159,6 +162,7 @@ async function lossily(
       ...selectOptions(flags),
       ...(model !== undefined && { model }),
       ...(embedModel && { embedModel }),
+      ...(dropPartial && { dropPartial }),
       ...(threads !== undefined && { threads }),
       onProgress: ({ pictures, totalPictures }) => {
         progress ??= new RowProgress('compressing', totalPictures, 16, flags.progress);
@@ -166,13 +170,13 @@ async function lossily(
       },
     });
     progress?.close();
-    const { pictures, pixels, bytesOut, bitsPerPixel, psnr, msSsim, verified, seconds } = result;
+    const { pictures, pixels, bytesOut, bitsPerPixel, psnr, msSsim, resumedChunks, verified, seconds } = result;
     const { storedFiles, storedBecause, leftOut, excluded, notes } = result;
     const more = tellSelected(result);
     return {
       data: {
         ...{ archive: out, quality, pixels, bytesOut, bitsPerPixel, psnr, msSsim, seconds, pictures },
-        ...{ storedFiles, storedBecause, leftOut, excluded, verified, notes },
+        ...{ resumedChunks, storedFiles, storedBecause, leftOut, excluded, verified, notes },
       },
       rows: [
         ['Archive', out],
@@ -181,6 +185,7 @@ async function lossily(
         ...(psnr === undefined ? [] : [['PSNR', `${psnr.toFixed(2)} dB`] as const]),
         ...(msSsim === undefined ? [] : [['MS-SSIM', msSsim.toFixed(4)] as const]),
         ['Speed', `${(pixels / 1e6 / seconds).toFixed(2)} million pixels/s${verified ? ', verified' : ''}`],
+        ...(resumedChunks > 0 ? [resumedRow(resumedChunks)] : []),
         ...more,
       ],
       partly: leftOut.length > 0,
@@ -189,6 +194,10 @@ async function lossily(
   } finally {
     progress?.close();
   }
+}
+
+function resumedRow(chunks: number): readonly [string, string] {
+  return ['Resumed', `${count(chunks)} chunks were there`];
 }
 
 /** Whether standard output carries the archive. */

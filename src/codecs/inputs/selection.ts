@@ -1,6 +1,6 @@
 /** What goes into an archive of files: everything under the inputs is in it, or named as left out. */
 import { realpath, stat } from 'node:fs/promises';
-import { partialOf } from '../../archive/output-file.js';
+import { journalOf, partialOf } from '../../archive/output-file.js';
 import { nameToBytes, shownName } from '../../core/byte-names.js';
 import { VaeError } from '../../core/errors.js';
 import { type TreeFile, walkTree } from '../../data/file-tree.js';
@@ -62,14 +62,14 @@ export class Selection {
     const { dereference, signal } = options;
     const tree = await walkTree(await withoutGlobs(paths, signal), { dereference, signal });
     const own = output === undefined ? undefined : await identityOf(output);
-    const partial = output === undefined ? undefined : await partialIdentity(output);
+    const partial = output === undefined ? [] : await partialIdentities(output);
     const included = options.include.map(matcherOf);
     const excluding = options.exclude.map(matcherOf);
     const excluded: string[] = [];
     const files: TreeFile[] = [];
     const byName = new Map<string, TreeFile>();
     for (const file of tree.files) {
-      if (file.identity === partial) continue;
+      if (partial.includes(file.identity)) continue;
       if (file.identity === own) {
         if (await isArchive(file)) continue; // the archive of an earlier job, in the folder that it is made of
         throw new VaeError(
@@ -223,9 +223,10 @@ async function identityOf(path: string): Promise<string | undefined> {
   return info?.isFile() ? `${info.dev}:${info.ino}` : undefined;
 }
 
-async function partialIdentity(output: string): Promise<string | undefined> {
+/** What jobs write beside an output until it is complete. */
+async function partialIdentities(output: string): Promise<readonly (string | undefined)[]> {
   const target = await realpath(output).catch(() => output);
-  return identityOf(partialOf(target));
+  return [await identityOf(partialOf(target)), await identityOf(journalOf(target))];
 }
 
 async function isArchive({ path }: TreeFile): Promise<boolean> {

@@ -25,7 +25,7 @@ export async function arrayJob(plan: ArrayPlan, job: CompressJob, path: string |
   let phase = 0;
   const packed = await writeArchive(
     {
-      ...{ header, codec, model: job.embedModel ? codec : undefined, resumable: true, totalItems: plan.count },
+      ...{ header, codec, model: job.embedModel ? codec : undefined, totalItems: plan.count },
       ...{ meaning: async (bytes) => bytes, threads, verify: job.verify, dropPartial: job.dropPartial },
       ...{ signal: job.signal, onProgress: job.onProgress },
       async phase() {
@@ -63,7 +63,7 @@ async function doneBefore(
   const { size } = await stat(output!);
   return {
     ...{ items: count, bytesIn: count * itemBytes, bytesOut: size, chunks: there.chunks },
-    ...{ resumedChunks: there.chunks, bitsPerDim: (size * 8) / (there.items * itemBytes) },
+    ...{ resumedChunks: there.chunks, already: true, bitsPerDim: (size * 8) / (there.items * itemBytes) },
     ...{ storedFiles: 0, storedBecause: [], leftOut: [], excluded: [], verified: verify },
     notes: [
       `${output} ends with these very ${count} items already: nothing was added. Where they are to be in it twice, say so (force, --force).`,
@@ -78,11 +78,11 @@ function resultOf(
   packed: PackResult,
   started: number,
 ): CompressResult {
-  const { bytesOut, modelBytes, chunks, resumedChunks, notes, archive } = packed;
+  const { bytesOut, modelBytes, chunks, resumedChunks, already, notes, archive } = packed;
   // Of an archive that was added to, all items.
   const total = (append ? packed.items : count) * itemBytes;
   return {
-    ...{ items: count, bytesIn: count * itemBytes, bytesOut, chunks, resumedChunks, notes },
+    ...{ items: count, bytesIn: count * itemBytes, bytesOut, chunks, resumedChunks, already, notes },
     bitsPerDim: ((bytesOut - modelBytes) * 8) / total,
     ...{ storedFiles: 0, storedBecause: [], leftOut: [], excluded: [], verified: verify },
     seconds: (performance.now() - started) / 1000,

@@ -42,7 +42,6 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
         header,
         codec,
         model: job.embedModel && header.model !== undefined ? codec : undefined,
-        resumable: true,
         totalItems: selection.files.length,
       },
       ...{ meaning: plan.meaning, threads, verify: job.verify, dropPartial: job.dropPartial },
@@ -50,12 +49,12 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
     },
     job,
   );
-  const { bytesIn, bytesOut, modelBytes, chunks, resumedChunks, notes, archive } = packed;
+  const { bytesIn, bytesOut, modelBytes, chunks, resumedChunks, already, notes, archive } = packed;
   const items = plan.candidates.filter((file) => phases.isCoded(file)).length;
   const { itemBytes } = plan;
   const total = append && packed.items > 0 && itemBytes !== undefined ? packed.items * itemBytes : bytesIn;
   return {
-    ...{ items, bytesIn, bytesOut, chunks, resumedChunks, verified: job.verify },
+    ...{ items, bytesIn, bytesOut, chunks, resumedChunks, already, verified: job.verify },
     notes: [...notes, ...(plan.notes?.() ?? [])],
     bitsPerDim: ((bytesOut - modelBytes) * 8) / total,
     storedFiles: phases.plain,

@@ -1,5 +1,6 @@
 /** An archive to memory, a file or a stream: what all jobs share. */
 import { encodeCompactFiles, encodeCompactItems, MOST_COMPACT_BYTES } from '../../archive/compact.js';
+import { finishedOutput } from '../../archive/finished.js';
 import type { Header } from '../../archive/format.js';
 import { expandSource } from '../../archive/open-source.js';
 import { fileOutput, memoryOutput, openStream, outputKind } from '../../archive/output-file.js';
@@ -51,6 +52,8 @@ export async function writeArchive(
     }
     const expand = (source: Parameters<typeof expandSource>[0]) =>
       expandSource(source, COMPACT_KINDS, job.codec?.identity);
+    // The same command again, after its end: whoever runs it each night wants to hear that all is well.
+    if (target === 'file' && !append && !force) return await pack(whole, await finishedOutput(output, expand));
     return await pack(whole, await fileOutput(output, { lock: lockFile, force, append, expand }));
   } catch (error) {
     signal?.throwIfAborted();

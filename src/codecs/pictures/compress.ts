@@ -1,5 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
+import { checksumOf } from '../../archive/chunk.js';
+import { hexOf } from '../../archive/journal.js';
 import type { Unit } from '../../archive/pack.js';
 import { shownName } from '../../core/byte-names.js';
 import { signalShape } from '../../core/common-options.js';
@@ -10,6 +12,7 @@ import { readPictureHeader } from '../../data/image/pixels.js';
 
 import { FILES_RECORD_BYTES, fileUnits, folderUnits, type Stored } from '../inputs/plain-files.js';
 import { readCandidate } from '../inputs/read-candidate.js';
+import { readWhole } from '../inputs/read-file.js';
 
 import { type LeftOut, Selection } from '../inputs/selection.js';
 import { spooled } from '../inputs/spool.js';
@@ -17,15 +20,16 @@ import { threadsWithin } from '../jobs/memory.js';
 import { writeArchive } from '../jobs/write-archive.js';
 import { pictureCandidates } from '../lossless/image-units.js';
 import { findModel } from '../models/find.js';
-import { memoryShape, OTHERS, packingShape } from '../option-shapes.js';
+import { dropPartialShape, memoryShape, OTHERS, packingShape } from '../option-shapes.js';
 import { type CodedPicture, encodePictureChunk } from './chunk.js';
 import { PICTURES } from './header.js';
 import type { LossyCodec } from './lossy-codec.js';
 import { PictureMetrics } from './metrics.js';
 import { DEFAULT_LOSSY_MODEL, LOSSY_CODECS, type LossyCodecInput } from './models.js';
-import { MOST_QUALITY, type Picture, pictureMemory } from './picture.js';
+import { encodePictureHeader, MOST_QUALITY, type Picture, pictureMemory, qualityOf } from './picture.js';
 import type { NamedPicture } from './picture-archive.js';
 import { decodeOpaque } from './read-picture.js';
+import { meansOf, noteOf, type PictureReport, readNote } from './reports.js';
 
 /** Pictures of a chunk: what is decoded to get at one of them. */
 const MOST_CHUNK_PICTURES = 16;
@@ -48,6 +52,7 @@ const optionsSchema = z.strictObject({
   others: OTHERS.default('store'),
   /** Threads of one run of a network; 0, the default, lets ONNX Runtime choose. */
   threads: z.int().min(0).max(64).default(0),
+  ...dropPartialShape,
   ...packingShape,
   ...memoryShape,
   ...signalShape,
@@ -62,20 +67,6 @@ export interface PicturesProgress {
   readonly bytesOut: number;
 }
 
-/** Figures of one picture. */
-export interface PictureReport {
-  readonly name: string;
-  readonly width: number;
-  readonly height: number;
-  /** Bytes of the picture within the archive. */
-  readonly bytes: number;
-  readonly bitsPerPixel: number;
-  /** Peak signal-to-noise ratio in decibels; absent without `metrics`. */
-  readonly psnr?: number;
-  /** Multi-scale structural similarity, 0..1; absent without `metrics` and below 176 pixels a side. */
-  readonly msSsim?: number;
-}
-
 export interface CompressPicturesResult {
   readonly pictures: readonly PictureReport[];
   readonly pixels: number;
@@ -86,6 +77,8 @@ export interface CompressPicturesResult {
   /** Means over the pictures. */
   readonly psnr?: number;
   readonly msSsim?: number;
+  /** Chunks that an interrupted run had written before. */
+  readonly resumedChunks: number;
   /** Files that are stored as they are, by a general compressor. */
   readonly storedFiles: number;
   /** Why some of them, which look like pictures, are: by name. */
@@ -126,11 +119,15 @@ export async function compressPictures(
   try {
     const job = { codec, ...parsed };
     if (selection !== undefined) return await picturesOfFiles(selection, job);
-    const pictures = (all as readonly (Picture | NamedPicture)[]).map((picture, index) => ({
-      name: 'name' in picture ? picture.name : `${String(index).padStart(6, '0')}.png`,
-      pixels: picture.width * picture.height,
-      read: async () => picture,
-    }));
+    const pictures = (all as readonly (Picture | NamedPicture)[]).map((picture, index): Source => {
+      const digest = async () => hexOf(checksumOf(encodePictureHeader({ ...picture, quality: 0 }), picture.data));
+      return {
+        name: 'name' in picture ? picture.name : `${String(index).padStart(6, '0')}.png`,
+        pixels: picture.width * picture.height,
+        read: async () => ({ picture, digest: await digest() }),
+        digest,
+      };
+    });
     checkMemory(pictures, job);
     return await write(job, pictures, async () => undefined);
   } finally {
@@ -156,9 +153,14 @@ export async function compressPictureFiles(
 interface Source {
   readonly name: string;
   readonly pixels: number;
-  /** Undefined for one that was passed on, or left out. */
-  read(signal: AbortSignal | undefined): Promise<Picture | undefined>;
+  /** No picture of one that was passed on, or left out. */
+  read(signal: AbortSignal | undefined): Promise<{ readonly picture: Picture | undefined; readonly digest: string }>;
+  /** Of what would be read, by itself. */
+  digest(signal: AbortSignal | undefined): Promise<string>;
 }
+
+/** In the place of a digest. */
+const UNREADABLE = '';
 
 interface Job extends z.output<typeof optionsSchema> {
   readonly codec: LossyCodec;
@@ -176,7 +178,19 @@ async function picturesOfFiles(selection: Selection, job: Job): Promise<Compress
     const header = await readPictureHeader(found).catch(() => undefined); // told when its turn comes
     sources.push({
       ...{ name, pixels: header === undefined ? 0 : header.width * header.height },
-      read: (signal) => readCandidate(file, selection, signal, (bytes) => decodeOpaque({ bytes, name: file.shown })),
+      async read(signal) {
+        let digest = UNREADABLE;
+        const picture = await readCandidate(file, selection, signal, (bytes) => {
+          digest = hexOf(checksumOf(bytes));
+          return decodeOpaque({ bytes, name: file.shown });
+        });
+        return { picture, digest };
+      },
+      digest: (signal) =>
+        readWhole(file, signal).then(
+          (bytes) => hexOf(checksumOf(bytes)),
+          () => UNREADABLE,
+        ),
     });
   }
   checkMemory(sources, job);
@@ -223,9 +237,9 @@ async function write(
   const packed = await writeArchive(
     {
       header: { model: codec.identity, kind: PICTURES },
-      ...{ codec, model: job.embedModel ? codec : undefined, resumable: false, totalItems: sources.length },
+      ...{ codec, model: job.embedModel ? codec : undefined, totalItems: sources.length },
       // Networks have threads of their own.
-      ...{ meaning: undefined, threads: 1, verify: job.verify, dropPartial: true, signal },
+      ...{ meaning: undefined, threads: 1, verify: job.verify, dropPartial: job.dropPartial, signal },
       onProgress: ({ items, totalItems, bytesOut }) =>
         onProgress?.({ pictures: items, totalPictures: totalItems, bytesOut }),
       async phase() {
@@ -236,12 +250,12 @@ async function write(
     },
     { ...job, append: false },
   );
-  const { bytesOut, modelBytes, notes, archive } = packed;
+  const { bytesOut, modelBytes, resumedChunks, notes, archive } = packed;
   const pixels = reports.reduce((sum, { width, height }) => sum + width * height, 0);
   return {
     ...{ pictures: reports, pixels, bytesOut, bitsPerPixel: ((bytesOut - modelBytes) * 8) / pixels },
     ...meansOf(reports),
-    ...{ storedFiles: 0, storedBecause: [], leftOut: [], excluded: [], verified: job.verify, notes },
+    ...{ resumedChunks, storedFiles: 0, storedBecause: [], leftOut: [], excluded: [], verified: job.verify, notes },
     seconds: (performance.now() - started) / 1000,
     ...(archive && { archive }),
   };
@@ -265,27 +279,54 @@ function chunksOf(sources: readonly Source[]): Source[][] {
 }
 
 function pictureUnit(sources: readonly Source[], job: Job, metrics: PictureMetrics, reports: PictureReport[]): Unit {
+  const options = { quality: qualityOf(job.quality), metrics: job.metrics };
   return {
     items: sources.length,
     async prepare(signal) {
       const coded: CodedPicture[] = [];
+      const own: PictureReport[] = [];
+      const inputs: string[] = [];
       let bytes = 0;
       for (const source of sources) {
         signal?.throwIfAborted();
-        const picture = await source.read(signal);
+        const { picture, digest } = await source.read(signal);
+        inputs.push(digest);
         if (picture === undefined) continue;
         const one = await encodeOne(job, metrics, picture, source.name);
         coded.push(one.coded);
-        reports.push(one.report);
+        own.push(one.report);
         bytes += picture.data.length;
       }
       if (coded.length === 0) return undefined;
+      for (const report of own) reports.push(report);
       return {
-        ...{ kind: 'chunk', items: coded.length, bytes, content: () => undefined },
-        expected: coded.map(({ name }) => ({ part: { name, offset: 0, last: true }, digest: undefined })),
+        ...chunkOf(own, bytes),
+        note: noteOf({ inputs, bytes, reports: own }, options),
         encode: () => encodePictureChunk(coded),
       };
     },
+    async recall(note, signal) {
+      const known = readNote(note, options);
+      if (known === undefined || known.inputs.length !== sources.length) return undefined;
+      for (const [index, source] of sources.entries()) {
+        signal?.throwIfAborted();
+        if ((await source.digest(signal)) !== known.inputs[index]) return undefined;
+      }
+      // The same bytes are refused for the same reasons.
+      const names = new Set(known.reports.map(({ name }) => name));
+      for (const source of sources) if (!names.has(source.name)) await source.read(signal);
+      for (const report of known.reports) reports.push(report);
+      const encode = () =>
+        Promise.reject(new VaeError('ERR_VAE_RUNTIME', 'These pictures are in the archive already.'));
+      return { ...chunkOf(known.reports, known.bytes), encode };
+    },
+  };
+}
+
+function chunkOf(reports: readonly PictureReport[], bytes: number) {
+  return {
+    ...({ kind: 'chunk', items: reports.length, bytes, content: () => undefined } as const),
+    expected: reports.map(({ name }) => ({ part: { name, offset: 0, last: true }, digest: undefined })),
   };
 }
 
@@ -304,14 +345,4 @@ async function encodeOne(
   const decoded = await codec.synthesise(latents);
   const { psnr, msSsim } = await metrics.compare(picture, decoded);
   return { coded, report: { ...report, psnr, ...(msSsim !== undefined && { msSsim }) } };
-}
-
-function meansOf(reports: readonly PictureReport[]): { psnr?: number; msSsim?: number } {
-  const mean = (values: readonly (number | undefined)[]): number | undefined => {
-    const known = values.filter((value) => value !== undefined);
-    return known.length === 0 ? undefined : known.reduce((sum, value) => sum + value, 0) / known.length;
-  };
-  const psnr = mean(reports.map((report) => report.psnr));
-  const msSsim = mean(reports.map((report) => report.msSsim));
-  return { ...(psnr !== undefined && { psnr }), ...(msSsim !== undefined && { msSsim }) };
 }

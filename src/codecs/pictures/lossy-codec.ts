@@ -17,7 +17,7 @@ import {
   MOST_QUALITY,
   type Picture,
   type PictureHeader,
-  QUALITY_UNITS,
+  qualityOf,
 } from './picture.js';
 import { hyperSide, type Latents, levelAt, Transforms } from './transforms.js';
 
@@ -139,7 +139,7 @@ export class LossyCodec implements AsyncDisposable {
       checkPicture(picture, 'LossyCodec.encode()');
       const { quality, verify } = parseOptions(encodeSchema, options, 'LossyCodec.encode()');
       const { width, height, channels } = picture;
-      const header = { width, height, channels, quality: Math.round(quality * QUALITY_UNITS) };
+      const header = { width, height, channels, quality: qualityOf(quality) };
       const latents = await this.#transforms.analyse(picture, header.quality);
       const hyper = await this.#transforms.hyperAnalyse(latents);
       const place = this.#placeOf(header);

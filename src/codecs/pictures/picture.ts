@@ -30,6 +30,11 @@ const MOST_PIXELS = 1 << 28;
 export const QUALITY_UNITS = 100;
 export const MOST_QUALITY = 100;
 
+/** A quality as headers have it. */
+export function qualityOf(quality: number): number {
+  return Math.round(quality * QUALITY_UNITS);
+}
+
 /** What the networks need for a tile, and what a pixel takes in the picture, its latents and the picture they stand for. */
 const TILE_MEMORY = 190e6;
 const MEMORY_PER_PIXEL = 13;

@@ -117,7 +117,7 @@ export class WavFile {
     const where = channels > 1 ? ` of channel ${Math.floor(at / count)}` : '';
     throw new VaeError(
       'ERR_VAE_DATA',
-      `${this.#name}: sample ${sample}${where} (at ${(sample / sampleRate).toFixed(4)} s) is ${values[at]}. Repair the file, or have such files skipped.`,
+      `${this.#name}: sample ${sample}${where} (at ${(sample / sampleRate).toFixed(4)} s) is ${values[at]}. Repair the file, or have such files skipped (skipBad, --skip-bad).`,
     );
   }
 

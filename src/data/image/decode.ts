@@ -84,7 +84,7 @@ function finite(values: Float32Array, { width, height }: StoredPixels, name: str
     const pixel = at % (width * height);
     throw new VaeError(
       'ERR_VAE_DATA',
-      `${name}: the value at column ${pixel % width}, row ${Math.floor(pixel / width)} is ${values[at]}. Replace such values first, or have such files skipped.`,
+      `${name}: the value at column ${pixel % width}, row ${Math.floor(pixel / width)} is ${values[at]}. Replace such values first, or have such files skipped (skipBad, --skip-bad).`,
     );
   }
   return values;

@@ -36,7 +36,7 @@ export async function decodeEarlier(bytes: Uint8Array, name: string, form: Pictu
       .replace(/[.\s]*$/, '');
     throw new VaeError(
       'ERR_VAE_FORMAT',
-      `${name}: damaged, truncated or no picture (${why}). Remove or repair it, or have such files skipped.`,
+      `${name}: damaged, truncated or no picture (${why}). Remove or repair it, or have such files skipped (skipBad, --skip-bad).`,
       { cause },
     );
   }

@@ -73,7 +73,7 @@ function pagesOf({ file, header, bytes }: OpenedPicture, recipe: ImageRecipe, pa
     if (pages < volume) {
       throw new VaeError(
         'ERR_VAE_DATA',
-        `${file.name}: has ${pages} pages, and a row takes ${volume} (volume). Ask for fewer, or have such files skipped.`,
+        `${file.name}: has ${pages} pages, and a row takes ${volume} (volume). Ask for fewer, or have such files skipped (skipBad, --skip-bad).`,
       );
     }
     return Array.from({ length: Math.ceil(pages / volume) }, (_, index) => {

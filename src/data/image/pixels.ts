@@ -218,7 +218,7 @@ function notAPicture(name: string, cause: unknown): unknown {
     .replace(/[.\s]*$/, '');
   return new VaeError(
     'ERR_VAE_FORMAT',
-    `${name}: damaged, truncated or no picture (${why}). Remove or repair it, or have such files skipped.`,
+    `${name}: damaged, truncated or no picture (${why}). Remove or repair it, or have such files skipped (skipBad, --skip-bad).`,
     { cause },
   );
 }

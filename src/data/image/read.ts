@@ -181,7 +181,7 @@ function checkLargeEnough({ file, header }: OpenedPicture, recipe: ImageRecipe, 
   throw new VaeError(
     'ERR_VAE_DATA',
     `${file.name}: ${width}×${height} pixels are too few for crops of ${recipe.width}×${recipe.height}. ` +
-      'Ask for smaller crops, or have such files skipped.',
+      'Ask for smaller crops, or have such files skipped (skipBad, --skip-bad).',
   );
 }
 
