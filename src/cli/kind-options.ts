@@ -172,7 +172,7 @@ export function kindOptions(flags: KindFlags & BadFileFlags): Omit<ReadDatasetOp
     video: given({ size, colour, frames, overlap, fps, skipBad }),
     ...(skipBad && {
       onSkip: (name: string, error: Error) =>
-        note(`Skipped     ${error.message.startsWith(name) ? error.message : `${name}: ${error.message}`}`),
+        note(`Skipped     ${error.message.startsWith(name) ? '' : `${name}: `}${withoutAdvice(error.message)}`),
     }),
   } as Omit<ReadDatasetOptions, 'signal'>;
 }
@@ -252,4 +252,9 @@ function tabOf(text: string): string {
 
 function names(text: string): string[] {
   return text.split(',').map((name) => name.trim());
+}
+
+/** A file that was skipped need not be said to be skipped. */
+function withoutAdvice(message: string): string {
+  return message.replace(/ [^.]*have such files skipped \(skipBad, --skip-bad\)\.$/, '');
 }

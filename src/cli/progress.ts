@@ -11,6 +11,9 @@ interface End {
   readonly at?: number | undefined;
 }
 
+/** A run that may take longer than this is said to be one that can be ended. */
+const LONG_SECONDS = 1200;
+
 /** Shows a training run. `close()` in a finally block: the bar hides the cursor. */
 export class TrainingProgress {
   readonly #unit: string;
@@ -50,14 +53,16 @@ export class TrainingProgress {
       epochs,
       loss: loss.toFixed(2),
       rate: count(examplesPerSecond),
-      left: duration(secondsLeft),
+      left: this.#isAtMost
+        ? `at most ${duration(Math.min(secondsLeft, this.#untilEnd))} left`
+        : `${duration(secondsLeft)} left`,
       unit: this.#unit,
     };
     if (this.#bar) this.#bar.update(step, shown);
     else {
       this.#bar = new SingleBar(
         {
-          format: 'epoch {epoch}/{epochs} [{bar}] {percentage}%  loss {loss}  {rate} {unit}/s  {left} left',
+          format: 'epoch {epoch}/{epochs} [{bar}] {percentage}%  loss {loss}  {rate} {unit}/s  {left}',
           hideCursor: true,
           barsize: 24,
           stream: process.stderr,
@@ -71,19 +76,33 @@ export class TrainingProgress {
   #epoch(event: EpochProgress): void {
     const cells = [...COLUMNS.filter(({ shown }) => shown?.(event) ?? true), this.#left];
     if (!this.#headed) this.#line(cells.map(({ title, width }) => title(this.#unit).padStart(width)).join('  '));
-    this.#headed = true;
     this.#line(cells.map(({ cell, width }) => cell(event).padStart(width)).join('  '));
+    // Once, when the first epoch has told how quick this machine is.
+    if (!this.#headed && (event.secondsLeft ?? 0) > LONG_SECONDS && this.#end.early && this.#end.at === undefined) {
+      this.#line(
+        'Note        This ends by itself when held-out rows gain nothing. Ctrl-C ends it before, and keeps the model; --minutes N says how long it may take.',
+      );
+    }
+    this.#headed = true;
   }
 
   /** What is left; of a run that may end before, what is left at most. */
   get #left(): Column {
-    const { early = false, at } = this.#end;
-    const untilThen = at === undefined ? Number.POSITIVE_INFINITY : Math.max(0, (at - performance.now()) / 1000);
     return {
       width: 11,
-      title: () => (early || at !== undefined ? 'at most' : 'left'),
-      cell: ({ secondsLeft }) => (secondsLeft ? duration(Math.min(secondsLeft, untilThen)) : '-'),
+      title: () => (this.#isAtMost ? 'at most' : 'left'),
+      cell: ({ secondsLeft }) => (secondsLeft ? duration(Math.min(secondsLeft, this.#untilEnd)) : '-'),
     };
+  }
+
+  get #isAtMost(): boolean {
+    return this.#end.early === true || this.#end.at !== undefined;
+  }
+
+  /** Seconds until the time is up. */
+  get #untilEnd(): number {
+    const { at } = this.#end;
+    return at === undefined ? Number.POSITIVE_INFINITY : Math.max(0, (at - performance.now()) / 1000);
   }
 
   /** A line that stays, above the bar. The next step draws a new bar. */

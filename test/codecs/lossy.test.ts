@@ -3,8 +3,10 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { compressPictures, decompress, LossyCodec, openArchive, openPictures } from '../../src/codecs/index.js';
+import { decodeLossyModel } from '../../src/codecs/pictures/model-file.js';
 import { tilesOf } from '../../src/codecs/pictures/tiles.js';
 import { trainLossy } from '../../src/codecs/pictures/train.js';
+import { Transforms } from '../../src/codecs/pictures/transforms.js';
 import { VaeError } from '../../src/core/errors.js';
 import { readMetrics } from '../../src/training/log/read-metrics.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -100,6 +102,48 @@ describe('a trained lossy codec', () => {
       return sum / (48 * 3 * (to - from));
     };
     expect(errorOf(1008, 1040)).toBeLessThan(4 * errorOf(100, 1000) + 20);
+  });
+
+  it('makes of large pictures more tiles, which take less memory', () => {
+    expect(tilesOf(175, 175)).toHaveLength(36); // 2800 × 2800 pixels
+    expect(tilesOf(180, 180)).toHaveLength(144); // 2880 × 2880
+  });
+
+  it('makes of bands of latents the hyper-latents that the whole would have become', async () => {
+    const { config: own, weights } = decodeLossyModel(codec.file, 'the model');
+    const transforms = await Transforms.open(own, weights, 1);
+    const [rows, columns] = [80, 6];
+    const random = randomNumbers(3);
+    const data = Float32Array.from({ length: own.latents * rows * columns }, () => 18 * random() - 9);
+    const part = (from: number, count: number) => {
+      const some = new Float32Array(own.latents * count * columns);
+      for (let channel = 0; channel < own.latents; channel += 1) {
+        const start = (channel * rows + from) * columns;
+        some.set(data.subarray(start, start + count * columns), channel * count * columns);
+      }
+      return transforms.hyperAnalyse({ data: some, height: count, width: columns });
+    };
+    const whole = await transforms.hyperAnalyse({ data, height: rows, width: columns });
+    const side = 2; // of hyper-latents across
+    const seen = new Set<number>();
+    // Parts are not cut in bands; what lies two hyper-latents from where they were cut does not know of that.
+    for (const from of [0, 8, 24, 40, 56, 48]) {
+      const count = Math.min(32, rows - from);
+      const some = await part(from, count);
+      const [first, last] = [from === 0 ? 0 : 2, from + count === rows ? count / 4 : count / 4 - 2];
+      for (let channel = 0; channel < own.hyperLatents; channel += 1) {
+        for (let row = first; row < last; row += 1) {
+          seen.add(from / 4 + row);
+          for (let column = 0; column < side; column += 1) {
+            const expected = some[(channel * (count / 4) + row) * side + column]!;
+            const got = whole[(channel * (rows / 4) + from / 4 + row) * side + column]!;
+            expect(Math.abs(got - expected)).toBeLessThan(1e-4 * (1 + Math.abs(expected)));
+          }
+        }
+      }
+    }
+    expect(seen.size).toBe(rows / 4);
+    await transforms.close();
   });
 
   it('is the same after saving and loading', async () => {

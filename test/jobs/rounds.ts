@@ -97,12 +97,23 @@ const ROUNDS: Record<RoundKind, (at: Round) => Promise<void>> = {
       if (nothingToCode(error)) return undefined;
       throw error;
     });
-    if (result !== undefined)
-      await checked(
-        at,
-        made,
-        result.leftOut.map(({ name }) => name),
-      );
+    if (result === undefined) return;
+    const named = result.leftOut.map(({ name }) => name);
+    await checked(at, made, named);
+    // Once more: it is all there, and stays as it is.
+    const before = await readFile(join(at.work, 'x.vaez'));
+    const again = await pack(at);
+    demand(!result.already && again.already, 'a finished job was not told to be one');
+    demand(String(again.leftOut.map(({ name }) => name)) === String(named), 'it leaves out other files than before');
+    demand((await readFile(join(at.work, 'x.vaez'))).equals(before), 'a finished archive was changed');
+    const [other] = made.files.keys();
+    if (other === undefined || named.includes(other)) return;
+    await rm(join(at.work, 'in', other), { force: true });
+    const refused = await pack(at).then(
+      () => 'done',
+      (error: { code: string }) => error.code,
+    );
+    demand(refused !== 'done', 'a file less, and the archive was called the same');
   },
 
   async aborted(at) {
@@ -230,13 +241,17 @@ const ROUNDS: Record<RoundKind, (at: Round) => Promise<void>> = {
       );
       return;
     }
-    demand(done.length === 1, 'two jobs wrote one archive');
-    const { leftOut } = JSON.parse(done[0]!.stdout) as { leftOut: { name: string }[] };
-    await checked(
-      at,
-      made,
-      leftOut.map(({ name }) => name),
-    );
+    const results = done.map(({ stdout }) => JSON.parse(stdout) as { already: boolean; leftOut: { name: string }[] });
+    // One that begins when the other has ended finds that all is there.
+    demand(results.filter(({ already }) => !already).length === 1, 'two jobs wrote one archive');
+    for (const { leftOut } of results) {
+      await checked(
+        at,
+        made,
+        leftOut.map(({ name }) => name),
+      );
+      await rm(join(at.work, 'out'), { recursive: true, force: true });
+    }
   },
 
   /** Files may have so many bytes and no more, as on a full disk; then there is room again. */

@@ -58,7 +58,13 @@ export async function train(
   await vae.save(flags.out, { training: canGoOn });
   await recording.finish(outcome?.history, outcome?.batches);
   const interrupted = outcome === undefined;
-  if (interrupted) note(`Stopped early; the model as it is now is in ${flags.out}.`);
+  if (interrupted) {
+    note(`Stopped early; the model as it is now is in ${flags.out}. The same command with --resume goes on.`);
+    if (flags.report)
+      note(
+        `No report was drawn; node-vae plot ${flags.out} ${path} --report -o FOLDER draws one of the model as it is.`,
+      );
+  }
   try {
     // Awaited here: the model is closed when this function ends.
     const described = await describeRun(path, vae, training, validation, outcome, flags, settings, signal);

@@ -215,9 +215,11 @@ async function picturesOfFiles(selection: Selection, job: Job): Promise<Compress
   };
 }
 
-/** Before anything is done: what the largest picture takes. @throws VaeError ERR_VAE_DATA where that is too much. */
+/** Before anything is done: what the picture takes that takes most. @throws VaeError ERR_VAE_DATA where that is too much. */
 function checkMemory(sources: readonly Source[], { maxMemoryBytes }: Job): void {
-  const largest = sources.reduce((most, source) => (source.pixels > most.pixels ? source : most));
+  const largest = sources.reduce((most, source) =>
+    pictureMemory(source.pixels) > pictureMemory(most.pixels) ? source : most,
+  );
   const what = `${shownName(largest.name)}, a picture of ${(largest.pixels / 1e6).toFixed(1)} million pixels,`;
   threadsWithin(what, pictureMemory(largest.pixels), { maxMemoryBytes });
 }

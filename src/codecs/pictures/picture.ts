@@ -2,6 +2,7 @@
 
 import { damaged } from '../../archive/format.js';
 import { VaeError } from '../../core/errors.js';
+import { hasSmallTiles } from './tiles.js';
 
 /** An 8-bit picture. */
 export interface Picture {
@@ -35,13 +36,15 @@ export function qualityOf(quality: number): number {
   return Math.round(quality * QUALITY_UNITS);
 }
 
-/** What the networks need for a tile, and what a pixel takes in the picture, its latents and the picture they stand for. */
+/** What the networks need for a tile, and for a small one. */
 const TILE_MEMORY = 190e6;
-const MEMORY_PER_PIXEL = 13;
+const SMALL_TILE_MEMORY = 80e6;
+/** What a pixel takes in the picture, its latents, their tables and the picture they stand for, as measured. */
+const MEMORY_PER_PIXEL = 11;
 
 /** Memory that a picture takes while it is coded or decoded. */
 export function pictureMemory(pixels: number): number {
-  return TILE_MEMORY + MEMORY_PER_PIXEL * pixels;
+  return (hasSmallTiles(pixels) ? SMALL_TILE_MEMORY : TILE_MEMORY) + MEMORY_PER_PIXEL * pixels;
 }
 
 /** @throws VaeError ERR_VAE_SHAPE for what is no picture that can be coded. */

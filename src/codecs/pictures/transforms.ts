@@ -8,7 +8,7 @@ import { networksOf } from './model-file.js';
 import { PIXEL_CHANNELS } from './networks.js';
 import { gainName } from './objective.js';
 import { MOST_QUALITY, type Picture, QUALITY_UNITS } from './picture.js';
-import { copyPlanes, pixels, type Tile, tilesOf } from './tiles.js';
+import { bandsOf, copyPlanes, pixels, type Tile, tilesOf } from './tiles.js';
 import type { WeightsOf } from './to-integers.js';
 
 /** Latents [channels, height, width]. */
@@ -63,7 +63,24 @@ export class Transforms {
   /** Hyper-latents of latents; empty without a hyperprior. */
   async hyperAnalyse({ data, height, width }: Latents): Promise<Float32Array> {
     if (this.#config.prior !== 'hyperprior') return new Float32Array(0);
-    return this.#run('hyper_analysis', data, [1, this.#config.latents, height, width]);
+    const { latents, hyperLatents } = this.#config;
+    const bands = bandsOf(height);
+    if (bands.length === 1) return this.#run('hyper_analysis', data, [1, latents, height, width]);
+    const [rows, columns] = [hyperSide(height), hyperSide(width)];
+    const all = new Float32Array(hyperLatents * rows * columns);
+    for (const { top, rows: own, outerTop, outerRows } of bands) {
+      const some = new Float32Array(latents * outerRows * width);
+      const whole = { fromTop: outerTop, fromLeft: 0, toTop: 0, toLeft: 0, rows: outerRows, columns: width };
+      const sizes = { fromRows: height, fromColumns: width, toRows: outerRows, toColumns: width };
+      copyPlanes(data, some, latents, sizes, whole);
+      const made = await this.#run('hyper_analysis', some, [1, latents, outerRows, width]);
+      const sizesBack = { fromRows: hyperSide(outerRows), fromColumns: columns, toRows: rows, toColumns: columns };
+      copyPlanes(made, all, hyperLatents, sizesBack, {
+        ...{ fromTop: (top - outerTop) / HYPER_DOWNSAMPLING, fromLeft: 0 },
+        ...{ toTop: top / HYPER_DOWNSAMPLING, toLeft: 0, rows: hyperSide(own), columns },
+      });
+    }
+    return all;
   }
 
   /** The picture that latents stand for. */

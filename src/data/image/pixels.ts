@@ -6,7 +6,7 @@ import { VaeError } from '../../core/errors.js';
 import { refusePointer } from '../../core/lfs.js';
 import { refuseOutOfMemory } from '../../core/memory.js';
 import { type FoundFile, readFoundFile, startOfFile } from '../find-files.js';
-import { MAGIC_BYTES, PICTURES, type PictureFormat, pictureFormat, refusedFormat } from './formats.js';
+import { MAGIC_BYTES, type PictureFormat, pictureFormat, refusedFormat } from './formats.js';
 import { checkLimits, type DecodeCost, type PictureLimits, withRoom } from './limits.js';
 import { resizeStored } from './readers/by-sharp.js';
 import type { DecodeStored, StoredHeader, StoredPixels } from './readers/stored.js';
@@ -192,7 +192,7 @@ function formatOf(start: Uint8Array, name: string): PictureFormat {
   refusePicture(start, name);
   const text = Buffer.from(start.subarray(0, MAGIC_BYTES)).toString('latin1');
   const web = /^\s*<(!doctype html|html)/i.test(text);
-  throw notAPicture(name, new Error(web ? 'it is a web page' : `begins like none of ${PICTURES.endings.join(' ')}`));
+  throw notAPicture(name, new Error(web ? 'it is a web page' : 'it begins like no picture format that is read'));
 }
 
 /** @throws VaeError ERR_VAE_FORMAT for a pointer of Git LFS, and for a picture of a format that is not read. */

@@ -124,7 +124,10 @@ function studyColumn(column: Column, context: ColumnContext): TableColumn | 'tex
   const others = written.reduce((sum, { count }) => sum + count, 0);
   const notKept = column.codes?.includes(NOT_KEPT) ?? false;
   if (plain + others === 0 && !notKept) {
-    throw new VaeError('ERR_VAE_DATA', `${where}: column "${name}" has no value in any row; leave it out (drop).`);
+    throw new VaeError(
+      'ERR_VAE_DATA',
+      `${where}: column "${name}" has no value in any row; leave it out (drop, --drop "${name}").`,
+    );
   }
   const refuse = (code: number, problem: string): never => {
     const row = firstRowOf(column, code);
@@ -134,7 +137,7 @@ function studyColumn(column: Column, context: ColumnContext): TableColumn | 'tex
     if (written.length > MOST_VALUES || notKept) {
       throw new VaeError(
         'ERR_VAE_DATA',
-        `${where}: column "${name}" has more than ${MOST_VALUES} different texts; names and free text cannot be learned. Leave it out (drop).`,
+        `${where}: column "${name}" has more than ${MOST_VALUES} different texts; names and free text cannot be learned. Leave it out (drop, --drop "${name}").`,
       );
     }
     if (plain > 0) return 'texts';
@@ -268,13 +271,13 @@ function asNumber(
   if (!Number.isFinite(mean) || !Number.isFinite(deviation)) {
     throw new VaeError(
       'ERR_VAE_DATA',
-      `${where}: column "${name}" holds numbers too large to be averaged, up to ${high}. Scale it first, or leave it out (drop).`,
+      `${where}: column "${name}" holds numbers too large to be averaged, up to ${high}. Scale it first, or leave it out (drop, --drop "${name}").`,
     );
   }
   if (deviation > 0 && deviation < LEAST_STEPS * Number.EPSILON * Math.max(Math.abs(low), Math.abs(high))) {
     throw new VaeError(
       'ERR_VAE_DATA',
-      `${where}: column "${name}" holds numbers about ${mean} that differ in digits which float64 does not have. Subtract their beginning first, or leave it out (drop).`,
+      `${where}: column "${name}" holds numbers about ${mean} that differ in digits which float64 does not have. Subtract their beginning first, or leave it out (drop, --drop "${name}").`,
     );
   }
   if (column.decimals === 0 && notation.date === undefined && Math.max(-low, high) > Number.MAX_SAFE_INTEGER) {
