@@ -73,7 +73,7 @@ export async function writeEdited(
   try {
     const packed = await writeArchive(
       {
-        ...{ header, codec: sources.codec, model: embeds ? await modelOf(sources) : undefined, resumable: true },
+        ...{ header, codec: sources.codec, model: embeds ? await modelOf(sources) : undefined },
         ...{ totalItems: plan.length, threads, verify: true, dropPartial: false, meaning: undefined, signal },
         check: (archive) => checkEdited(archive, names, { verify, threads, signal }),
         onProgress: ({ items, bytesOut }) => {

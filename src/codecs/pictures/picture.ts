@@ -40,7 +40,7 @@ export function qualityOf(quality: number): number {
 const TILE_MEMORY = 190e6;
 const SMALL_TILE_MEMORY = 80e6;
 /** What a pixel takes in the picture, its latents, their tables and the picture they stand for, as measured. */
-const MEMORY_PER_PIXEL = 11;
+const MEMORY_PER_PIXEL = 12;
 
 /** Memory that a picture takes while it is coded or decoded. */
 export function pictureMemory(pixels: number): number {
