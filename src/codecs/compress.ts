@@ -70,7 +70,7 @@ async function fromPaths(given: readonly string[], job: CompressJob): Promise<Co
   if (array !== undefined) return array;
   const { include, exclude, others, skipBad, dereference, signal } = job;
   const selection = await Selection.of(paths, job.output, { include, exclude, others, skipBad, dereference, signal });
-  return filesJob(selection, job);
+  return await filesJob(selection, job);
 }
 
 /** Undefined for what is no array, or where the model is not for any. */

@@ -129,7 +129,7 @@ async function fetchModel(url: string, sha256: string | undefined, signal: Abort
       // Another process was quicker.
       if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
     });
-    return onlyFileOf(place, url);
+    return await onlyFileOf(place, url);
   } catch (error) {
     throw ioError(error, `fetching the model ${url}`);
   } finally {

@@ -28,7 +28,7 @@ export async function decodeWhole(vae: Vae, latents: TensorLike, options: WholeP
     );
   }
   await using sized = vae.resized({ height: dims[2]! * stride, width: dims[3]! * stride });
-  return sized.decode(latents, options);
+  return await sized.decode(latents, options);
 }
 
 /** Pixels of a side for each place of the latents. */

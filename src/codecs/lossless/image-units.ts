@@ -127,7 +127,7 @@ async function extrasOf(bytes: Buffer, { name, shown }: TreeFile): Promise<strin
   const refuse = (why: string) =>
     new VaeError(
       'ERR_VAE_DATA',
-      `${shown} cannot be kept wholly as pixels: ${why}. It is stored as it is; to keep its pixels alone, say so (pixelsOnly, --pixels-only).`,
+      `${shown} cannot be kept wholly as pixels: ${why}. To keep its pixels alone, say so (pixelsOnly, --pixels-only).`,
     );
   if (bytes.subarray(1, 4).toString('latin1') === 'PNG') {
     if (extname(name).toLowerCase() !== '.png') throw refuse('it is a PNG file that is called otherwise');
