@@ -182,8 +182,6 @@ export async function planJob(job: Job, options: PlanOptions = {}): Promise<Plan
     }
     await place.remove(PLAN_FILE);
     await place.remove(INDEX_FILE);
-    const { output: _, ...kept } = job;
-    await place.write(JOB_FILE, [Buffer.from(`${JSON.stringify(kept, null, 2)}\n`)]);
     const summary = await writePlan(job, place, scratch, options);
     const plan = new Plan(job, summary, place);
     if (force) await dropOthers(plan);
@@ -275,6 +273,8 @@ async function writePlan(job: Job, place: Place, scratch: string, options: PlanO
     ...(notes.labels && { labels: notes.labels }),
     ...{ captions: notes.captions, passedOver: notes.passedOver, examples: notes.examples },
   };
+  const { output: _, ...kept } = job;
+  await place.write(JOB_FILE, [Buffer.from(`${JSON.stringify(kept, null, 2)}\n`)]);
   await place.write(PLAN_FILE, [Buffer.from(`${JSON.stringify(summary, null, 2)}\n`)]);
   return summary;
 }

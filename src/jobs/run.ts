@@ -1,5 +1,5 @@
 /** A job on one machine: planned, its shards run by as many workers as there is room for, finished. */
-import { mkdir } from 'node:fs/promises';
+import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { takeLock } from '../archive/lock.js';
@@ -102,7 +102,14 @@ async function lockJob({ output }: Job): Promise<{ release(): Promise<void> } | 
   const folder = join(openPlace(output).local!, '.job');
   try {
     await mkdir(folder, { recursive: true });
-    return await takeLock(join(folder, 'lock'), lockFile, `running the job in ${output}`);
+    const lock = await takeLock(join(folder, 'lock'), lockFile, `running the job in ${output}`);
+    return {
+      async release() {
+        await lock.release();
+        // Folders that nothing came into.
+        for (const path of [folder, output]) await rmdir(path).catch(() => {});
+      },
+    };
   } catch (error) {
     if (error instanceof VaeError) throw error;
     throw ioError(error, `making ${folder}`);

@@ -65,7 +65,8 @@ function s3Error(error: unknown, doing: string): VaeError {
   if (error instanceof VaeError) return error;
   const { name, message, $metadata } = error as Error & { $metadata?: { httpStatusCode?: number } };
   const status = $metadata?.httpStatusCode === undefined ? '' : `, HTTP ${$metadata.httpStatusCode}`;
-  const remedy = REMEDIES[name] ?? message;
+  // Answers to HEAD have no words of their own.
+  const remedy = REMEDIES[name] ?? ($metadata?.httpStatusCode === 403 ? REMEDIES['AccessDenied'] : message);
   return new VaeError('ERR_VAE_IO', `Failed ${doing}: ${remedy} (${name}${status}).`, { cause: error });
 }
 
@@ -73,8 +74,8 @@ const REMEDIES: Readonly<Record<string, string>> = {
   NoSuchBucket: 'there is no such bucket',
   NoSuchKey: 'there is no such object',
   NotFound: 'there is no such object or bucket',
-  AccessDenied: 'access was denied; check what the credentials may do',
-  Forbidden: 'access was denied; check what the credentials may do',
+  AccessDenied: 'access was denied; check the credentials and what they may do',
+  Forbidden: 'access was denied; check the credentials and what they may do',
   InvalidAccessKeyId: 'the access key is not known there',
   SignatureDoesNotMatch: 'the secret key is wrong',
   CredentialsProviderError:

@@ -1,6 +1,6 @@
 /** The items of a shard as pieces, in order, several read and decoded ahead of the network. */
 import { performance } from 'node:perf_hooks';
-import { shownName } from '../../core/byte-names.js';
+import { hasRawBytes, shownName } from '../../core/byte-names.js';
 import { elementCount } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
 import { asDense } from '../../core/tensor.js';
@@ -140,7 +140,7 @@ class PieceReader {
     const { signal, layout } = this.#options;
     const file = await this.#open(item);
     const chunk = await this.#timed('read', () => file.read(from, to, signal));
-    const nameOf = (row: number): string => chunk.names?.[row - from] ?? `${item.name}[${row}]`;
+    const nameOf = (row: number): string => chunk.names?.[row - from] ?? `${textName(item.name)}[${row}]`;
     const noteOf = (row: number): RowNote => ({
       name: nameOf(row),
       label: chunk.labels?.[row - from] ?? item.label,
@@ -179,7 +179,7 @@ class PieceReader {
     const rows = data.shape[0]!;
     const { label, caption } = item;
     const notes = Array.from({ length: rows }, (_, part) => ({
-      ...{ name, label, caption },
+      ...{ name: textName(name), label, caption },
       ...(rows > 1 && { part }),
     }));
     return { items: 1, bytesIn: bytes.length, data, notes, errors: [] };
@@ -194,7 +194,7 @@ class PieceReader {
       const missing = error instanceof VaeError && error.code === 'ERR_VAE_IO' && isMissing(error, item);
       const bad = error instanceof VaeError && (error.code === 'ERR_VAE_FORMAT' || error.code === 'ERR_VAE_DATA');
       if (!bad && !missing) throw error;
-      return { items: 1, bytesIn: 0, notes: [], errors: [{ name: item.name, error }] };
+      return { items: 1, bytesIn: 0, notes: [], errors: [{ name: textName(item.name), error }] };
     }
   }
 
@@ -247,6 +247,11 @@ export function refuseChanged(item: PlanItem, now: { readonly size: number; read
     'ERR_VAE_REPRODUCIBILITY',
     `${shownName(item.name)} has changed since the job was planned. Restore it, or have the job planned anew (force, --force).`,
   );
+}
+
+/** Names in outputs are text; bytes that are none are written \\xNN. */
+function textName(name: string): string {
+  return hasRawBytes(name) ? shownName(name) : name;
 }
 
 function isMissing(error: VaeError, { state }: PlanItem): boolean {
