@@ -1,0 +1,403 @@
+/** A worker: takes shards from a queue until it is told to stop. */
+import { randomBytes } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Worker } from 'bullmq';
+import { z } from 'zod';
+import { signalShape } from '../../core/common-options.js';
+import { VaeError } from '../../core/errors.js';
+import { type InputOf, parseOptions } from '../../core/options.js';
+import { packageVersion } from '../../core/package-files.js';
+import { finishJob } from '../finish.js';
+import type { Job, JobSummary } from '../job.js';
+import { openPlan } from '../plan.js';
+import { type Connection, connect, type QueuedJob, type QueuedShard } from './connection.js';
+import { addShards, backoffAfter, failedShards, missingShards } from './enqueue.js';
+import { type JobEntry, jobEntrySchema, jobIdOf, type ShardReturn, shardEntrySchema, shardIdOf } from './entries.js';
+import { type FleetLog, NO_LOG } from './log.js';
+import { type FleetMetrics, type MetricsOptions, serveMetrics } from './metrics.js';
+import { Models } from './models.js';
+import { fleetShape } from './options.js';
+import { Roots } from './roots.js';
+import { workerShare } from './share.js';
+
+/** How often a worker says that it is there, and looks whether what it works on was cancelled. */
+const BEAT_MS = 2000;
+const TOLD_MS = 10_000;
+/** A shard that this worker may not run waits so long for another one. */
+const REFUSED_MS = 5000;
+/** Times that a shard's worker may vanish: what kills its worker each time stops at last. */
+const DEFAULT_STALLS = 5;
+const MOST_DESCRIPTIONS = 100;
+
+const schema = z.strictObject({
+  ...fleetShape,
+  /** What the worker is called in logs and in the status. Default: host, process and a random number. */
+  name: z.string().min(1).max(200).optional(),
+  /** Folders, and s3:// prefixes, that jobs may read and write, with all below them. Default: the current folder. */
+  roots: z.array(z.string().min(1)).min(1).optional(),
+  /** Shards at once. Default: as many as there are processors and memory for. */
+  concurrency: z.int().min(1).max(1024).optional(),
+  /** Threads inside one operator of a network. Default 1. */
+  threads: z.int().min(1).max(1024).default(1),
+  /** What the worker may take of memory, roughly. Default: most of what the process may have. */
+  memoryBytes: z
+    .number()
+    .min(2 ** 28)
+    .optional(),
+  /** Models that stay loaded. Default 2. */
+  models: z.int().min(1).max(64).default(2),
+  /** Times that a shard may lose its worker before it is given up. Default 5. */
+  stalls: z.int().min(1).default(DEFAULT_STALLS),
+  /** How long a worker that does not answer keeps a shard, in milliseconds. Default 30,000. */
+  lockMs: z.int().min(1000).default(30_000),
+  /** Serve metrics for Prometheus; needs prom-client. */
+  metrics: z.custom<MetricsOptions>((value) => typeof value === 'object' && value !== null).optional(),
+  /** Where to tell what happens: a logger as pino makes them. Default: nowhere. */
+  log: z.custom<FleetLog>((value) => typeof (value as FleetLog)?.info === 'function').optional(),
+  ...signalShape,
+});
+
+export interface StartWorkerOptions extends InputOf<typeof schema> {}
+
+/** A running worker. */
+export interface RunningWorker extends AsyncDisposable {
+  readonly name: string;
+  readonly version: string;
+  readonly concurrency: number;
+  /** Where metrics are served. */
+  readonly metrics: string | undefined;
+  /** What was noticed of Redis. */
+  readonly notes: readonly string[];
+  /** Fulfilled once it has ended. */
+  readonly ended: Promise<void>;
+  /** Lets the batches in flight finish, gives the shards back, and ends. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Takes shards from a queue, with models that are loaded once for many of them, until `close()` or the signal. A shard that is
+ * not finished then goes back, with what is done of it.
+ *
+ * @throws VaeError ERR_VAE_PACKAGE without bullmq and ioredis, ERR_VAE_IO where Redis does not answer.
+ */
+export async function startWorker(options: StartWorkerOptions): Promise<RunningWorker> {
+  const parsed = parseOptions(schema, options, 'startWorker()');
+  const log = parsed.log ?? NO_LOG;
+  const roots = await Roots.of(parsed.roots ?? [process.cwd()]);
+  const connection = await connect(parsed, log);
+  const version = packageVersion();
+  const name = parsed.name ?? `${hostname()}-${process.pid}-${randomBytes(2).toString('hex')}`;
+  const concurrency = parsed.concurrency ?? workerShare(parsed.memoryBytes);
+  let metrics: FleetMetrics | undefined;
+  try {
+    metrics =
+      parsed.metrics &&
+      (await serveMetrics(parsed.metrics, { worker: name, version }, () => connection.shards.getJobCounts()));
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+  const fleet = new FleetWorker(connection, {
+    ...{ name, version, roots, log, metrics, concurrency },
+    ...{ models: new Models(parsed.models, parsed.threads), stalls: parsed.stalls, lockMs: parsed.lockMs },
+  });
+  fleet.start();
+  const stop = (): void => void fleet.close();
+  if (parsed.signal?.aborted) stop();
+  parsed.signal?.addEventListener('abort', stop, { once: true });
+  fleet.ended.finally(() => parsed.signal?.removeEventListener('abort', stop));
+  log.info(
+    { version, concurrency, redis: connection.notes.length === 0 ? 'ready' : connection.notes },
+    'worker started',
+  );
+  return {
+    ...{ name, version, concurrency, metrics: metrics?.address, notes: connection.notes, ended: fleet.ended },
+    close: () => fleet.close(),
+    [Symbol.asyncDispose]: () => fleet.close(),
+  };
+}
+
+interface FleetWorkerParts {
+  readonly name: string;
+  readonly version: string;
+  readonly concurrency: number;
+  readonly roots: Roots;
+  readonly models: Models;
+  readonly log: FleetLog;
+  readonly metrics: FleetMetrics | undefined;
+  readonly stalls: number;
+  readonly lockMs: number;
+}
+
+/** Why a shard is not run any further. */
+class Cancelled extends Error {}
+
+class FleetWorker {
+  readonly #connection: Connection;
+  readonly #parts: FleetWorkerParts;
+  readonly #stopping = new AbortController();
+  /** Jobs by id, as they were described. */
+  readonly #entries = new Map<string, JobEntry>();
+  /** Shards in work, by job. */
+  readonly #running = new Map<string, Set<AbortController>>();
+  readonly #began = Date.now();
+  #workers: Worker[] = [];
+  #beat: NodeJS.Timeout | undefined;
+  #told = 0;
+  #done = 0;
+  #closing: Promise<void> | undefined;
+  #end!: () => void;
+  readonly ended = new Promise<void>((resolve) => {
+    this.#end = resolve;
+  });
+
+  constructor(connection: Connection, parts: FleetWorkerParts) {
+    this.#connection = connection;
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { bullmq, options, names } = this.#connection;
+    const { name, concurrency, stalls, lockMs, log } = this.#parts;
+    const shared = {
+      ...options,
+      ...{ name, lockDuration: lockMs, stalledInterval: lockMs, maxStalledCount: stalls },
+      settings: {
+        backoffStrategy: (attempts: number, _type?: string, _error?: Error, job?: { opts: { backoff?: unknown } }) => {
+          const { delay = 1000 } = (job?.opts.backoff ?? {}) as { delay?: number };
+          return backoffAfter(attempts, delay);
+        },
+      },
+    };
+    this.#workers = [
+      new bullmq.Worker(names.shards, (job, token) => this.#shard(job as QueuedShard, token), {
+        ...shared,
+        concurrency,
+      }),
+      new bullmq.Worker(names.jobs, (job, token) => this.#index(job as QueuedJob, token), {
+        ...shared,
+        concurrency: 1,
+      }),
+    ] as Worker[];
+    for (const worker of this.#workers) {
+      worker.on('error', (error) => log.warn({ error: error.message }, 'queue'));
+      worker.on('stalled', (id) => log.warn({ shard: id }, 'taken over from a worker that does not answer'));
+      worker.on('failed', (job, error) => {
+        log.error({ shard: job?.id, attempt: job?.attemptsMade, error: error.message }, 'failed');
+      });
+    }
+    this.#beat = setInterval(() => void this.#look(), BEAT_MS);
+    void this.#look();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#beat);
+    this.#stopping.abort(new DOMException('The worker was told to stop.', 'AbortError'));
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await this.#parts.models.close();
+    await this.#parts.metrics?.close();
+    const redis = this.#connection.commands;
+    await redis.hdel(this.#connection.keys.workers, this.#parts.name).catch(() => {});
+    await this.#connection.close();
+    this.#parts.log.info({ shards: this.#done }, 'worker ended');
+    this.#end();
+  }
+
+  /** Says that it is there, and looks whether jobs that it works on were cancelled. */
+  async #look(): Promise<void> {
+    try {
+      const { keys } = this.#connection;
+      const redis = this.#connection.commands;
+      for (const [id, controllers] of this.#running) {
+        if (controllers.size === 0 || (await redis.hget(keys.cancelled, id)) === null) continue;
+        for (const controller of controllers) controller.abort(new Cancelled(`The job ${id} was cancelled.`));
+      }
+      if (Date.now() - this.#told < TOLD_MS) return;
+      this.#told = Date.now();
+      const { name, version, concurrency, models } = this.#parts;
+      const told = {
+        ...{ name, version, host: hostname(), pid: process.pid, concurrency, providers: await models.providers() },
+        ...{ began: this.#began, seen: Date.now(), shards: this.#done, rss: process.memoryUsage.rss() },
+      };
+      await redis.hset(keys.workers, name, JSON.stringify(told));
+    } catch (error) {
+      this.#parts.log.warn({ error: (error as Error).message }, 'Redis');
+    }
+  }
+
+  /** The description of a job; undefined where it is gone or cancelled. */
+  async #entryOf(id: string): Promise<JobEntry | undefined> {
+    const { keys, jobs, bullmq } = this.#connection;
+    const redis = this.#connection.commands;
+    if ((await redis.hget(keys.cancelled, id)) !== null) return undefined;
+    const known = this.#entries.get(id);
+    if (known !== undefined) return known;
+    const found = await jobs.getJob(id);
+    if (found === undefined) return undefined;
+    const result = jobEntrySchema.safeParse(found.data);
+    if (!result.success || jobIdOf(result.data.job) !== id) {
+      throw new bullmq.UnrecoverableError(`The queue holds no job under ${id} that can be read.`);
+    }
+    if (this.#entries.size >= MOST_DESCRIPTIONS) this.#entries.clear();
+    this.#entries.set(id, result.data);
+    return result.data;
+  }
+
+  async #shard(queued: QueuedShard, token: string | undefined): Promise<ShardReturn> {
+    const { UnrecoverableError } = this.#connection.bullmq;
+    const parsed = shardEntrySchema.safeParse(queued.data);
+    if (!parsed.success || shardIdOf(parsed.data.job, parsed.data.shard) !== queued.id) {
+      throw new UnrecoverableError('This is no shard of a job of node-vae.');
+    }
+    const { job: id, shard } = parsed.data;
+    const entry = await this.#entryOf(id);
+    if (entry === undefined) throw new UnrecoverableError(`The job ${id} was cancelled.`);
+    const { job, maxErrors } = entry;
+    const controller = new AbortController();
+    const running = this.#running.get(id) ?? new Set();
+    this.#running.set(id, running.add(controller));
+    const signal = AbortSignal.any([controller.signal, this.#stopping.signal]);
+    const { metrics, log, models, roots } = this.#parts;
+    let opened = false;
+    try {
+      await roots.check(job);
+      const result = await models.with(job, signal, async (worker) => {
+        opened = true;
+        await this.#checkItems(job, shard);
+        return worker.runShard(job, shard, { signal, ...(maxErrors !== undefined && { maxErrors }) });
+      });
+      metrics?.shard(job.operation, result.wasDone ? 'there' : 'done', result);
+      this.#done += 1;
+      const { read, decode, run, write } = result.seconds;
+      log.info(
+        { job: id, shard, items: result.items, failed: result.errors.length, read, decode, run, write },
+        'shard',
+      );
+      return { items: result.items, failed: result.errors.length };
+    } catch (error) {
+      if (controller.signal.aborted) {
+        metrics?.shard(job.operation, 'cancelled');
+        throw new UnrecoverableError(`The job ${id} was cancelled.`);
+      }
+      if (this.#stopping.signal.aborted) {
+        metrics?.shard(job.operation, 'returned');
+        return this.#giveBack(queued, token, 0);
+      }
+      if (!opened && isRefusal(error)) return this.#refuse(queued, token, id, job, error);
+      metrics?.shard(job.operation, 'failed');
+      const said = describe(error);
+      throw isFinal(error) ? new UnrecoverableError(said) : new Error(said, { cause: error });
+    } finally {
+      running.delete(controller);
+      if (running.size === 0) this.#running.delete(id);
+    }
+  }
+
+  /** Lists of items are files in the job's folder: they may name anything too. */
+  async #checkItems(job: Job, number: number): Promise<void> {
+    const plan = await openPlan(job.output);
+    for (const { path } of await plan.itemsOf(await plan.shard(number))) await this.#parts.roots.allow(path);
+  }
+
+  /** Not this worker's: it has another version or model, or may not go where the job is. */
+  async #refuse(
+    queued: QueuedShard,
+    token: string | undefined,
+    id: string,
+    job: Job,
+    error: unknown,
+  ): Promise<ShardReturn> {
+    const { name, log, metrics } = this.#parts;
+    const reason = describe(error);
+    metrics?.shard(job.operation, 'refused');
+    log.warn({ job: id, shard: queued.data.shard, reason }, 'refused');
+    const redis = this.#connection.commands;
+    await redis.hset(this.#connection.keys.refused, id, JSON.stringify({ worker: name, reason, at: Date.now() }));
+    return this.#giveBack(queued, token, REFUSED_MS);
+  }
+
+  /** Without counting as a try. */
+  async #giveBack(queued: QueuedShard, token: string | undefined, delay: number): Promise<never> {
+    await queued.moveToDelayed(Date.now() + delay, token);
+    throw new this.#connection.bullmq.DelayedError();
+  }
+
+  /** All shards are done, or given up: writes the index, or says which are missing. */
+  async #index(queued: QueuedJob, token: string | undefined): Promise<JobSummary> {
+    const { UnrecoverableError, WaitingChildrenError, DelayedError } = this.#connection.bullmq;
+    const parsed = jobEntrySchema.safeParse(queued.data);
+    if (!parsed.success || queued.id !== jobIdOf(parsed.data.job)) {
+      throw new UnrecoverableError('This is no job of node-vae.');
+    }
+    const { job, maxErrors } = parsed.data;
+    const { keys, shards, names } = this.#connection;
+    const id = queued.id;
+    const redis = this.#connection.commands;
+    if ((await redis.hget(keys.cancelled, id)) !== null) throw new UnrecoverableError('The job was cancelled.');
+    const { signal } = this.#stopping;
+    try {
+      await this.#parts.roots.check(job);
+      const plan = await openPlan(job.output);
+      const missing = await missingShards(plan, signal);
+      if (missing.length > 0) {
+        const failed = new Map((await failedShards(shards, id)).map((shard) => [shard.data.shard, shard.failedReason]));
+        const poisoned = missing.filter((shard) => failed.has(shard));
+        // Neither done nor given up: Redis lost them, or their files are gone again.
+        const lost = missing.filter((shard) => !failed.has(shard));
+        if (lost.length > 0) {
+          await addShards(shards, names.jobs, id, parsed.data, lost);
+          if (await queued.moveToWaitingChildren(token!)) throw new WaitingChildrenError();
+        }
+        if (poisoned.length > 0) {
+          throw new UnrecoverableError(
+            `${poisoned.length} of ${plan.shards} shards were given up: ${list(poisoned)}. The first: ${failed.get(poisoned[0]!)} Mend that, and then: node-vae jobs retry ${id}`,
+          );
+        }
+      }
+      const summary = await finishJob(job, { signal });
+      if (maxErrors !== undefined && summary.failed > maxErrors) {
+        throw new UnrecoverableError(
+          `${summary.failed} items could not be used, more than ${maxErrors} (maxErrors, --max-errors). They are in errors.jsonl.`,
+        );
+      }
+      this.#parts.log.info({ job: id, ...summary }, 'job');
+      return summary;
+    } catch (error) {
+      if (error instanceof UnrecoverableError || error instanceof WaitingChildrenError) throw error;
+      if (signal.aborted || isRefusal(error)) {
+        await queued.moveToDelayed(Date.now() + (signal.aborted ? 0 : REFUSED_MS), token);
+        throw new DelayedError();
+      }
+      throw new Error(describe(error), { cause: error });
+    }
+  }
+}
+
+/** The worker is at fault, and another one may not be. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof VaeError &&
+    (error.code === 'ERR_VAE_REPRODUCIBILITY' || error.code === 'ERR_VAE_OPTION' || error.code === 'ERR_VAE_PACKAGE')
+  );
+}
+
+/** Trying again gives the same. */
+function isFinal(error: unknown): boolean {
+  return (
+    error instanceof VaeError && ['ERR_VAE_REPRODUCIBILITY', 'ERR_VAE_OPTION', 'ERR_VAE_DATA'].includes(error.code)
+  );
+}
+
+function describe(error: unknown): string {
+  if (error instanceof VaeError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function list(numbers: readonly number[]): string {
+  return `${numbers.slice(0, 10).join(', ')}${numbers.length > 10 ? `, and ${numbers.length - 10} more` : ''}`;
+}

@@ -1,0 +1,226 @@
+/** Jobs on a queue in a real Redis, by workers in this process. */
+import { createHash } from 'node:crypto';
+import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join, relative, sep } from 'node:path';
+import { Queue } from 'bullmq';
+import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { Vae, writeNpy } from '../../src/index.js';
+import {
+  cancelJob,
+  queueStatus,
+  type RunningWorker,
+  retryJob,
+  startWorker,
+  submitJob,
+} from '../../src/jobs/fleet/index.js';
+import { type JobOptions, runJob } from '../../src/jobs/index.js';
+import { HAS_REDIS, REDIS_MISSING, startRedis, type TestRedis } from '../support/redis.js';
+import { temporaryFolder } from '../support/temporary.js';
+
+const folder = temporaryFolder('fleet');
+const at = (...parts: string[]) => join(folder, ...parts);
+const ROWS = 330;
+let redis: TestRedis;
+let number = 0;
+let queue: string;
+let out: string;
+
+/** What a job leaves for others to read: everything but its own notes. */
+async function outputOf(output: string): Promise<Record<string, string>> {
+  const found: Record<string, string> = {};
+  for (const entry of await readdir(output, { recursive: true, withFileTypes: true })) {
+    const path = join(entry.parentPath, entry.name);
+    const name = relative(output, path).split(sep).join('/');
+    if (entry.isFile() && !name.startsWith('.job/'))
+      found[name] = createHash('sha256')
+        .update(await readFile(path))
+        .digest('hex');
+  }
+  return found;
+}
+
+const job = (more: Partial<JobOptions> = {}): JobOptions => ({
+  ...{ operation: 'encode', model: at('model'), input: at('rows.npy'), output: out, shardSize: 50, format: 'npy' },
+  ...more,
+});
+
+async function worker(more: object = {}): Promise<RunningWorker> {
+  const started = await startWorker({ redis: redis.url, queue, roots: [folder], concurrency: 2, ...more });
+  onTestFinished(() => started.close());
+  return started;
+}
+
+async function submitted(more: Partial<JobOptions> = {}, options: object = {}) {
+  const handle = await submitJob(job(more), { redis: redis.url, queue, backoffMs: 10, ...options });
+  onTestFinished(() => handle.close());
+  return handle;
+}
+
+describe.skipIf(!HAS_REDIS)(`jobs on a queue${HAS_REDIS ? '' : `: ${REDIS_MISSING}`}`, () => {
+  beforeAll(async () => {
+    redis = await startRedis(at('redis'));
+    const vae = await Vae.create({
+      input: { kind: 'vector', length: 6 },
+      architecture: { type: 'mlp', hidden: [8] },
+      latentDim: 2,
+      seed: 1,
+    });
+    await vae.save(at('model'));
+    await vae.close();
+    const data = Float32Array.from({ length: ROWS * 6 }, (_, i) => Math.sin(i) / 2 + 0.5);
+    await writeNpy(at('rows.npy'), { data, shape: [ROWS, 6] });
+    await runJob({ ...job(), output: at('alone'), processes: 1 });
+  }, 60_000);
+  afterAll(() => redis?.stop());
+  beforeEach(() => {
+    number += 1;
+    queue = `queue-${number}`;
+    out = at(`out-${number}`);
+  });
+
+  it('gives the bytes that one machine gives, by several workers', async () => {
+    const [one, two] = [await worker(), await worker()];
+    const handle = await submitted();
+    const seen: number[] = [];
+    const summary = await handle.wait({ onProgress: ({ shardsDone }) => seen.push(shardsDone) });
+    expect(summary).toMatchObject({ shards: 7, items: ROWS, failed: 0, shardsBefore: 0 });
+    expect(await outputOf(out)).toEqual(await outputOf(at('alone')));
+    expect(seen.at(-1)).toBe(7);
+    const status = await queueStatus({ redis: redis.url, queue });
+    expect(status.jobs).toMatchObject([{ id: handle.id, state: 'done', shards: 7, shardsDone: 7, failedShards: [] }]);
+    expect(status.workers.map(({ name }) => name).sort()).toEqual([one.name, two.name].sort());
+    // Again: everything is there, and nothing is done twice.
+    const again = await submitted();
+    expect(again.shardsBefore).toBe(7);
+    expect((await again.wait()).shards).toBe(7);
+  });
+
+  it('does only what is missing', async () => {
+    await cp(at('alone'), out, { recursive: true });
+    await rm(join(out, 'shard-000003.npy'));
+    await worker();
+    const handle = await submitted();
+    expect(handle.shardsBefore).toBe(6);
+    await handle.wait();
+    expect(await outputOf(out)).toEqual(await outputOf(at('alone')));
+  });
+
+  it('gives up a shard that fails, names it, and takes it again on retry', async () => {
+    const started = await worker();
+    await submitted({}, { tries: 2 }).then((handle) => handle.close());
+    await started.close();
+    await rm(out, { recursive: true });
+    // A folder in the place of a shard's file stands in its way.
+    await mkdir(join(out, 'shard-000002.npy', 'in-the-way'), { recursive: true });
+    queue += '-again';
+    await worker();
+    const handle = await submitted({}, { tries: 2, force: true }).catch(() => undefined);
+    if (handle === undefined) throw new Error('the job could not be planned');
+    await rm(join(out, 'shard-000002.npy'), { recursive: true, force: true });
+    await mkdir(join(out, 'shard-000002.npy', 'in-the-way'), { recursive: true });
+    await expect(handle.wait()).rejects.toMatchObject({
+      code: 'ERR_VAE_DATA',
+      message: expect.stringMatching(/given up: 2\. /),
+    });
+    const [status] = (await queueStatus({ redis: redis.url, queue })).jobs;
+    expect(status).toMatchObject({ state: 'failed', failedShards: [{ shard: 2, tries: 2 }], shardsDone: 6 });
+    await rm(join(out, 'shard-000002.npy'), { recursive: true });
+    await retryJob(handle.id, { redis: redis.url, queue });
+    await handle.wait();
+    expect(await outputOf(out)).toEqual(await outputOf(at('alone')));
+  });
+
+  it('is not run by a worker that may not go where it is, and is by one that may', async () => {
+    await mkdir(at('elsewhere'), { recursive: true });
+    const narrow = await worker({ roots: [at('elsewhere')] });
+    const handle = await submitted();
+    const refusal = async (): Promise<string> => {
+      for (;;) {
+        const { refused } = await handle.status();
+        if (refused !== undefined) return `${refused.worker} ${refused.reason}`;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    expect(await refusal()).toMatch(new RegExp(`^${narrow.name} .*not below what this worker may use`));
+    await narrow.close();
+    await worker();
+    await handle.wait();
+    expect(await outputOf(out)).toEqual(await outputOf(at('alone')));
+  }, 30_000);
+
+  it('believes nothing that others put on the queue', async () => {
+    const errors: string[] = [];
+    const log = { info() {}, warn() {}, error: (fields: { error?: unknown }) => errors.push(String(fields.error)) };
+    await worker({ log });
+    await mkdir(at('inside'), { recursive: true });
+    await symlink('/etc', at('inside', 'link')).catch(() => {});
+    const shards = new Queue(`${queue}-shards`, { connection: { url: redis.url }, prefix: 'node-vae' });
+    const jobs = new Queue(`${queue}-jobs`, { connection: { url: redis.url }, prefix: 'node-vae' });
+    await shards.add('x', { job: '../../etc', shard: -1 });
+    await shards.add('x', { evil: true });
+    await jobs.add('x', { job: { output: '/etc' } });
+    for (;;) {
+      const counts = await shards.getJobCounts('failed');
+      const more = await jobs.getJobCounts('failed');
+      if (counts['failed'] === 2 && more['failed'] === 1) break;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    expect(errors.every((error) => /no shard|no job/.test(error))).toBe(true);
+    await shards.close();
+    await jobs.close();
+  });
+
+  it('stops when it is cancelled, keeps what is done, and goes on when it is submitted again', async () => {
+    const handle = await submitted();
+    expect(await cancelJob(handle.id, { redis: redis.url, queue })).toMatchObject({ state: 'cancelled' });
+    await worker();
+    await expect(handle.wait()).rejects.toThrow(/cancelled/);
+    const again = await submitted();
+    expect(again.id).toBe(handle.id);
+    await again.wait();
+    expect(await outputOf(out)).toEqual(await outputOf(at('alone')));
+    await expect(cancelJob('j-0000000000000000', { redis: redis.url, queue })).rejects.toMatchObject({
+      code: 'ERR_VAE_OPTION',
+    });
+  });
+
+  it('is put there again by who waits, where Redis comes back without it', async () => {
+    const own = await startRedis(at('forgetful'), { persist: false });
+    onTestFinished(() => own.stop());
+    const handle = await submitJob(job(), { redis: own.url, queue, backoffMs: 10 });
+    onTestFinished(() => handle.close());
+    expect(handle.notes.join()).toMatch(/appendonly no/);
+    await own.stop();
+    await own.start();
+    const started = await startWorker({ redis: own.url, queue, roots: [folder] });
+    onTestFinished(() => started.close());
+    await handle.wait();
+    expect(await outputOf(out)).toEqual(await outputOf(at('alone')));
+  }, 60_000);
+
+  it('refuses a Redis that does not answer, and never says the password', async () => {
+    const wrong = submitJob(job(), { redis: 'redis://me:secret-word@127.0.0.1:1/', queue });
+    await expect(wrong).rejects.toMatchObject({
+      code: 'ERR_VAE_IO',
+      message: expect.stringMatching(/127\.0\.0\.1:1 cannot be used/),
+    });
+    await wrong.catch((error: Error) => expect(String(error.message)).not.toContain('secret'));
+    const bad = submitJob(job(), { redis: 'http://me:secret-word@host', queue });
+    await expect(bad).rejects.toMatchObject({ code: 'ERR_VAE_OPTION' });
+    await bad.catch((error: Error) => expect(error.message).not.toContain('secret'));
+  });
+
+  it('serves metrics that Prometheus reads', async () => {
+    const started = await worker({ metrics: { port: 0 } });
+    await (await submitted()).wait();
+    const text = await (await fetch(started.metrics!)).text();
+    expect(text).toMatch(
+      new RegExp(`node_vae_job_items_total\\{operation="encode",worker="${started.name}",version="[^"]+"\\} ${ROWS}\n`),
+    );
+    expect(text).toMatch(/node_vae_job_shards_total\{operation="encode",outcome="done",.*\} 7\n/);
+    expect(text).toMatch(/node_vae_job_seconds_total\{operation="encode",stage="run",/);
+    expect(text).toMatch(/node_vae_job_queue_shards\{state="failed",.*\} 0\n/);
+    expect(text).toMatch(/process_resident_memory_bytes/);
+    await writeFile(at('metrics.txt'), text);
+  });
+});
