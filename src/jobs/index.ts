@@ -6,6 +6,7 @@
  */
 export { describeJob, type JobOptions } from './describe.js';
 export { finishJob } from './finish.js';
+export * from './fleet/index.js';
 export {
   type FormatName,
   type ItemError,

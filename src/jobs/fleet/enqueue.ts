@@ -37,7 +37,7 @@ export async function missingShards(plan: Plan, signal?: AbortSignal): Promise<n
 }
 
 /** Options of a shard. */
-export function shardOptions(id: string, shard: number, { tries, backoffMs }: JobEntry) {
+function shardOptions(id: string, shard: number, { tries, backoffMs }: JobEntry) {
   return {
     ...{ jobId: shardIdOf(id, shard), attempts: tries, removeOnComplete: true, stackTraceLimit: 1 },
     backoff: { type: BACKOFF, delay: backoffMs },

@@ -75,7 +75,7 @@ function wrongAddress(): VaeError {
 }
 
 /** Host and port, for messages and logs. */
-export function shownAddress(connection: object): string {
+function shownAddress(connection: object): string {
   const { host = 'localhost', port = DEFAULT_PORT } = connection as { host?: string; port?: number };
   return `${host}:${port}`;
 }

@@ -1,11 +1,12 @@
 /** node-vae jobs: the table of its sub-commands. */
 import type { Command } from 'commander';
 import type { RegisterCommand, Runner } from '../../command.js';
+import { FLEET_COMMANDS } from './fleet.js';
 import { registerJobsRun } from './run.js';
 
 type RegisterSubcommand = (jobs: Command, run: Runner) => Command;
 
-const SUBCOMMANDS: readonly RegisterSubcommand[] = [registerJobsRun, registerProcess];
+const SUBCOMMANDS: readonly RegisterSubcommand[] = [registerJobsRun, ...FLEET_COMMANDS, registerProcess];
 
 export const registerJobs: RegisterCommand = (program, run) => {
   const jobs = program

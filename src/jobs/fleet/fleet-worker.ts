@@ -1,0 +1,319 @@
+/** What a worker does with what it takes from the queues. */
+import { hostname } from 'node:os';
+import type { Worker } from 'bullmq';
+import { VaeError } from '../../core/errors.js';
+import { finishJob } from '../finish.js';
+import type { Job, JobSummary, ShardResult } from '../job.js';
+import { openPlan } from '../plan.js';
+import type { RunShardOptions } from '../shard.js';
+import type { Connection, QueuedJob, QueuedShard } from './connection.js';
+import { addShards, backoffAfter, failedShards, missingShards } from './enqueue.js';
+import { type JobEntry, jobEntrySchema, jobIdOf, type ShardReturn, shardEntrySchema, shardIdOf } from './entries.js';
+import { removeLeftovers } from './leftovers.js';
+import type { FleetLog } from './log.js';
+import type { FleetMetrics } from './metrics.js';
+import type { Roots } from './roots.js';
+
+/** How often a worker says that it is there, and looks whether what it works on was cancelled. */
+const BEAT_MS = 2000;
+const TOLD_MS = 10_000;
+/** A shard that this worker may not run waits so long for another one. */
+const REFUSED_MS = 5000;
+const MOST_DESCRIPTIONS = 100;
+
+/** Loaded models, as Models has them. */
+interface LoadedModels {
+  providers(): Promise<string[]>;
+  with<T>(job: Job, signal: AbortSignal, work: (worker: ShardRunner) => Promise<T>): Promise<T>;
+  close(): Promise<void>;
+}
+
+interface ShardRunner {
+  runShard(job: Job, shard: number, options: RunShardOptions): Promise<ShardResult>;
+}
+
+interface FleetWorkerParts {
+  readonly name: string;
+  readonly version: string;
+  readonly concurrency: number;
+  readonly roots: Roots;
+  readonly models: LoadedModels;
+  readonly log: FleetLog;
+  readonly metrics: FleetMetrics | undefined;
+  readonly stalls: number;
+  readonly lockMs: number;
+}
+
+/** Why a shard is not run any further. */
+class Cancelled extends Error {}
+
+export class FleetWorker {
+  readonly #connection: Connection;
+  readonly #parts: FleetWorkerParts;
+  readonly #stopping = new AbortController();
+  /** Jobs by id, as they were described. */
+  readonly #entries = new Map<string, JobEntry>();
+  /** Shards in work, by job. */
+  readonly #running = new Map<string, Set<AbortController>>();
+  readonly #began = Date.now();
+  #workers: Worker[] = [];
+  #beat: NodeJS.Timeout | undefined;
+  #told = 0;
+  #done = 0;
+  #closing: Promise<void> | undefined;
+  #end!: () => void;
+  readonly ended = new Promise<void>((resolve) => {
+    this.#end = resolve;
+  });
+
+  constructor(connection: Connection, parts: FleetWorkerParts) {
+    this.#connection = connection;
+    this.#parts = parts;
+  }
+
+  start(): void {
+    const { bullmq, options, names } = this.#connection;
+    const { name, concurrency, stalls, lockMs, log } = this.#parts;
+    const shared = {
+      ...options,
+      ...{ name, lockDuration: lockMs, stalledInterval: lockMs, maxStalledCount: stalls },
+      settings: {
+        backoffStrategy: (attempts: number, _type?: string, _error?: Error, job?: { opts: { backoff?: unknown } }) => {
+          const { delay = 1000 } = (job?.opts.backoff ?? {}) as { delay?: number };
+          return backoffAfter(attempts, delay);
+        },
+      },
+    };
+    this.#workers = [
+      new bullmq.Worker(names.shards, (job, token) => this.#shard(job as QueuedShard, token), {
+        ...shared,
+        concurrency,
+      }),
+      new bullmq.Worker(names.jobs, (job, token) => this.#index(job as QueuedJob, token), {
+        ...shared,
+        concurrency: 1,
+      }),
+    ] as Worker[];
+    for (const worker of this.#workers) {
+      worker.on('error', (error) => log.warn({ error: error.message }, 'queue'));
+      worker.on('stalled', (id) => log.warn({ shard: id }, 'taken over from a worker that does not answer'));
+      worker.on('failed', (job, error) => {
+        log.error({ shard: job?.id, attempt: job?.attemptsMade, error: error.message }, 'failed');
+      });
+    }
+    this.#beat = setInterval(() => void this.#look(), BEAT_MS);
+    void this.#look();
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#beat);
+    this.#stopping.abort(new DOMException('The worker was told to stop.', 'AbortError'));
+    await Promise.all(this.#workers.map((worker) => worker.close()));
+    await this.#parts.models.close();
+    await this.#parts.metrics?.close();
+    const redis = this.#connection.commands;
+    await redis.hdel(this.#connection.keys.workers, this.#parts.name).catch(() => {});
+    await this.#connection.close();
+    this.#parts.log.info({ shards: this.#done }, 'worker ended');
+    this.#end();
+  }
+
+  /** Says that it is there, and looks whether jobs that it works on were cancelled. */
+  async #look(): Promise<void> {
+    try {
+      const { keys } = this.#connection;
+      const redis = this.#connection.commands;
+      for (const [id, controllers] of this.#running) {
+        if (controllers.size === 0 || (await redis.hget(keys.cancelled, id)) === null) continue;
+        for (const controller of controllers) controller.abort(new Cancelled(`The job ${id} was cancelled.`));
+      }
+      if (Date.now() - this.#told < TOLD_MS) return;
+      this.#told = Date.now();
+      const { name, version, concurrency, models } = this.#parts;
+      const told = {
+        ...{ name, version, host: hostname(), pid: process.pid, concurrency, providers: await models.providers() },
+        ...{ began: this.#began, seen: Date.now(), shards: this.#done, rss: process.memoryUsage.rss() },
+      };
+      await redis.hset(keys.workers, name, JSON.stringify(told));
+    } catch (error) {
+      this.#parts.log.warn({ error: (error as Error).message }, 'Redis');
+    }
+  }
+
+  /** The description of a job; undefined where it is gone or cancelled. */
+  async #entryOf(id: string): Promise<JobEntry | undefined> {
+    const { keys, jobs, bullmq } = this.#connection;
+    const redis = this.#connection.commands;
+    if ((await redis.hget(keys.cancelled, id)) !== null) return undefined;
+    const known = this.#entries.get(id);
+    if (known !== undefined) return known;
+    const found = await jobs.getJob(id);
+    if (found === undefined) return undefined;
+    const result = jobEntrySchema.safeParse(found.data);
+    if (!result.success || jobIdOf(result.data.job) !== id) {
+      throw new bullmq.UnrecoverableError(`The queue holds no job under ${id} that can be read.`);
+    }
+    if (this.#entries.size >= MOST_DESCRIPTIONS) this.#entries.clear();
+    this.#entries.set(id, result.data);
+    return result.data;
+  }
+
+  async #shard(queued: QueuedShard, token: string | undefined): Promise<ShardReturn> {
+    const { UnrecoverableError } = this.#connection.bullmq;
+    const parsed = shardEntrySchema.safeParse(queued.data);
+    if (!parsed.success || shardIdOf(parsed.data.job, parsed.data.shard) !== queued.id) {
+      throw new UnrecoverableError('This is no shard of a job of node-vae.');
+    }
+    const { job: id, shard } = parsed.data;
+    const entry = await this.#entryOf(id);
+    if (entry === undefined) throw new UnrecoverableError(`The job ${id} was cancelled.`);
+    const { job, maxErrors } = entry;
+    const controller = new AbortController();
+    const running = this.#running.get(id) ?? new Set();
+    this.#running.set(id, running.add(controller));
+    const signal = AbortSignal.any([controller.signal, this.#stopping.signal]);
+    const { metrics, log, models, roots } = this.#parts;
+    let opened = false;
+    try {
+      await roots.check(job);
+      const result = await models.with(job, signal, async (worker) => {
+        opened = true;
+        await this.#checkItems(job, shard);
+        return worker.runShard(job, shard, { signal, ...(maxErrors !== undefined && { maxErrors }) });
+      });
+      metrics?.shard(job.operation, result.wasDone ? 'there' : 'done', result);
+      this.#done += 1;
+      const { read, decode, run, write } = result.seconds;
+      log.info(
+        { job: id, shard, items: result.items, failed: result.errors.length, read, decode, run, write },
+        'shard',
+      );
+      return { items: result.items, failed: result.errors.length };
+    } catch (error) {
+      if (controller.signal.aborted) {
+        metrics?.shard(job.operation, 'cancelled');
+        throw new UnrecoverableError(`The job ${id} was cancelled.`);
+      }
+      if (this.#stopping.signal.aborted) {
+        metrics?.shard(job.operation, 'returned');
+        return this.#giveBack(queued, token, 0);
+      }
+      if (!opened && isRefusal(error)) return this.#refuse(queued, token, id, job, error);
+      metrics?.shard(job.operation, 'failed');
+      const said = describe(error);
+      throw isFinal(error) ? new UnrecoverableError(said) : new Error(said, { cause: error });
+    } finally {
+      running.delete(controller);
+      if (running.size === 0) this.#running.delete(id);
+    }
+  }
+
+  /** Lists of items are files in the job's folder: they may name anything too. */
+  async #checkItems(job: Job, number: number): Promise<void> {
+    const plan = await openPlan(job.output);
+    for (const { path } of await plan.itemsOf(await plan.shard(number))) await this.#parts.roots.allow(path);
+  }
+
+  /** Not this worker's: it has another version or model, or may not go where the job is. */
+  async #refuse(
+    queued: QueuedShard,
+    token: string | undefined,
+    id: string,
+    job: Job,
+    error: unknown,
+  ): Promise<ShardReturn> {
+    const { name, log, metrics } = this.#parts;
+    const reason = describe(error);
+    metrics?.shard(job.operation, 'refused');
+    log.warn({ job: id, shard: queued.data.shard, reason }, 'refused');
+    const redis = this.#connection.commands;
+    await redis.hset(this.#connection.keys.refused, id, JSON.stringify({ worker: name, reason, at: Date.now() }));
+    return this.#giveBack(queued, token, REFUSED_MS);
+  }
+
+  /** Without counting as a try. */
+  async #giveBack(queued: QueuedShard, token: string | undefined, delay: number): Promise<never> {
+    await queued.moveToDelayed(Date.now() + delay, token);
+    throw new this.#connection.bullmq.DelayedError();
+  }
+
+  /** All shards are done, or given up: writes the index, or says which are missing. */
+  async #index(queued: QueuedJob, token: string | undefined): Promise<JobSummary> {
+    const { UnrecoverableError, WaitingChildrenError, DelayedError } = this.#connection.bullmq;
+    const parsed = jobEntrySchema.safeParse(queued.data);
+    if (!parsed.success || queued.id !== jobIdOf(parsed.data.job)) {
+      throw new UnrecoverableError('This is no job of node-vae.');
+    }
+    const { job, maxErrors } = parsed.data;
+    const { keys, shards, names } = this.#connection;
+    const id = queued.id;
+    const redis = this.#connection.commands;
+    if ((await redis.hget(keys.cancelled, id)) !== null) throw new UnrecoverableError('The job was cancelled.');
+    const { signal } = this.#stopping;
+    try {
+      await this.#parts.roots.check(job);
+      const plan = await openPlan(job.output);
+      const missing = await missingShards(plan, signal);
+      if (missing.length > 0) {
+        const failed = new Map((await failedShards(shards, id)).map((shard) => [shard.data.shard, shard.failedReason]));
+        const poisoned = missing.filter((shard) => failed.has(shard));
+        // Neither done nor given up: Redis lost them, or their files are gone again.
+        const lost = missing.filter((shard) => !failed.has(shard));
+        if (lost.length > 0) {
+          await addShards(shards, names.jobs, id, parsed.data, lost);
+          if (await queued.moveToWaitingChildren(token!)) throw new WaitingChildrenError();
+        }
+        if (poisoned.length > 0) {
+          throw new UnrecoverableError(
+            `${poisoned.length} of ${plan.shards} shards were given up: ${list(poisoned)}. The first: ${failed.get(poisoned[0]!)} Mend that, and then: node-vae jobs retry ${id}`,
+          );
+        }
+      }
+      const summary = await finishJob(job, { signal });
+      await removeLeftovers(job.output);
+      if (maxErrors !== undefined && summary.failed > maxErrors) {
+        throw new UnrecoverableError(
+          `${summary.failed} items could not be used, more than ${maxErrors} (maxErrors, --max-errors). They are in errors.jsonl.`,
+        );
+      }
+      this.#parts.log.info({ job: id, ...summary }, 'job');
+      return summary;
+    } catch (error) {
+      if (error instanceof UnrecoverableError || error instanceof WaitingChildrenError) throw error;
+      if (signal.aborted || isRefusal(error)) {
+        await queued.moveToDelayed(Date.now() + (signal.aborted ? 0 : REFUSED_MS), token);
+        throw new DelayedError();
+      }
+      throw new Error(describe(error), { cause: error });
+    }
+  }
+}
+
+/** The worker is at fault, and another one may not be. */
+function isRefusal(error: unknown): boolean {
+  return (
+    error instanceof VaeError &&
+    (error.code === 'ERR_VAE_REPRODUCIBILITY' || error.code === 'ERR_VAE_OPTION' || error.code === 'ERR_VAE_PACKAGE')
+  );
+}
+
+/** Trying again gives the same. */
+function isFinal(error: unknown): boolean {
+  return (
+    error instanceof VaeError && ['ERR_VAE_REPRODUCIBILITY', 'ERR_VAE_OPTION', 'ERR_VAE_DATA'].includes(error.code)
+  );
+}
+
+function describe(error: unknown): string {
+  if (error instanceof VaeError) return `${error.code}: ${error.message}`;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function list(numbers: readonly number[]): string {
+  return `${numbers.slice(0, 10).join(', ')}${numbers.length > 10 ? `, and ${numbers.length - 10} more` : ''}`;
+}
