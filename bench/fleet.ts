@@ -80,6 +80,7 @@ async function simulated(
   const queued = await figuresOf(info);
   const options = { redis: redis.url };
   const roots = await Roots.of([folder]);
+  let known: ReturnType<typeof openPlan> | undefined;
   let done = 0;
   let ends: () => void = () => {};
   const enough = new Promise<void>((resolve) => {
@@ -93,10 +94,12 @@ async function simulated(
       models: {
         providers: async () => [],
         close: async () => {},
+        forget: async () => {},
         with: async (description, signal, work) =>
           work({
             async runShard(_, number) {
-              const plan = await openPlan(description.output);
+              known ??= openPlan(description.output);
+              const plan = await known;
               const shard = await plan.shard(number);
               await sleep(shardMs, undefined, { signal });
               const empty = { files: [], items: shard.items, rows: shard.items, bytesIn: 0, errors: [] };

@@ -12,8 +12,9 @@ import {
   retryJob,
   startWorker,
   submitJob,
+  submitSweep,
 } from '../../src/jobs/fleet/index.js';
-import { type JobOptions, runJob } from '../../src/jobs/index.js';
+import { type JobOptions, runJob, runSweep } from '../../src/jobs/index.js';
 import { HAS_REDIS, REDIS_MISSING, startRedis, type TestRedis } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -209,6 +210,29 @@ describe.skipIf(!HAS_REDIS)(`jobs on a queue${HAS_REDIS ? '' : `: ${REDIS_MISSIN
     await expect(bad).rejects.toMatchObject({ code: 'ERR_VAE_OPTION' });
     await bad.catch((error: Error) => expect(error.message).not.toContain('secret'));
   });
+
+  it('trains the trials of a sweep, step by step, to what one machine trains', async () => {
+    const sweep = {
+      model: { architecture: { type: 'mlp', hidden: [8] } },
+      fit: { batchSize: 32 },
+      space: { 'fit.learningRate': [1e-4, 1e-3, 1e-2], 'model.latentDim': [1, 2, -1] },
+      ...{ epochs: 4, halving: { from: 1, factor: 2 }, validationSplit: 0.2 },
+    };
+    const data = at('rows.npy');
+    const calm = await runSweep({ sweep, data, output: at('sweep-alone') });
+    await worker();
+    const first = await worker();
+    const submittedSweep = await submitSweep({ redis: redis.url, queue, sweep, data, output: out, backoffMs: 10 });
+    onTestFinished(() => submittedSweep.close());
+    await first.close();
+    const summary = await submittedSweep.wait();
+    expect(summary.trials).toEqual(calm.trials);
+    for (const name of ['encoder.onnx', 'decoder.onnx']) {
+      const [one, other] = await Promise.all([calm, summary].map(({ best }) => readFile(join(best, name))));
+      expect(one!.equals(other!)).toBe(true);
+    }
+    expect(await readFile(summary.table, 'utf8')).toBe(await readFile(calm.table, 'utf8'));
+  }, 90_000);
 
   it('serves metrics that Prometheus reads', async () => {
     const started = await worker({ metrics: { port: 0 } });

@@ -12,7 +12,7 @@ const READS = 16;
 const INDEX_TRIES = 10;
 const MOST_BACKOFF_MS = 60_000;
 /** BullMQ's own doubles without end. */
-const BACKOFF = 'doubled';
+export const BACKOFF = 'doubled';
 
 /** How long after a failure a shard is tried again: twice as long each time, a minute at the most. */
 export function backoffAfter(attempts: number, first: number): number {

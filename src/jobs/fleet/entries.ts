@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { type Job, jobSchema } from '../job.js';
+import { type Sweep, sweepSchema } from '../sweep/sweep.js';
 import { PREFIX } from './redis.js';
 
 /** Of the job: the description, and how it is gone about. */
@@ -31,6 +32,35 @@ export type ShardEntry = z.output<typeof shardEntrySchema>;
 export const shardReturnSchema = z.strictObject({ items: z.int().min(0), failed: z.int().min(0) });
 
 export type ShardReturn = z.output<typeof shardReturnSchema>;
+
+/** A sweep, and how it is gone about. */
+export const sweepEntrySchema = z.strictObject({
+  sweep: sweepSchema,
+  tries: z.int().min(1),
+  backoffMs: z.int().min(0),
+});
+
+export type SweepEntry = z.output<typeof sweepEntrySchema>;
+
+/** Of a trial: which of which sweep, and how far. */
+export const trialEntrySchema = z.strictObject({
+  job: z.string().regex(/^s-[0-9a-f]{16}$/),
+  trial: z.int().min(0),
+  epochs: z.int().min(1),
+});
+
+export type TrialEntry = z.output<typeof trialEntrySchema>;
+
+export function sweepIdOf(sweep: Sweep): string {
+  return `s-${createHash('sha256')
+    .update(JSON.stringify(sorted(sweep)))
+    .digest('hex')
+    .slice(0, 16)}`;
+}
+
+export function trialIdOf({ job, trial, epochs }: TrialEntry): string {
+  return `${job}-${trial}-${epochs}`;
+}
 
 /** The same for the same job, whoever submits it. */
 export function jobIdOf(job: Job): string {

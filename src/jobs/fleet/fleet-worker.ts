@@ -4,15 +4,17 @@ import type { Worker } from 'bullmq';
 import { VaeError } from '../../core/errors.js';
 import { finishJob } from '../finish.js';
 import type { Job, JobSummary, ShardResult } from '../job.js';
-import { openPlan } from '../plan.js';
+import { openPlan, type Plan } from '../plan.js';
 import type { RunShardOptions } from '../shard.js';
 import type { Connection, QueuedJob, QueuedShard } from './connection.js';
 import { addShards, backoffAfter, failedShards, missingShards } from './enqueue.js';
 import { type JobEntry, jobEntrySchema, jobIdOf, type ShardReturn, shardEntrySchema, shardIdOf } from './entries.js';
+import { describe, isRefusal } from './failures.js';
 import { removeLeftovers } from './leftovers.js';
 import type { FleetLog } from './log.js';
 import type { FleetMetrics } from './metrics.js';
 import type { Roots } from './roots.js';
+import { type Delayable, SWEEP, SweepWork, TRIAL, type Watch } from './sweep-work.js';
 
 /** How often a worker says that it is there, and looks whether what it works on was cancelled. */
 const BEAT_MS = 2000;
@@ -25,6 +27,8 @@ const MOST_DESCRIPTIONS = 100;
 interface LoadedModels {
   providers(): Promise<string[]>;
   with<T>(job: Job, signal: AbortSignal, work: (worker: ShardRunner) => Promise<T>): Promise<T>;
+  /** Opens anew for the next shard of a job. */
+  forget(job: Job): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -56,6 +60,7 @@ export class FleetWorker {
   /** Shards in work, by job. */
   readonly #running = new Map<string, Set<AbortController>>();
   readonly #began = Date.now();
+  #plan: { readonly id: string; readonly plan: Promise<Plan> } | undefined;
   #workers: Worker[] = [];
   #beat: NodeJS.Timeout | undefined;
   #told = 0;
@@ -74,6 +79,11 @@ export class FleetWorker {
   start(): void {
     const { bullmq, options, names } = this.#connection;
     const { name, concurrency, stalls, lockMs, log } = this.#parts;
+    const sweeps = new SweepWork(this.#connection, {
+      ...{ roots: this.#parts.roots, log, stopping: this.#stopping.signal, watch: (id) => this.#watch(id) },
+      refuse: (queued, token, id, error) => this.#refuse(queued, token, id, 'sweep', error),
+      giveBack: (queued, token) => this.#giveBack(queued, token, 0),
+    });
     const shared = {
       ...options,
       ...{ name, lockDuration: lockMs, stalledInterval: lockMs, maxStalledCount: stalls },
@@ -85,14 +95,16 @@ export class FleetWorker {
       },
     };
     this.#workers = [
-      new bullmq.Worker(names.shards, (job, token) => this.#shard(job as QueuedShard, token), {
-        ...shared,
-        concurrency,
-      }),
-      new bullmq.Worker(names.jobs, (job, token) => this.#index(job as QueuedJob, token), {
-        ...shared,
-        concurrency: 1,
-      }),
+      new bullmq.Worker(
+        names.shards,
+        (job, token) => (job.name === TRIAL ? sweeps.trial(job, token) : this.#shard(job as QueuedShard, token)),
+        { ...shared, concurrency },
+      ),
+      new bullmq.Worker(
+        names.jobs,
+        (job, token) => (job.name === SWEEP ? sweeps.step(job, token) : this.#index(job as QueuedJob, token)),
+        { ...shared, concurrency: 1 },
+      ),
     ] as Worker[];
     for (const worker of this.#workers) {
       worker.on('error', (error) => log.warn({ error: error.message }, 'queue'));
@@ -173,17 +185,14 @@ export class FleetWorker {
     const entry = await this.#entryOf(id);
     if (entry === undefined) throw new UnrecoverableError(`The job ${id} was cancelled.`);
     const { job, maxErrors } = entry;
-    const controller = new AbortController();
-    const running = this.#running.get(id) ?? new Set();
-    this.#running.set(id, running.add(controller));
-    const signal = AbortSignal.any([controller.signal, this.#stopping.signal]);
+    const { controller, signal, release } = this.#watch(id);
     const { metrics, log, models, roots } = this.#parts;
     let opened = false;
     try {
       await roots.check(job);
       const result = await models.with(job, signal, async (worker) => {
         opened = true;
-        await this.#checkItems(job, shard);
+        await this.#checkItems(id, job, shard);
         return worker.runShard(job, shard, { signal, ...(maxErrors !== undefined && { maxErrors }) });
       });
       metrics?.shard(job.operation, result.wasDone ? 'there' : 'done', result);
@@ -203,41 +212,63 @@ export class FleetWorker {
         metrics?.shard(job.operation, 'returned');
         return this.#giveBack(queued, token, 0);
       }
-      if (!opened && isRefusal(error)) return this.#refuse(queued, token, id, job, error);
+      if (!opened && isRefusal(error)) return this.#refuse(queued, token, id, job.operation, error);
       metrics?.shard(job.operation, 'failed');
+      this.#plan = undefined;
+      await models.forget(job);
       const said = describe(error);
       throw isFinal(error) ? new UnrecoverableError(said) : new Error(said, { cause: error });
     } finally {
-      running.delete(controller);
-      if (running.size === 0) this.#running.delete(id);
+      release();
     }
   }
 
+  /** Work on a job, which ends when that is cancelled. */
+  #watch(id: string): Watch {
+    const controller = new AbortController();
+    const running = this.#running.get(id) ?? new Set();
+    this.#running.set(id, running.add(controller));
+    return {
+      controller,
+      signal: AbortSignal.any([controller.signal, this.#stopping.signal]),
+      release: () => {
+        running.delete(controller);
+        if (running.size === 0) this.#running.delete(id);
+      },
+    };
+  }
+
+  /** Read once for many shards; anew after one that failed, as the job may have been planned anew. */
+  #planOf(id: string, job: Job): Promise<Plan> {
+    if (this.#plan?.id !== id) this.#plan = { id, plan: openPlan(job.output) };
+    return this.#plan.plan;
+  }
+
   /** Lists of items are files in the job's folder: they may name anything too. */
-  async #checkItems(job: Job, number: number): Promise<void> {
-    const plan = await openPlan(job.output);
+  async #checkItems(id: string, job: Job, number: number): Promise<void> {
+    const plan = await this.#planOf(id, job);
     for (const { path } of await plan.itemsOf(await plan.shard(number))) await this.#parts.roots.allow(path);
   }
 
   /** Not this worker's: it has another version or model, or may not go where the job is. */
   async #refuse(
-    queued: QueuedShard,
+    queued: Delayable,
     token: string | undefined,
     id: string,
-    job: Job,
+    operation: string,
     error: unknown,
-  ): Promise<ShardReturn> {
+  ): Promise<never> {
     const { name, log, metrics } = this.#parts;
     const reason = describe(error);
-    metrics?.shard(job.operation, 'refused');
-    log.warn({ job: id, shard: queued.data.shard, reason }, 'refused');
+    metrics?.shard(operation, 'refused');
+    log.warn({ job: id, shard: queued.id, reason }, 'refused');
     const redis = this.#connection.commands;
     await redis.hset(this.#connection.keys.refused, id, JSON.stringify({ worker: name, reason, at: Date.now() }));
     return this.#giveBack(queued, token, REFUSED_MS);
   }
 
   /** Without counting as a try. */
-  async #giveBack(queued: QueuedShard, token: string | undefined, delay: number): Promise<never> {
+  async #giveBack(queued: Delayable, token: string | undefined, delay: number): Promise<never> {
     await queued.moveToDelayed(Date.now() + delay, token);
     throw new this.#connection.bullmq.DelayedError();
   }
@@ -294,24 +325,11 @@ export class FleetWorker {
   }
 }
 
-/** The worker is at fault, and another one may not be. */
-function isRefusal(error: unknown): boolean {
-  return (
-    error instanceof VaeError &&
-    (error.code === 'ERR_VAE_REPRODUCIBILITY' || error.code === 'ERR_VAE_OPTION' || error.code === 'ERR_VAE_PACKAGE')
-  );
-}
-
 /** Trying again gives the same. */
 function isFinal(error: unknown): boolean {
   return (
     error instanceof VaeError && ['ERR_VAE_REPRODUCIBILITY', 'ERR_VAE_OPTION', 'ERR_VAE_DATA'].includes(error.code)
   );
-}
-
-function describe(error: unknown): string {
-  if (error instanceof VaeError) return `${error.code}: ${error.message}`;
-  return error instanceof Error ? error.message : String(error);
 }
 
 function list(numbers: readonly number[]): string {

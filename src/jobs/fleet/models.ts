@@ -14,6 +14,8 @@ export class Models {
   readonly #most: number;
   readonly #threads: number;
   readonly #loaded: Loaded[] = [];
+  /** No longer given to anybody, and closed by who uses them last. */
+  readonly #stale = new Set<Loaded>();
   #clock = 0;
 
   constructor(most: number, threads: number) {
@@ -34,7 +36,19 @@ export class Models {
       return await work(await loaded.opened);
     } finally {
       loaded.users -= 1;
+      if (loaded.users === 0 && this.#stale.delete(loaded)) await closed(loaded);
       await this.#dropUnused();
+    }
+  }
+
+  /** Lets go of what is loaded for a job, once nothing uses it: what it knows of the job may be stale. */
+  async forget(job: Job): Promise<void> {
+    for (const loaded of [...this.#loaded]) {
+      const worker = await loaded.opened.catch(() => undefined);
+      if (worker?.accepts(job) !== true || !this.#loaded.includes(loaded)) continue;
+      this.#loaded.splice(this.#loaded.indexOf(loaded), 1);
+      if (loaded.users === 0) await closed(loaded);
+      else this.#stale.add(loaded);
     }
   }
 

@@ -7,7 +7,7 @@ import { VaeError } from '../../core/errors.js';
 import { ioError, writeFilesAtomically } from '../../core/files.js';
 import { type InputOf, parseOptions } from '../../core/options.js';
 import { requireDrawing, trainingCurves, writeReport } from '../../report/index.js';
-import { describeSweep, nextRung, rungEpochs, type Sweep, sweepSchema, type TrialResult, trialsOf } from './sweep.js';
+import { describeSweep, nextRung, rungEpochs, type Sweep, type TrialResult, trialsOf } from './sweep.js';
 import { readResult, runTrial, SweepData, trialFolder } from './trial.js';
 
 const SWEEP_FILE = 'sweep.json';
@@ -117,13 +117,6 @@ async function readJson(path: string): Promise<unknown> {
   } catch (cause) {
     throw new VaeError('ERR_VAE_FORMAT', `${path} is not JSON: ${(cause as Error).message}.`, { cause });
   }
-}
-
-/** @throws VaeError ERR_VAE_FORMAT for what is no description of a sweep: queues are not trusted. */
-export function parseSweep(value: unknown): Sweep {
-  const parsed = sweepSchema.safeParse(value);
-  if (parsed.success) return parsed.data;
-  throw new VaeError('ERR_VAE_FORMAT', 'This is not the description of a sweep.');
 }
 
 /** Table and report: the same whoever writes them. @throws VaeError ERR_VAE_DATA where no trial could be trained. */

@@ -89,6 +89,13 @@ export async function runTrial(
   }
 }
 
+/** A trial that cannot be trained, by whoever saw that. */
+export async function giveUpTrial(sweep: Sweep, trial: Trial, epochs: number, reason: string): Promise<void> {
+  if ((await readResult(sweep, trial, epochs)) !== undefined) return;
+  const chunks = [Buffer.from(`${JSON.stringify(failed(trial, epochs, reason), null, 2)}\n`)];
+  await writeFilesAtomically([{ path: resultFile(sweep, trial.number, epochs), chunks }]);
+}
+
 const OUTCOMES: ReadonlySet<string> = new Set(['ERR_VAE_OPTION', 'ERR_VAE_SHAPE', 'ERR_VAE_DATA', 'ERR_VAE_RUNTIME']);
 
 function failed({ number, values }: Trial, epochs: number, reason: string): TrialResult {

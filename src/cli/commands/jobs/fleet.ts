@@ -11,7 +11,7 @@ import { RowProgress } from '../../progress.js';
 import type { CommandResult } from '../../result.js';
 import { addJobOptions, type JobFlags, jobOptions } from './options.js';
 
-interface FleetFlags {
+export interface FleetFlags {
   readonly redis?: string;
   readonly queue?: string;
   readonly redisCa?: string;
@@ -24,7 +24,7 @@ const NO_REDIS =
 
 const collect = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
-function addFleetOptions(command: Command): Command {
+export function addFleetOptions(command: Command): Command {
   return command
     .option('--redis <url>', 'redis://user:password@host:6379/0, with TLS rediss://…; default: NODE_VAE_REDIS')
     .option('--queue <name>', 'which queue of that Redis (default)')
@@ -33,7 +33,7 @@ function addFleetOptions(command: Command): Command {
     .option('--redis-key <file>', 'its key');
 }
 
-async function fleetOptions({ redis, queue, redisCa, redisCert, redisKey }: FleetFlags) {
+export async function fleetOptions({ redis, queue, redisCa, redisCert, redisKey }: FleetFlags) {
   const url = redis ?? process.env['NODE_VAE_REDIS'];
   if (!url) throw new CliError('ERR_VAE_OPTION', NO_REDIS);
   const tls = {

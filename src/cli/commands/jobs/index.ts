@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import type { RegisterCommand, Runner } from '../../command.js';
 import { FLEET_COMMANDS } from './fleet.js';
 import { registerJobsRun } from './run.js';
+import { registerSweep } from './sweep.js';
 
 type RegisterSubcommand = (jobs: Command, run: Runner) => Command;
 
-const SUBCOMMANDS: readonly RegisterSubcommand[] = [registerJobsRun, ...FLEET_COMMANDS, registerProcess];
+const SUBCOMMANDS: readonly RegisterSubcommand[] = [registerJobsRun, ...FLEET_COMMANDS, registerSweep, registerProcess];
 
 export const registerJobs: RegisterCommand = (program, run) => {
   const jobs = program
