@@ -5,6 +5,7 @@ import { join, relative, sep } from 'node:path';
 import { Queue } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Vae, writeNpy } from '../../src/index.js';
+import { type JobEntry, jobIdOf } from '../../src/jobs/fleet/entries.js';
 import {
   cancelJob,
   queueStatus,
@@ -148,6 +149,44 @@ describe.skipIf(!HAS_REDIS)(`jobs on a queue${HAS_REDIS ? '' : `: ${REDIS_MISSIN
     await handle.wait();
     expect(await outputOf(out)).toEqual(await outputOf(at('alone')));
   }, 30_000);
+
+  it('is not run with another model than it was made with, nor by another release', async () => {
+    await cp(at('model'), at(`moved-${number}`), { recursive: true });
+    const handle = await submitted({ model: at(`moved-${number}`) });
+    const config = at(`moved-${number}`, 'config.json');
+    const bytes = await readFile(config);
+    await writeFile(config, bytes.toString().replace(/\n/, '\n\n'));
+    await worker();
+    const refusal = async (): Promise<string> => {
+      for (;;) {
+        const { refused } = await handle.status();
+        if (refused !== undefined) return refused.reason;
+        await new Promise((resolve) => setTimeout(resolve, 50));
+      }
+    };
+    expect(await refusal()).toMatch(/SHA-256 is [0-9a-f]+, the job's is [0-9a-f]+/);
+    await writeFile(config, bytes);
+    await handle.wait();
+    // A job of another release: nobody's to run.
+    const shared = { connection: { url: redis.url }, prefix: 'node-vae' };
+    const jobs = new Queue(`${queue}-jobs`, shared);
+    const shards = new Queue(`${queue}-shards`, shared);
+    const entry = (await jobs.getJob(handle.id))!.data as JobEntry;
+    const other = { ...entry, job: { ...entry.job, release: '0.0.1' } };
+    const id = jobIdOf(other.job);
+    await jobs.add('encode', other, { jobId: id, delay: 3_600_000 });
+    await shards.add('shard', { job: id, shard: 0 }, { jobId: `${id}-0` });
+    for (;;) {
+      const list = (await queueStatus({ redis: redis.url, queue })).jobs;
+      const refused = list.find((each) => each.id === id)?.refused?.reason;
+      if (refused !== undefined) {
+        expect(refused).toMatch(/made by node-vae 0\.0\.1, and this is/);
+        break;
+      }
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    await Promise.all([jobs.close(), shards.close()]);
+  }, 60_000);
 
   it('believes nothing that others put on the queue', async () => {
     const errors: string[] = [];

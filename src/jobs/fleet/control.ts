@@ -101,14 +101,16 @@ function parsedJson(text: string): unknown {
 }
 
 /** Undefined for what is no job of ours. */
-export async function statusOf(connection: Connection, queued: QueuedJob): Promise<JobStatus | undefined> {
+export async function statusOf(connection: Connection, found: QueuedJob): Promise<JobStatus | undefined> {
+  const state = await found.getState();
+  // What it ended with was written before that state: it may be newer than what was read of the job.
+  const queued = ((await connection.jobs.getJob(found.id ?? '')) as QueuedJob | undefined) ?? found;
   const parsed = jobEntrySchema.safeParse(queued.data);
   const id = queued.id;
   if (!parsed.success || id === undefined) return undefined;
   const { job, shards, items } = parsed.data;
   const redis = connection.commands;
   const isCancelled = (await redis.hget(connection.keys.cancelled, id)) !== null;
-  const state = await queued.getState();
   const counts = await queued.getDependenciesCount({ unprocessed: true, failed: true, ignored: true });
   const open = counts.unprocessed ?? 0;
   const failed = (await failedShards(connection.shards, id)).slice(0, MOST_FAILED);

@@ -80,7 +80,8 @@ export async function submitSweep(options: SubmitSweepOptions): Promise<Submitte
         if (queued === undefined) await put(connection, id, entry);
         else if (await queued.isCompleted()) return finishSweep(sweep);
         else if (await queued.isFailed()) {
-          throw new VaeError('ERR_VAE_DATA', `The sweep ${id} ended: ${queued.failedReason ?? 'it was cancelled'}`);
+          const reason = (await connection.jobs.getJob(id))?.failedReason;
+          throw new VaeError('ERR_VAE_DATA', `The sweep ${id} ended: ${reason ?? 'it was cancelled'}`);
         }
         onProgress?.(await stepOf(sweep));
         await sleep(LOOK_MS, undefined, { ...(signal && { signal }) }).catch(() => signal?.throwIfAborted());

@@ -114,7 +114,7 @@ class Submitted implements SubmittedJob {
       signal?.throwIfAborted();
       const { status, queued } = await this.#look();
       onProgress?.(status);
-      if (status.state === 'done') return { ...queued.returnvalue, shardsBefore: this.shardsBefore };
+      if (status.summary !== undefined) return { ...status.summary, shardsBefore: this.shardsBefore };
       if (status.state === 'failed' || (status.state === 'cancelled' && (await queued.isFailed()))) {
         throw new VaeError('ERR_VAE_DATA', `The job ${this.id} ended: ${status.reason ?? 'it was cancelled'}`);
       }
