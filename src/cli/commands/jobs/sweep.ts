@@ -1,14 +1,13 @@
 /** node-vae jobs sweep */
 import type { Command } from 'commander';
 import type { SweepSummary } from '../../../jobs/index.js';
-import { addProgressOption, type ProgressFlags } from '../../archive-options.js';
 import type { Runner } from '../../command.js';
 import { count, note } from '../../output.js';
 import { wholeNumber } from '../../parse.js';
 import type { CommandResult } from '../../result.js';
 import { addFleetOptions, type FleetFlags, fleetOptions } from './fleet.js';
 
-interface SweepFlags extends FleetFlags, ProgressFlags {
+interface SweepFlags extends FleetFlags {
   readonly data: string;
   readonly out: string;
   readonly concurrency?: number;
