@@ -64,6 +64,7 @@ export class FleetWorker {
   #workers: Worker[] = [];
   #beat: NodeJS.Timeout | undefined;
   #told = 0;
+  #providers = '';
   #done = 0;
   #closing: Promise<void> | undefined;
   #end!: () => void;
@@ -157,6 +158,15 @@ export class FleetWorker {
     }
   }
 
+  /** Says at once what networks run on, where that is another than it was. */
+  async #tellModels(): Promise<void> {
+    const providers = (await this.#parts.models.providers()).join();
+    if (providers === this.#providers) return;
+    this.#providers = providers;
+    this.#told = 0;
+    await this.#look();
+  }
+
   /** The description of a job; undefined where it is gone or cancelled. */
   async #entryOf(id: string): Promise<JobEntry | undefined> {
     const { keys, jobs, bullmq } = this.#connection;
@@ -197,6 +207,7 @@ export class FleetWorker {
       });
       metrics?.shard(job.operation, result.wasDone ? 'there' : 'done', result);
       this.#done += 1;
+      await this.#tellModels();
       const { read, decode, run, write } = result.seconds;
       log.info(
         { job: id, shard, items: result.items, failed: result.errors.length, read, decode, run, write },
