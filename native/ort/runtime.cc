@@ -1,5 +1,6 @@
 #include "ort/runtime.h"
 
+#include <cstring>
 #include <memory>
 #include <mutex>
 
@@ -19,23 +20,41 @@ std::mutex mutex;
 // Never freed: other threads may still be inside ONNX Runtime when static objects are destroyed.
 Runtime* runtime = nullptr;
 
+// The functions that the C++ classes of ONNX Runtime call. These go through one table from first to last, as other
+// threads may be releasing empty values, which take no library, while this one opens it: the functions that do that are
+// written once, before anything runs, and all others before anybody can know that the library is there.
+OrtApi table{};
+const OrtApi* library = nullptr;
+
+void FillTable(const OrtApi* api) {
+  library = api;
+  OrtApi whole = *api;
+  whole.ReleaseValue = table.ReleaseValue;
+  whole.ReleaseSession = table.ReleaseSession;
+  whole.ReleaseRunOptions = table.ReleaseRunOptions;
+  whole.ReleaseMemoryInfo = table.ReleaseMemoryInfo;
+  using Function = void (*)();
+  static_assert(sizeof(OrtApi) % sizeof(Function) == 0);
+  for (size_t at = 0; at < sizeof(OrtApi); at += sizeof(Function)) {
+    char* own = reinterpret_cast<char*>(&table) + at;
+    const char* other = reinterpret_cast<const char*>(&whole) + at;
+    if (std::memcmp(own, other, sizeof(Function)) != 0) std::memcpy(own, other, sizeof(Function));
+  }
+}
+
 bool SameFile(const std::string& a, const std::string& b) { return a == b || RealPath(a) == RealPath(b); }
 
 }  // namespace
 
 void PrepareRuntime() {
-  std::lock_guard lock(mutex);
-  if (runtime != nullptr) return;
-  // Empty values are released through the table of functions too, which is null before the library is open.
-  static const OrtApi nothing = [] {
-    OrtApi api{};
-    api.ReleaseValue = [](OrtValue*) noexcept {};
-    api.ReleaseSession = [](OrtSession*) noexcept {};
-    api.ReleaseRunOptions = [](OrtRunOptions*) noexcept {};
-    api.ReleaseMemoryInfo = [](OrtMemoryInfo*) noexcept {};
-    return api;
-  }();
-  Ort::InitApi(&nothing);
+  static std::once_flag once;
+  std::call_once(once, [] {
+    table.ReleaseValue = [](OrtValue* it) noexcept { if (it != nullptr) library->ReleaseValue(it); };
+    table.ReleaseSession = [](OrtSession* it) noexcept { if (it != nullptr) library->ReleaseSession(it); };
+    table.ReleaseRunOptions = [](OrtRunOptions* it) noexcept { if (it != nullptr) library->ReleaseRunOptions(it); };
+    table.ReleaseMemoryInfo = [](OrtMemoryInfo* it) noexcept { if (it != nullptr) library->ReleaseMemoryInfo(it); };
+    Ort::InitApi(&table);
+  });
 }
 
 const RuntimeInfo& LoadRuntime(const std::string& library_path) {
@@ -66,7 +85,7 @@ const RuntimeInfo& LoadRuntime(const std::string& library_path) {
                                     " or newer.");
   }
   PinThisLibrary();
-  Ort::InitApi(api);
+  FillTable(api);
 
   auto made = std::make_unique<Runtime>();
   made->info.version = version;

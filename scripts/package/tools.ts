@@ -142,9 +142,13 @@ export const TOOLS: readonly ToolCheck[] = [
     async run(folder, tarball) {
       await moduleProject(folder, [tarball]);
       await writeFile(join(folder, 'server.js'), PROGRAM);
-      // Its package is a script that fetches nothing, and puts the program of this platform in its place.
+      // Its package is a script that fetches nothing, and puts the program of this platform in its place. npm no longer
+      // runs that of itself.
+      const own = join(folder, 'bun');
+      await projectWith(own, ['bun']);
+      await succeed(execute(process.execPath, ['install.js'], { cwd: join(own, 'node_modules', 'bun') }));
       const { stdout } = await succeed(
-        execute(npx, ['-y', 'bun', 'server.js'], { cwd: folder, env: { npm_config_ignore_scripts: 'false' } }),
+        execute(join(own, 'node_modules', '.bin', 'bun'), ['server.js'], { cwd: folder }),
       );
       if (stdout !== PRINTED) throw new Error(`printed ${stdout}, expected ${PRINTED}`);
     },

@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { copyFile, type FileHandle, lstat, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { VaeError } from '../core/errors.js';
-import { ioError, targetOf } from '../core/files.js';
+import { ioError, isStandardOutput, targetOf, writeToStandardOutput } from '../core/files.js';
 import { readFully, writeFully } from '../core/ranges.js';
 import { besideName } from '../core/temporary.js';
 import { type ByteSource, handleSource, memorySource } from './bytes.js';
@@ -132,16 +132,14 @@ export async function outputKind(path: string): Promise<OutputKind> {
   return found.isFile() ? 'file' : 'stream';
 }
 
-/** Opens a stream of the system by its path: `-` is standard output. */
+/** Opens a stream of the system by its path; `-` is standard output. */
 export async function openStream(path: string): Promise<ArchiveOutput> {
-  if (path === '-') {
+  if (isStandardOutput(path)) {
     return streamOutput(
       (bytes) =>
-        new Promise((resolve, reject) => {
-          process.stdout.write(bytes, (error) =>
-            error ? reject(ioError(error, 'writing to standard output')) : resolve(),
-          );
-        }),
+        writeToStandardOutput(bytes).catch((error: unknown) =>
+          Promise.reject(ioError(error, 'writing to standard output')),
+        ),
       async () => {},
       'standard output',
     );

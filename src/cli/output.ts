@@ -42,3 +42,9 @@ function toJson(value: unknown): string {
     return ArrayBuffer.isView(item) ? Array.from(item as Float32Array) : item;
   });
 }
+
+/** What was typed, as a shell takes it. */
+export function commandLine(): string {
+  const quoted = (text: string) => (/^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`);
+  return ['node-vae', ...process.argv.slice(2).map(quoted)].join(' ');
+}

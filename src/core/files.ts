@@ -25,7 +25,8 @@ export async function writeFilesAtomically(files: readonly PendingFile[]): Promi
       writing = path;
       if (await isSpecial(path)) {
         // Standard output, a pipe or a device is written to, and stays what it is.
-        await writeAndFlush(path, chunks, 'w');
+        if (isStandardOutput(path)) for (const chunk of chunks) await writeToStandardOutput(chunk);
+        else await writeAndFlush(path, chunks, 'w');
         continue;
       }
       const target = await targetOf(path);
@@ -44,6 +45,20 @@ export async function writeFilesAtomically(files: readonly PendingFile[]): Promi
     await Promise.all(written.map(({ temporary }) => rm(temporary, { force: true }).catch(() => {})));
     throw ioError(error, `writing ${writing}`);
   }
+}
+
+/** Whether a path is standard output. Programs that start this one may have made a socket of it, which has no path. */
+export function isStandardOutput(path: string): boolean {
+  return (
+    path === '-' || (process.platform !== 'win32' && ['/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'].includes(path))
+  );
+}
+
+/** Ends when the bytes have been taken. */
+export function writeToStandardOutput(bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(bytes, (error) => (error ? reject(error) : resolve()));
+  });
 }
 
 /** Whether a path is something that bytes are written to and which no file can replace. */

@@ -1,5 +1,6 @@
 import type { ArtifactsDescription } from '../../index.js';
 import type { RegisterCommand } from '../command.js';
+import { CliError } from '../errors.js';
 import { count } from '../output.js';
 import type { CommandResult } from '../result.js';
 
@@ -26,6 +27,12 @@ Examples:
       if (source === undefined) {
         const models = await shippedModels();
         return { data: { models }, rows: [['Models', models.join(', ') || 'none']] };
+      }
+      if (source.endsWith('.vaez')) {
+        throw new CliError(
+          'ERR_VAE_OPTION',
+          `${source} is an archive; node-vae archive info ${source} says what it holds.`,
+        );
       }
       const artifacts = await describeArtifacts(source);
       if (artifacts) return describeDirectory(source, artifacts, flags.parameters ?? false);

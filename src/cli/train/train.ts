@@ -5,7 +5,7 @@ import type { RunExplorer } from '../../entries/explorer/index.js';
 import type { Dataset, FitOptions, History, Vae } from '../../index.js';
 import { writeCodec } from '../codec-training.js';
 import { METRICS_FILE } from '../find-runs.js';
-import { count, note } from '../output.js';
+import { commandLine, count, note } from '../output.js';
 import { duration, TrainingProgress } from '../progress.js';
 import { type ExpectedData, RunRecording } from '../recording.js';
 import type { CommandResult } from '../result.js';
@@ -235,7 +235,7 @@ async function describeRun(
       ['Model', describeModel(vae)],
       ['Data', `${describeData(training)} (${path})`],
       ...rows.slice(1),
-      ['Command', `node-vae train ${path} -o ${flags.out}`],
+      ['Command', commandLine()],
     ],
     data,
     signal,
