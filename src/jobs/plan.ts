@@ -53,7 +53,9 @@ export interface PlanOptions {
 /** A job that was planned. */
 export class Plan {
   readonly job: Job;
+  /** @internal */
   readonly summary: PlanSummary;
+  /** @internal */
   readonly place: Place;
   readonly #jobKey: string;
   #shards: Promise<readonly PlannedShard[]> | undefined;
@@ -86,7 +88,7 @@ export class Plan {
     throw new VaeError('ERR_VAE_OPTION', `The job has the shards 0 to ${this.shards - 1}, not ${number}.`);
   }
 
-  /** The items of a shard. @throws VaeError ERR_VAE_FORMAT where its list is damaged. */
+  /** @internal The items of a shard. @throws VaeError ERR_VAE_FORMAT where its list is damaged. */
   async itemsOf(shard: PlannedShard): Promise<PlanItem[]> {
     const name = itemsFile(shard.number);
     const where = `${this.place.url}/${name}`;
@@ -106,7 +108,7 @@ export class Plan {
     return lines.map((line) => fromLine(line, where));
   }
 
-  /** By what a shard is known to be done: what it is made of, and how. */
+  /** @internal By what a shard is known to be done: what it is made of, and how. */
   keyOf({ number, digest }: PlannedShard): string {
     return createHash('sha256').update(`${this.#jobKey}\n${number}\n${digest}`).digest('hex');
   }

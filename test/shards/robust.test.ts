@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/image/encode.js';
 import { Vae } from '../../src/index.js';
 import { sortedEntries } from '../../src/jobs/places/sorted-names.js';
@@ -340,23 +340,23 @@ describe('planning', () => {
   });
 });
 
+afterAll(() => {
+  if (canMount) spawnSync('umount', [at('disk')]);
+});
+
 const canMount =
   process.platform === 'linux' &&
   spawnSync('sh', ['-c', `mkdir -p ${cwd}/disk && mount -t tmpfs -o size=600k none ${cwd}/disk`]).status === 0;
 
 describe.skipIf(!canMount)('on a small disk (needs Linux and root)', () => {
   it('says that it is full, and goes on when there is room', { timeout: 60_000 }, async () => {
-    try {
-      const args = ['reconstruct', '-m', 'model', '-i', 'pictures', '--shard-size', '60', '--format', 'npy'];
-      const { code, stderr } = await cli(...args, '-o', 'disk/out');
-      expect(code).toBe(1);
-      expect(stderr).toMatch(/the disk is full|ENOSPC/);
-      expect(spawnSync('mount', ['-o', 'remount,size=20m', at('disk')]).status).toBe(0);
-      expect((await cli(...args, '-o', 'disk/out')).code).toBe(0);
-      expect((await cli(...args, '-o', 'roomy')).code).toBe(0);
-      expect(await outputOf(at('disk', 'out'))).toEqual(await outputOf(at('roomy')));
-    } finally {
-      spawnSync('umount', [at('disk')]);
-    }
+    const args = ['reconstruct', '-m', 'model', '-i', 'pictures', '--shard-size', '60', '--format', 'npy'];
+    const { code, stderr } = await cli(...args, '-o', 'disk/out');
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/the disk is full|ENOSPC/);
+    expect(spawnSync('mount', ['-o', 'remount,size=20m', at('disk')]).status).toBe(0);
+    expect((await cli(...args, '-o', 'disk/out')).code).toBe(0);
+    expect((await cli(...args, '-o', 'roomy')).code).toBe(0);
+    expect(await outputOf(at('disk', 'out'))).toEqual(await outputOf(at('roomy')));
   });
 });
