@@ -34,17 +34,21 @@ export async function claimPath(
   const info = await stat(path).catch(() => undefined);
   // Pipes and devices have no endings, and are written to.
   if (info !== undefined && !info.isFile() && !info.isDirectory()) return path;
-  const ending = extname(path).toLowerCase();
-  if (endings !== undefined && ending !== '' && !endings.includes(ending)) {
-    throw new CliError(
-      'ERR_VAE_OPTION',
-      `${given} ends in ${ending}; this command writes ${endings.join(', ')}. Name the output so.`,
-    );
-  }
+  if (endings !== undefined) checkEnding(given, endings);
   if (info === undefined || force) return path;
   if (info.isFile()) throw isThere(given, 'is there already');
   if ((await readdir(path).catch(() => [])).length > 0) throw isThere(given, 'is a folder with files in it');
   return path;
+}
+
+/** @throws CliError ERR_VAE_OPTION for a name that ends like something else than what is written; `.2024` is no such ending. */
+export function checkEnding(path: string, endings: readonly string[]): void {
+  const ending = extname(path).toLowerCase();
+  if (!/^\.[a-z]/.test(ending) || endings.includes(ending)) return;
+  throw new CliError(
+    'ERR_VAE_OPTION',
+    `${path} ends in ${ending}; this command writes ${endings.join(', ')}. Name the output so.`,
+  );
 }
 
 /** Whether standard output carries the data itself. */

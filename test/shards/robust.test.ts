@@ -319,6 +319,8 @@ describe('names', () => {
     const { stderr, code } = await encode('latents.parquet');
     expect(code).toBe(2);
     expect(stderr).toContain('-o latents/ --format parquet');
+    const packed = await runCli(['compress', 'pictures', '-m', 'mnist-codec', '-o', 'packed.parquet'], { cwd });
+    expect(packed).toMatchObject({ code: 2, stderr: expect.stringContaining('ends in .parquet') });
   });
 });
 

@@ -7,6 +7,7 @@ import {
   selectOptions,
   tellSelected,
 } from '../archive-options.js';
+import { checkEnding } from '../claim-output.js';
 import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { count } from '../output.js';
@@ -78,6 +79,7 @@ Examples:
     )
     .action((input: string[], flags: CompressFlags) =>
       run(async (signal) => {
+        if (!isStream(flags.out)) checkEnding(flags.out, ['.vaez']);
         if (flags.lossy !== undefined) return lossily(input, flags, flags.lossy, signal);
         const { compress } = await import('../../index.js');
         let progress: RowProgress | undefined;
