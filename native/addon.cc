@@ -5,6 +5,7 @@
 #include "binding/inference_session.h"
 #include "binding/item_codec.h"
 #include "binding/latent_codec.h"
+#include "binding/photo_codec.h"
 #include "binding/napi.h"
 #include "binding/picture_difference.h"
 #include "binding/random.h"
@@ -37,9 +38,13 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("createItemCodec", Napi::Function::New(env, ItemCodecWrap::Create, "createItemCodec"));
   state->latent_codec_class = Napi::Persistent(LatentCodecWrap::Define(env));
   exports.Set("createLatentCodec", Napi::Function::New(env, LatentCodecWrap::Create, "createLatentCodec"));
+  state->photo_codec_class = Napi::Persistent(PhotoCodecWrap::Define(env));
+  exports.Set("createPhotoCodec", Napi::Function::New(env, PhotoCodecWrap::Create, "createPhotoCodec"));
+  exports.Set("collectPhotoSamples", Napi::Function::New(env, PhotoCodecWrap::Collect, "collectPhotoSamples"));
   exports.Set("lockFile", Napi::Function::New(env, LockFile, "lockFile"));
   exports.Set("pictureDifference", Napi::Function::New(env, PictureDifference, "pictureDifference"));
   exports.Set("coderConstants", CoderConstants(env));
+  exports.Set("photoConstants", PhotoConstants(env));
   exports.Set("AbortFlag", abort_flag);
   exports.Set("random", MakeRandom(env));
   exports.Set("nativeBytes", Napi::Function::New(env, NativeBytes, "nativeBytes"));

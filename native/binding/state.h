@@ -31,6 +31,7 @@ class AddonState {
   Napi::FunctionReference training_session_class;
   Napi::FunctionReference item_codec_class;
   Napi::FunctionReference latent_codec_class;
+  Napi::FunctionReference photo_codec_class;
 
  private:
   static void OnCleanup(void* state);

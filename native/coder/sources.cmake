@@ -1,5 +1,5 @@
 # Sources of the coder, with the flags some of them need; included by both builds.
-file(GLOB NODE_VAE_CODER_SOURCES CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/*.cc")
+file(GLOB NODE_VAE_CODER_SOURCES CONFIGURE_DEPENDS "${CMAKE_CURRENT_LIST_DIR}/*.cc" "${CMAKE_CURRENT_LIST_DIR}/photo/*.cc")
 set(NODE_VAE_CODER_DEFINITIONS "")
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|AMD64|amd64)$" AND NOT MSVC AND NOT CMAKE_OSX_ARCHITECTURES MATCHES "arm64")
   # Each of these holds one kernel, chosen when it runs.

@@ -8,6 +8,13 @@
 import type { DataType, TypedArray } from '../core/dtype.js';
 import type { NativeAbortFlag } from './abort-flag.js';
 import type { ItemCodecSpec, LatentCodecSpec, NativeItemCodec, NativeLatentCodec } from './coder-types.js';
+import type {
+  CollectedSamples,
+  NativePhotoCodec,
+  PhotoCodecSpec,
+  PhotoConstants,
+  PhotoTileShape,
+} from './photo-types.js';
 
 export type { NativeAbortFlag } from './abort-flag.js';
 
@@ -411,6 +418,7 @@ export interface Addon {
   createTrainingSession(config: TrainingSessionConfig): Promise<NativeTrainingSession>;
   createItemCodec(spec: ItemCodecSpec): Promise<NativeItemCodec>;
   createLatentCodec(spec: LatentCodecSpec): Promise<NativeLatentCodec>;
+  createPhotoCodec(spec: PhotoCodecSpec): Promise<NativePhotoCodec>;
   /**
    * Takes the advisory lock of an open file for as long as its descriptor is open, and no longer than the process
    * lives: `held`; `taken` by another opening of the file; `unsupported` where the file system has no locks.
@@ -427,6 +435,19 @@ export interface Addon {
     size: { readonly width: number; readonly height: number; readonly channels: number },
     channel: number,
   ): Promise<Float64Array>;
+  /**
+   * What the networks of photographs are trained on, of about one of `every` samples of a tile of 8 bits or fewer, and the
+   * sums that its predictors learned from. `priors` are those of the roles. Borrowed until the promise is settled.
+   */
+  collectPhotoSamples(
+    samples: Uint8Array,
+    shape: PhotoTileShape,
+    priors: readonly Int32Array[],
+    every: number,
+    seed: number,
+  ): Promise<CollectedSamples[]>;
+  /** What the networks of photographs look like. */
+  readonly photoConstants: PhotoConstants;
   /** Numbers of native/coder that models made here depend on: a test holds them against ours. */
   readonly coderConstants: Readonly<Record<string, number>>;
   AbortFlag: new () => NativeAbortFlag;

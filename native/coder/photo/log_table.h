@@ -1,0 +1,35 @@
+#pragma once
+
+#include <bit>
+#include <cstdint>
+
+#include "coder/tables.h"
+
+namespace node_vae::coder {
+
+// log2(n) * 2^8 in integers, the inverse of kExp2; never decreasing.
+class LogTable {
+ public:
+  static const LogTable& Get();
+
+  // n >= 1.
+  int32_t operator()(uint32_t n) const noexcept {
+    const int octave = static_cast<int>(std::bit_width(n)) - 1;
+    const uint32_t mantissa = octave >= kBits ? n >> (octave - kBits) : n << (kBits - octave);
+    return octave * 256 + table_[mantissa - (1U << kBits)];
+  }
+
+  // A difference in 1 / 32 on a scale that ends slowly: sign(x) * log2(1 + |x| / 64) * 2^8.
+  int32_t Squash(int32_t difference) const noexcept {
+    const auto size = static_cast<uint32_t>(difference < 0 ? -difference : difference);
+    const int32_t value = (*this)(size + 64) - 6 * 256;
+    return difference < 0 ? -value : value;
+  }
+
+ private:
+  static constexpr int kBits = 11;
+  LogTable() noexcept;
+  uint8_t table_[1 << kBits];
+};
+
+}  // namespace node_vae::coder
