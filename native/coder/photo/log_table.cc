@@ -9,6 +9,9 @@ LogTable::LogTable() noexcept {
     while (index < 255 && kExp2[index + 1] <= mantissa) ++index;
     table_[i] = static_cast<uint8_t>(index);
   }
+  for (uint32_t size = 0; size < kSquashed; ++size) {
+    squashed_[size] = static_cast<int16_t>((*this)(size + 64) - 6 * 256);
+  }
 }
 
 const LogTable& LogTable::Get() {

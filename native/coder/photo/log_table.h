@@ -22,7 +22,7 @@ class LogTable {
   // A difference in 1 / 32 on a scale that ends slowly: sign(x) * log2(1 + |x| / 64) * 2^8.
   int32_t Squash(int32_t difference) const noexcept {
     const auto size = static_cast<uint32_t>(difference < 0 ? -difference : difference);
-    const int32_t value = (*this)(size + 64) - 6 * 256;
+    const int32_t value = size < kSquashed ? squashed_[size] : (*this)(size + 64) - 6 * 256;
     return difference < 0 ? -value : value;
   }
 
@@ -30,6 +30,9 @@ class LogTable {
   static constexpr int kBits = 11;
   LogTable() noexcept;
   uint8_t table_[1 << kBits];
+  // All that differences of 8-bit samples can be.
+  static constexpr uint32_t kSquashed = 8192;
+  int16_t squashed_[kSquashed];
 };
 
 }  // namespace node_vae::coder

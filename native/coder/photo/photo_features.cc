@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "coder/photo/log_table.h"
-
 namespace node_vae::coder {
 
 namespace {
@@ -39,7 +37,7 @@ std::vector<Difference> PhotoFeatures::Differences(Role role) {
   return list;
 }
 
-PhotoFeatures::PhotoFeatures(Role role, const TilePlanes& planes) {
+PhotoFeatures::PhotoFeatures(Role role, const TilePlanes& planes) : log_(&LogTable::Get()) {
   const size_t own = Plane(role);
   const auto value = [&](size_t plane, Place place) { return planes.Distance(plane, false, place); };
   const auto error = [&](size_t plane, Place place) { return planes.Distance(plane, true, place); };
@@ -72,7 +70,7 @@ size_t PhotoFeatures::Count(Role role) {
 
 Surroundings PhotoFeatures::Fill(const int32_t* at, int32_t prediction, int32_t most, int shift,
                                  int16_t* into) const noexcept {
-  const LogTable& log = LogTable::Get();
+  const LogTable& log = *log_;
   Surroundings around;
   around.prediction = std::clamp(prediction, 0, most);
   const int32_t west = at[west_];

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "coder/photo/block_predictor.h"
+#include "coder/photo/log_table.h"
 #include "coder/photo/tile_planes.h"
 
 // What the network of a sample sees. Part of the format: models are trained for it.
@@ -43,6 +44,7 @@ class PhotoFeatures {
     ptrdiff_t base;
   };
 
+  const LogTable* log_;
   std::vector<ptrdiff_t> own_;     // values, less the prediction
   std::vector<ptrdiff_t> errors_;  // errors as they are
   std::vector<Pair> pairs_;        // values of other planes, less that at the same place

@@ -10,6 +10,7 @@
 #include "coder/chunk_codec.h"
 #include "coder/distributions.h"
 #include "coder/latent_codec.h"
+#include "coder/photo/photo_codec.h"
 #include "coder/symbol_table.h"
 #include "coder/rans.h"
 #include "coder/test/random_model.h"
@@ -19,7 +20,9 @@ namespace {
 
 int checks = 0;
 
-// What TestLatents() codes, frozen: archives depend on it.
+// What TestPhotographs() codes, frozen: archives depend on it.
+constexpr uint64_t kPhotoDigest = 0xA090263DD671D4B8u;
+// What TestLatents() codes, likewise.
 constexpr uint64_t kLatentDigest = 0x3BED0FE349021835u;
 
 #define CHECK(condition)                                                                \
@@ -413,6 +416,105 @@ void TestLatents() {
   CHECK(hash == kLatentDigest);
 }
 
+// Every distribution of samples has a share for each, side by side, and finds what lies where.
+void TestSampleMixtures() {
+  TestRandom random(77);
+  for (int round = 0; round < 400; ++round) {
+    const size_t components = 2 + random.Below(SampleMixture::kMaxComponents - 1);
+    const auto most = static_cast<uint32_t>((uint64_t{2} << random.Below(16)) - 1 - random.Below(2));
+    int16_t raw[3 * SampleMixture::kMaxComponents];
+    for (int16_t& value : raw) value = static_cast<int16_t>(static_cast<int64_t>(random.Below(65536)) - 32768) >> random.Below(14);
+    const auto anywhere = [&] { return static_cast<int32_t>(random.Below((uint64_t{most} << kFractionBits) + 1)); };
+    const Surroundings around{anywhere(), anywhere(), static_cast<int32_t>(1 + random.Below(1 << random.Below(21)))};
+    const SampleMixture mixture(raw, components, around, most);
+    const uint32_t step = 1 + most / 2000;
+    uint32_t end = 0;
+    for (uint32_t value = 0; value <= most; value += step) {
+      const Interval interval = mixture.IntervalOf(value);
+      CHECK(interval.size >= 1);
+      CHECK(step > 1 || interval.start == end);
+      end = interval.start + interval.size;
+      for (const uint32_t position : {interval.start, end - 1}) {
+        Interval found;
+        CHECK(mixture.Find(position, &found) == value);
+        CHECK(found.start == interval.start && found.size == interval.size);
+      }
+    }
+    const Interval last = mixture.IntervalOf(most);
+    CHECK(last.start + last.size == 1U << kPrecision);
+  }
+}
+
+template <typename Sample>
+uint64_t CodePhotograph(const PhotoModel& model, const TileShape& shape, uint64_t seed, uint64_t hash) {
+  TestRandom random(seed);
+  const int kind = static_cast<int>(seed % 5);
+  const uint32_t limit = (1U << shape.bits) - 1;
+  std::vector<Sample> samples(PhotoCodec::Samples(shape));
+  for (size_t i = 0; i < samples.size(); ++i) {
+    const size_t x = i / shape.channels % shape.width;
+    const size_t y = i / shape.channels / shape.width;
+    // Slopes with a little noise, anything at all, a few values far apart, one value.
+    const uint64_t slope = (x * 5 + y * 3) * (limit / 255 + 1) / 2 + random.Below(limit / 32 + 2);
+    const uint64_t few = random.Below(3) * (limit / 2);
+    const uint64_t value = kind == 0 ? random.Next() : kind == 1 ? few : kind == 2 ? limit / 3 : slope;
+    samples[i] = static_cast<Sample>(kind == 1 || kind == 2 ? value : value & limit);
+  }
+  PhotoCodec codec(model);
+  for (size_t effort = 0; effort < model.efforts(); ++effort) {
+    const std::vector<uint8_t> bytes = codec.Encode(std::span<const Sample>(samples), shape, effort);
+    hash = Digest(hash, bytes);
+    std::vector<Sample> decoded(samples.size());
+    codec.Decode(bytes, shape, std::span(decoded));
+    CHECK(decoded == samples);
+    for (size_t cut = 0; cut < bytes.size(); cut += 1 + bytes.size() / 3) {
+      CHECK(ThrowsFormat([&] { codec.Decode(std::span(bytes.data(), cut), shape, std::span(decoded)); }));
+    }
+  }
+  return hash;
+}
+
+// Tiles of every kind come back, under random models; the same bytes on every processor.
+void TestPhotographs() {
+  uint64_t hash = 0xCBF29CE484222325u;
+  for (uint64_t seed = 1; seed <= 30; ++seed) {
+    const RandomPhotoModel random_model(seed);
+    const PhotoModel model(random_model.spec());
+    TestRandom random(500 + seed);
+    TileShape shape;
+    shape.width = 1 + random.Below(seed % 4 == 0 ? 200 : 50);
+    shape.height = 1 + random.Below(seed % 3 == 0 ? 60 : 30);
+    shape.channels = 1 + random.Below(4);
+    shape.bits = 1 + static_cast<int>(random.Below(16));
+    hash = shape.bits > 8 ? CodePhotograph<uint16_t>(model, shape, seed, hash)
+                          : CodePhotograph<uint8_t>(model, shape, seed, hash);
+  }
+  if (hash != kPhotoDigest) std::fprintf(stderr, "photographs: 0x%016llX\n", static_cast<unsigned long long>(hash));
+  CHECK(hash == kPhotoDigest);
+  const RandomPhotoModel random_model(3);
+  const PhotoModel model(random_model.spec());
+  PhotoCodec codec(model);
+  // Random bytes: refused, or by chance a tile, but nothing is read or written outside.
+  TestRandom random(9);
+  for (int round = 0; round < 300; ++round) {
+    std::vector<uint8_t> bytes(8 + 4 * random.Below(30));
+    for (uint8_t& byte : bytes) byte = static_cast<uint8_t>(random.Next());
+    bytes[7] |= 1;
+    const TileShape shape{1 + random.Below(9), 1 + random.Below(9), 1 + random.Below(4), 1 + static_cast<int>(random.Below(8))};
+    std::vector<uint8_t> samples(PhotoCodec::Samples(shape));
+    ThrowsFormat([&] { codec.Decode(bytes, shape, std::span(samples)); });
+  }
+  for (const auto& change : {+[](PhotoModelSpec& spec) { spec.components = 1; },
+                             +[](PhotoModelSpec& spec) { spec.roles[1].prior.pop_back(); },
+                             +[](PhotoModelSpec& spec) { spec.roles[2].prior[1] += 1; },
+                             +[](PhotoModelSpec& spec) { spec.roles[3].networks.clear(); },
+                             +[](PhotoModelSpec& spec) { spec.roles[0].networks[0].pop_back(); }}) {
+    PhotoModelSpec spec = random_model.spec();
+    change(spec);
+    CHECK(ThrowsFormat([&] { PhotoModel{spec}; }));
+  }
+}
+
 }  // namespace
 }  // namespace node_vae::coder
 
@@ -430,6 +532,8 @@ int main() {
   TestModelRefusesNonsense();
   TestSymbolTables();
   TestLatents();
+  TestSampleMixtures();
+  TestPhotographs();
   std::printf("%d checks passed\n", checks);
   return 0;
 }

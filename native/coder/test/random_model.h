@@ -6,6 +6,8 @@
 
 #include "coder/item_model.h"
 #include "coder/latent_codec.h"
+#include "coder/photo/photo_model.h"
+#include "coder/photo/sample_mixture.h"
 
 // Small models with random numbers, for tests and fuzzing.
 namespace node_vae::coder {
@@ -91,6 +93,37 @@ class RandomModel : private RandomLayers {
 
  private:
   ItemModelSpec spec_;
+};
+
+class RandomPhotoModel : private RandomLayers {
+ public:
+  explicit RandomPhotoModel(uint64_t seed) : RandomLayers(seed) {
+    spec_.components = 2 + random_.Below(SampleMixture::kMaxComponents - 1);
+    const size_t efforts = 1 + random_.Below(3);
+    for (size_t r = 0; r < kRoles; ++r) {
+      const Role role{static_cast<int>(r)};
+      const size_t values = PhotoFeatures::Differences(role).size() + 1;
+      std::vector<int32_t>& prior = spec_.roles[r].prior;
+      prior.assign(values * values, 0);
+      for (size_t i = 0; i < values; ++i) {
+        for (size_t j = 0; j < i; ++j) {
+          prior[i * values + j] = prior[j * values + i] = static_cast<int32_t>(random_.Below(20001)) - 10000;
+        }
+        prior[i * (values + 1)] = static_cast<int32_t>(random_.Below(400000));
+      }
+      for (size_t effort = 0; effort < efforts; ++effort) {
+        const size_t hidden = 1 + random_.Below(40);
+        spec_.roles[r].networks.push_back({Layer(PhotoFeatures::Count(role), hidden, 0, 4095),
+                                           Layer(hidden, hidden, 0, 4095),
+                                           Layer(hidden, 3 * spec_.components, -32767, 32767)});
+      }
+    }
+  }
+
+  const PhotoModelSpec& spec() const { return spec_; }
+
+ private:
+  PhotoModelSpec spec_;
 };
 
 // The models that fuzzing decodes with: four of one level, then one of two and one of three. A file's
