@@ -19,11 +19,19 @@ class LogTable {
     return octave * 256 + table_[mantissa - (1U << kBits)];
   }
 
-  // A difference in 1 / 32 on a scale that ends slowly: sign(x) * log2(1 + |x| / 64) * 2^8.
-  int32_t Squash(int32_t difference) const noexcept {
-    const auto size = static_cast<uint32_t>(difference < 0 ? -difference : difference);
-    const int32_t value = size < kSquashed ? squashed_[size] : (*this)(size + 64) - 6 * 256;
-    return difference < 0 ? -value : value;
+  // A difference in 1 / 32 on a scale that ends slowly: sign(x) * log2(1 + |x| / 64) * 2^8, limited to `most` in size.
+  // Without branches on the sign, which nobody can foresee.
+  int32_t Squash(int32_t difference, int32_t most) const noexcept {
+    const int32_t sign = difference >> 31;
+    const auto size = static_cast<uint32_t>((difference ^ sign) - sign);
+    int32_t value;
+    if (size < kSquashed) [[likely]] {
+      value = squashed_[size];
+    } else {
+      value = (*this)(size + 64) - 6 * 256;
+      value = value < most ? value : most;
+    }
+    return (value ^ sign) - sign;
   }
 
  private:

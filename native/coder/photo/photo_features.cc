@@ -80,7 +80,7 @@ Surroundings PhotoFeatures::Fill(const int32_t* at, int32_t prediction, int32_t 
                        : corner <= std::min(west, north) ? std::max(west, north)
                                                          : west + north - corner;
   const auto squash = [&](int32_t difference) {
-    return static_cast<int16_t>(std::clamp(log.Squash(difference >> shift), -kMostFeature, kMostFeature));
+    return static_cast<int16_t>(log.Squash(difference >> shift, kMostFeature));
   };
   for (const ptrdiff_t one : own_) *into++ = squash(at[one] - around.prediction);
   for (const ptrdiff_t one : errors_) *into++ = squash(at[one]);

@@ -22,7 +22,10 @@ export interface NetworkShape {
 }
 
 /** @returns a graph with the outputs of a VAE's objective; `kl` is 0 and `reconstruction` the bits. */
-export function buildPhotoObjective(shape: NetworkShape, source: ParameterSource): { model: Model; stopped: readonly string[] } {
+export function buildPhotoObjective(
+  shape: NetworkShape,
+  source: ParameterSource,
+): { model: Model; stopped: readonly string[] } {
   const { features, hidden, components } = shape;
   const g = new GraphBuilder({ name: 'photograph_bits' });
   const scope = new Scope(g, source);
@@ -46,7 +49,11 @@ export function buildPhotoObjective(shape: NetworkShape, source: ParameterSource
     g.constant(startingScales(components), 'float32', [3 * components]),
   ]);
   const sizes = g.int64s([components, components, components]);
-  const [logits, offsets, logScales] = g.ops('Split', [raw, sizes], { axis: 1 }, { outputs: 3 }) as [Value, Value, Value];
+  const [logits, offsets, logScales] = g.ops('Split', [raw, sizes], { axis: 1 }, { outputs: 3 }) as [
+    Value,
+    Value,
+    Value,
+  ];
 
   // The last component stands on the alternative prediction.
   const spread = g.op('Sub', [alternative, prediction]);

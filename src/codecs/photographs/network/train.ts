@@ -1,7 +1,7 @@
 /** Training of a model for photographs without loss, and the integers made of it. */
 import { join } from 'node:path';
 import { z } from 'zod';
-import { NAMES } from '../../../architectures/names.js';
+import { NAMES, perExample, TERMS } from '../../../architectures/names.js';
 import { collectParameters, ParameterStore } from '../../../architectures/parameters.js';
 import { generateArtifacts } from '../../../artifacts/generate.js';
 import { initializeParameters } from '../../../artifacts/initialize.js';
@@ -23,7 +23,7 @@ import { buildPhotoObjective, type NetworkShape, ROWS, startingScales } from './
 import { integerNetwork } from './to-integers.js';
 
 /** Pictures that predictors' beginnings are taken from. */
-const PRIOR_PICTURES = 24;
+const PRIOR_PICTURES = 16;
 /** Rows that the ranges of hidden layers are taken from. */
 const CALIBRATION_ROWS = 4000;
 /** Part of the learning rate that is left at the end. */
@@ -115,6 +115,8 @@ async function trainNetwork(
   const task: TrainingTask = {
     artifacts: generateArtifacts({
       ...{ model, stopped, trainable: specs.map(({ name }) => name) },
+      scalars: [...TERMS],
+      perExample: TERMS.map(perExample),
       optimizer: { type: 'adam', learningRate, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0 },
       clipGradientNorm: 1,
     }),
@@ -141,9 +143,18 @@ async function trainNetwork(
         resume,
       }),
       optimizer: { type: 'adam', learningRate },
-      learningRate: scheduleFunction({ type: 'cosine', from: learningRate, to: LAST_RATE * learningRate, warmUpSteps: 100 }),
+      learningRate: scheduleFunction({
+        type: 'cosine',
+        from: learningRate,
+        to: LAST_RATE * learningRate,
+        warmUpSteps: 100,
+      }),
     }),
-    ...{ train: rowsDataset(rows, REPORT_STEPS * batchSize, seed), validation: undefined, session: { intraOpThreads: threads } },
+    ...{
+      train: rowsDataset(rows, REPORT_STEPS * batchSize, seed),
+      validation: undefined,
+      session: { intraOpThreads: threads },
+    },
     emit: (progress) => {
       if (progress.kind !== 'step') return;
       sum += progress.loss;
