@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <string>
 
+#include "coder/photo/calibration.h"
 #include "coder/photo/sample_mixture.h"
 #include "coder/photo/wavefront.h"
 #include "coder/rans.h"
@@ -197,6 +198,7 @@ std::vector<uint8_t> EncodeTile(const PhotoModel& model, std::span<const Sample>
     }
     Wavefront wavefront(shape.width, shape.height, group.channels.size(), levels.most, levels.shift, Priors(model, group));
     Networks networks(model, effort, wavefront);
+    Calibration calibration(group.channels.size());
     out.samples.reserve(shape.width * shape.height * group.channels.size());
     wavefront.Run(
         networks.strides(),
@@ -206,8 +208,9 @@ std::vector<uint8_t> EncodeTile(const PhotoModel& model, std::span<const Sample>
             const Sample sample = samples[(fronts[i].y * shape.width + fronts[i].x) * channels + group.channels[plane]];
             const uint32_t value = levels.listed ? index[sample] : sample;
             const SampleMixture mixture(raw + i * networks.outputs(), model.components(), fronts[i].around,
-                                        static_cast<uint32_t>(levels.most));
+                                        static_cast<uint32_t>(levels.most), calibration.Of(plane, fronts[i].around));
             out.samples.push_back(mixture.IntervalOf(value));
+            calibration.Note(plane, fronts[i].around, mixture.ShareBelow(value), mixture.ShareBelow(value + 1));
             values[i] = static_cast<int32_t>(value);
           }
         },
@@ -243,16 +246,18 @@ void DecodeTile(const PhotoModel& model, std::span<const uint8_t> bytes, const T
     }
     Wavefront wavefront(shape.width, shape.height, group.channels.size(), levels.most, levels.shift, Priors(model, group));
     Networks networks(model, effort, wavefront);
+    Calibration calibration(group.channels.size());
     wavefront.Run(
         networks.strides(),
         [&](size_t plane, const Front* fronts, size_t count, const int16_t* features, int32_t* values) {
           const int16_t* raw = networks.Run(plane, features, count);
           for (size_t i = 0; i < count; ++i) {
             const SampleMixture mixture(raw + i * networks.outputs(), model.components(), fronts[i].around,
-                                        static_cast<uint32_t>(levels.most));
+                                        static_cast<uint32_t>(levels.most), calibration.Of(plane, fronts[i].around));
             Interval interval;
             const uint32_t value = mixture.Find(message.Peek(0, kPrecision), &interval);
             message.Pop(0, interval, kPrecision);
+            calibration.Note(plane, fronts[i].around, mixture.ShareBelow(value), mixture.ShareBelow(value + 1));
             values[i] = static_cast<int32_t>(value);
             samples[(fronts[i].y * shape.width + fronts[i].x) * channels + group.channels[plane]] =
                 static_cast<Sample>(levels.listed ? levels.values[value] : value);

@@ -17,8 +17,9 @@ constexpr int32_t kMostScale = 19 * 256;
 
 }  // namespace
 
-SampleMixture::SampleMixture(const int16_t* raw, size_t components, const Surroundings& around, uint32_t most) noexcept
-    : components_(components), most_(most) {
+SampleMixture::SampleMixture(const int16_t* raw, size_t components, const Surroundings& around, uint32_t most,
+                             const ShareCurve& curve) noexcept
+    : curve_(&curve), components_(components), most_(most) {
   const int16_t* logits = raw;
   const int16_t* means = raw + components;
   const int16_t* scales = raw + 2 * components;
@@ -50,7 +51,7 @@ SampleMixture::SampleMixture(const int16_t* raw, size_t components, const Surrou
   guess_ = static_cast<uint32_t>(std::clamp<int32_t>((mean_[best] + kOne / 2) >> kFractionBits, 0, static_cast<int32_t>(most)));
 }
 
-uint32_t SampleMixture::Cumulative(uint32_t value) const noexcept {
+uint32_t SampleMixture::ShareBelow(uint32_t value) const noexcept {
   if (value == 0) return 0;
   if (value > most_) return 1U << kPrecision;
   const int32_t edge = (static_cast<int32_t>(value) << kFractionBits) - kOne / 2;
@@ -59,8 +60,14 @@ uint32_t SampleMixture::Cumulative(uint32_t value) const noexcept {
     const int64_t product = int64_t{edge - mean_[k]} * factor_[k];
     mass += int64_t{weight_[k]} * Sigmoid(product >> shift_[k]);
   }
+  return static_cast<uint32_t>(mass >> kWeightBits);
+}
+
+uint32_t SampleMixture::Cumulative(uint32_t value) const noexcept {
+  if (value == 0) return 0;
+  if (value > most_) return 1U << kPrecision;
   const uint64_t room = (uint64_t{1} << kPrecision) - most_ - 1;
-  return value + static_cast<uint32_t>(((static_cast<uint64_t>(mass) >> kWeightBits) * room) >> kUnitBits);
+  return value + static_cast<uint32_t>(((*curve_)(ShareBelow(value)) * room) >> kPrecision);
 }
 
 uint32_t SampleMixture::Find(uint32_t position, Interval* interval) const noexcept {

@@ -9,6 +9,21 @@
 
 namespace node_vae::coder {
 
+// Shares of 2^kPrecision to others of the same, never falling: straight pieces between the edges of equal bins.
+struct ShareCurve {
+  static constexpr int kBinBits = kPrecision - 5;
+  static constexpr size_t kBins = size_t{1} << (kPrecision - kBinBits);
+
+  uint32_t edge[kBins + 1];
+
+  uint32_t operator()(uint32_t share) const noexcept {
+    const uint32_t bin = share >> kBinBits;
+    if (bin >= kBins) return edge[kBins];
+    const uint32_t low = edge[bin];
+    return low + static_cast<uint32_t>((uint64_t{edge[bin + 1] - low} * (share & ((1U << kBinBits) - 1))) >> kBinBits);
+  }
+};
+
 // A mixture of logistics over the whole numbers 0 to `most`, which integers describe: what a network thinks of a sample.
 // A distribution as those of distributions.h, of precision kPrecision.
 class SampleMixture {
@@ -17,8 +32,9 @@ class SampleMixture {
 
   // `raw` holds logits (log2 * 2^8), means (in 1/256 of the scale around the component's place) and log2 of the scales
   // (* 2^8, beside that of the surroundings' scale). The last component stands on the alternative prediction, the others on
-  // the prediction.
-  SampleMixture(const int16_t* raw, size_t components, const Surroundings& around, uint32_t most) noexcept;
+  // the prediction. Shares are those of the mixture through `curve`, which is borrowed.
+  SampleMixture(const int16_t* raw, size_t components, const Surroundings& around, uint32_t most,
+                const ShareCurve& curve) noexcept;
 
   Interval IntervalOf(uint32_t value) const noexcept {
     const uint32_t start = Cumulative(value);
@@ -27,10 +43,14 @@ class SampleMixture {
   // The value whose share holds the position, and its share.
   uint32_t Find(uint32_t position, Interval* interval) const noexcept;
 
+  // The mixture's own share of what is below `value`, of 2^kPrecision.
+  uint32_t ShareBelow(uint32_t value) const noexcept;
+
  private:
   // The share of what is below `value`, with at least 1 for each; rises from 0 to 2^kPrecision.
   uint32_t Cumulative(uint32_t value) const noexcept;
 
+  const ShareCurve* curve_;
   size_t components_;
   uint32_t most_;
   uint32_t guess_;
