@@ -15,6 +15,8 @@ import {
   openSounds,
   shippedCodecs,
 } from '../../src/codecs/index.js';
+import { DEFAULT_PHOTO_MODEL } from '../../src/codecs/photographs/models.js';
+import { PhotoCodec } from '../../src/codecs/photographs/photo-codec.js';
 import { readIdx } from '../../src/data/index.js';
 import { digits } from '../support/digits.js';
 import { temporaryFolderOfTest } from '../support/temporary.js';
@@ -129,5 +131,23 @@ describe('photo-lossy', () => {
     await using opened = await openPictures(archive!);
     expect(opened.codec.identity).toBe(opened.header.model);
     expect(await opened.read(0)).toMatchObject({ width: 192, height: 176, channels: 3 });
+  });
+});
+
+describe('photo-lossless', () => {
+  it('is the file its card describes, and codes with either effort', async () => {
+    const card = JSON.parse(await readFile(join(root, 'models', DEFAULT_PHOTO_MODEL, 'card.json'), 'utf8'));
+    await using codec = await PhotoCodec.load(join(root, 'models', DEFAULT_PHOTO_MODEL));
+    const { sha256, byteLength } = card.files['photo.safetensors'];
+    expect(codec.identity).toBe(sha256);
+    expect(codec.file.length).toBe(byteLength);
+    // Slopes and texture with a little noise: 2 bits of it are in each sample.
+    const { data, width, height } = drawing(4, 192, 176);
+    const shape = { width, height, channels: 3, bits: 8 };
+    for (const effort of ['fast', 'best'] as const) {
+      const bytes = await codec.encodeTile(data, shape, { effort });
+      expect(bytes.length).toBeLessThan((data.length * 2.6) / 8);
+      expect(Buffer.compare(await codec.decodeTile(bytes, shape), data)).toBe(0);
+    }
   });
 });

@@ -52,6 +52,7 @@ struct Levels {
   int shift = 0;
   bool listed = false;
   std::vector<uint32_t> values;  // of the samples that are coded, in rising order, where not all up to `most`
+  std::vector<uint16_t> index;   // the other way round; of the encoder
   int32_t most = 0;              // the largest sample that is coded
 };
 
@@ -73,8 +74,11 @@ Levels FindLevels(std::span<const Sample> samples, size_t channels, const Group&
   levels.listed = levels.listed || count == 1;
   levels.most = static_cast<int32_t>(levels.listed ? count - 1 : all - 1);
   if (levels.listed) {
+    levels.index.resize(all);
     for (size_t value = 0; value < all; ++value) {
-      if (used[value]) levels.values.push_back(static_cast<uint32_t>(value));
+      if (!used[value]) continue;
+      levels.index[value] = static_cast<uint16_t>(levels.values.size());
+      levels.values.push_back(static_cast<uint32_t>(value));
     }
   }
   if (levels.most > 511) {
@@ -83,10 +87,7 @@ Levels FindLevels(std::span<const Sample> samples, size_t channels, const Group&
     uint64_t counted = 0;
     for (const size_t channel : group.channels) {
       for (size_t i = channel + channels; i < samples.size(); i += channels) {
-        const auto index = [&](Sample value) -> int64_t {
-          if (!levels.listed) return value;
-          return std::lower_bound(levels.values.begin(), levels.values.end(), value) - levels.values.begin();
-        };
+        const auto index = [&](Sample value) -> int { return levels.listed ? levels.index[value] : value; };
         sum += static_cast<uint64_t>(std::abs(index(samples[i]) - index(samples[i - channels])));
         ++counted;
       }
@@ -191,11 +192,6 @@ std::vector<uint8_t> EncodeTile(const PhotoModel& model, std::span<const Sample>
     const Levels levels = FindLevels(samples, channels, group, shape);
     PushHeader(levels, out.header);
     if (levels.most == 0) continue;
-    std::vector<uint16_t> index;
-    if (levels.listed) {
-      index.resize(size_t{1} << shape.bits);
-      for (size_t i = 0; i < levels.values.size(); ++i) index[levels.values[i]] = static_cast<uint16_t>(i);
-    }
     Wavefront wavefront(shape.width, shape.height, group.channels.size(), levels.most, levels.shift, Priors(model, group));
     Networks networks(model, effort, wavefront);
     Calibration calibration(group.channels.size());
@@ -206,7 +202,7 @@ std::vector<uint8_t> EncodeTile(const PhotoModel& model, std::span<const Sample>
           const int16_t* raw = networks.Run(plane, features, count);
           for (size_t i = 0; i < count; ++i) {
             const Sample sample = samples[(fronts[i].y * shape.width + fronts[i].x) * channels + group.channels[plane]];
-            const uint32_t value = levels.listed ? index[sample] : sample;
+            const uint32_t value = levels.listed ? levels.index[sample] : sample;
             const SampleMixture mixture(raw + i * networks.outputs(), model.components(), fronts[i].around,
                                         static_cast<uint32_t>(levels.most), calibration.Of(plane, fronts[i].around));
             out.samples.push_back(mixture.IntervalOf(value));
@@ -271,11 +267,12 @@ void DecodeTile(const PhotoModel& model, std::span<const uint8_t> bytes, const T
 }  // namespace
 
 size_t PhotoCodec::Samples(const TileShape& shape) {
-  if (shape.width < 1 || shape.height < 1 || shape.width > kMostPixels || shape.height > kMostPixels / shape.width ||
+  if (shape.width < 1 || shape.height < 1 || shape.width > kMostSide || shape.height > kMostSide ||
+      shape.width * shape.height > kMostPixels ||
       shape.channels < 1 || shape.channels > 4 || shape.bits < 1 || shape.bits > 16) {
     throw Error(code::kShape, "A tile of " + std::to_string(shape.width) + " x " + std::to_string(shape.height) + " with " +
                                   std::to_string(shape.channels) + " channels of " + std::to_string(shape.bits) +
-                                  " bits cannot be coded: expected 1 to 2^24 pixels, 1 to 4 channels, 1 to 16 bits.");
+                                  " bits cannot be coded: expected sides of 1 to 65536, at most 2^24 pixels, 1 to 4 channels, 1 to 16 bits.");
   }
   return shape.width * shape.height * shape.channels;
 }

@@ -34,6 +34,7 @@ struct PhotoSamples {
 class PhotoCodec {
  public:
   static constexpr size_t kMostPixels = size_t{1} << 24;
+  static constexpr size_t kMostSide = size_t{1} << 16;
 
   explicit PhotoCodec(const PhotoModel& model) : model_(model) {}
 

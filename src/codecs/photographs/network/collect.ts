@@ -18,11 +18,6 @@ export interface RoleRows {
   readonly extra: number;
 }
 
-export interface Collected {
-  readonly priors: readonly Int32Array[];
-  readonly roles: readonly RoleRows[];
-}
-
 /** A picture in grey: for the role that stands alone. */
 function inGrey({ width, height, channels, data }: Picture): Picture {
   if (channels === 1) return { width, height, channels, data };

@@ -6,7 +6,6 @@ export const ROLES = 4;
 
 /** How much work a sample is: the quickest first. */
 export const EFFORTS = ['fast', 'best'] as const;
-export type Effort = (typeof EFFORTS)[number];
 
 export const photoConfigSchema = z.strictObject({
   /** Logistics of a sample's mixture. */
