@@ -17,6 +17,7 @@ import {
 } from '../../src/codecs/index.js';
 import { DEFAULT_PHOTO_MODEL } from '../../src/codecs/photographs/models.js';
 import { PhotoCodec } from '../../src/codecs/photographs/photo-codec.js';
+import { encodePng } from '../../src/data/image/encode.js';
 import { readIdx } from '../../src/data/index.js';
 import { digits } from '../support/digits.js';
 import { temporaryFolderOfTest } from '../support/temporary.js';
@@ -141,13 +142,14 @@ describe('photo-lossless', () => {
     const { sha256, byteLength } = card.files['photo.safetensors'];
     expect(codec.identity).toBe(sha256);
     expect(codec.file.length).toBe(byteLength);
-    // Slopes and texture with a little noise: 2 bits of it are in each sample.
     const { data, width, height } = drawing(4, 192, 176);
     const shape = { width, height, channels: 3, bits: 8 };
+    // Not what it was made for, and still smaller.
+    const png = await encodePng({ width, height, channels: 3, data }, { compressionLevel: 9 });
     for (const effort of ['fast', 'best'] as const) {
       const bytes = await codec.encodeTile(data, shape, { effort });
-      expect(bytes.length).toBeLessThan((data.length * 2.6) / 8);
-      expect(Buffer.compare(await codec.decodeTile(bytes, shape), data)).toBe(0);
+      expect(bytes.length).toBeLessThan(png.length);
+      expect(await codec.decodeTile(bytes, shape)).toEqual(data);
     }
   });
 });
