@@ -4,7 +4,7 @@ import { damaged, type Header } from '../archive/format.js';
 import type { HeaderReader } from '../archive/reader.js';
 import type { Kind, Writing, WritingKind } from './kind.js';
 import { KINDS } from './kinds.js';
-import { type AnyCodec, type Found, findModel } from './models/find.js';
+import { type AnyCodec, type Found, findModel, shippedNames } from './models/find.js';
 
 /** A model, the path of its file or folder, or the name of a model of this package: whatever decodes an archive. */
 export type ModelInput = ModelOf<(typeof KINDS)[keyof typeof KINDS]> | string;
@@ -33,19 +33,20 @@ const UNNAMED: AnyCodec = { identity: '', file: new Uint8Array(0), async close()
 
 /** The model that compress() was given, of whatever kind it writes; where none was, what stands for that. */
 export async function findWritingModel(input: unknown, where: string): Promise<Found<AnyCodec>> {
-  if (input === undefined) return { codec: UNNAMED, owned: false };
-  const classes = new Set(ALL.flatMap(({ write, models }) => (write && models ? [models] : [])));
+  if (input === undefined) {
+    for (const { write, models } of ALL) {
+      if (write?.unnamed === undefined || !(await shippedNames(models)).includes(write.unnamed)) continue;
+      return findModel([models], write.unnamed, where);
+    }
+    return { codec: UNNAMED, owned: false };
+  }
+  const classes = new Set(ALL.filter(({ write }) => write).map(({ models }) => models));
   return findModel([...classes], input, where);
 }
 
 /** What writes archives with a model, in the order of the table. */
 export function writersFor(model: AnyCodec): Writing[] {
   return ALL.flatMap(({ models, write }) =>
-    write && (model === UNNAMED ? write.unnamed : models?.is(model)) ? [write] : [],
+    write && (model === UNNAMED ? write.unnamed !== undefined : models.is(model)) ? [write] : [],
   );
-}
-
-/** Whether no model was named. */
-export function isUnnamed(model: AnyCodec): boolean {
-  return model === UNNAMED;
 }

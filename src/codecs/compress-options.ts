@@ -36,6 +36,8 @@ export const compressSchema = z.strictObject({
    */
   pixelsOnly: z.boolean().default(false),
   ...dropPartialShape,
+  /** Of pictures without a model that is named: `fast` takes less time both ways, `best`, the default, fewer bytes. */
+  effort: z.enum(['fast', 'best']).default('best'),
   ...packingShape,
   ...chunkThreadsShape,
   ...signalShape,
@@ -85,4 +87,8 @@ export interface CompressResult {
 /** What compress() takes: the paths of pictures; with a model also a dataset or tensor of bytes, or the paths of IDX, .npy or WAV files. */
 export type CompressInput = DatasetInput | string | readonly string[];
 
-export type CompressJob = z.output<typeof compressSchema> & { readonly codec: AnyCodec };
+export type CompressJob = z.output<typeof compressSchema> & {
+  readonly codec: AnyCodec;
+  /** Whether no model was named. */
+  readonly unnamed: boolean;
+};

@@ -2,7 +2,7 @@ import { VaeError } from '../core/errors.js';
 import { parseOptions } from '../core/options.js';
 import type { TreeFile } from '../data/file-tree.js';
 import type { DatasetInput } from '../data/to-dataset.js';
-import { findWritingModel, isUnnamed, writersFor } from './by-kind.js';
+import { findWritingModel, writersFor } from './by-kind.js';
 import {
   type CompressInput,
   type CompressJob,
@@ -35,12 +35,13 @@ export async function compress(input: CompressInput, options: CompressOptions): 
   }
   const { codec, owned } = await findWritingModel(options.model, 'compress()');
   try {
-    const job = { codec, ...parsed };
+    const unnamed = options.model === undefined;
+    const job = { codec, unnamed, ...parsed };
     const paths = typeof input === 'string' ? [input] : isPaths(input) ? input : undefined;
     if (paths !== undefined) return await fromPaths(paths, job);
     const result = await arrayWritten({ data: input as DatasetInput }, job);
     if (result !== undefined) return result;
-    throw isUnnamed(codec)
+    throw options.model === undefined
       ? new VaeError('ERR_VAE_OPTION', 'compress(): data in memory need option "model", the codec that is for them.')
       : new VaeError('ERR_VAE_DATA', 'compress(): this model is for files; name their paths.');
   } finally {

@@ -17,6 +17,8 @@ import type { AnyCodec, ModelClass } from './models/find.js';
 export interface CodingOptions {
   readonly chunkItems?: number | undefined;
   readonly pixelsOnly: boolean;
+  /** Of photographs: how much time is taken for fewer bytes. */
+  readonly effort: 'fast' | 'best';
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -72,8 +74,7 @@ export interface Kind<Model extends AnyCodec = AnyCodec> {
   readonly compact: readonly CompactKind[];
   /** Whether its items are counted as files: chunks hold parts of them. */
   readonly itemsAreFiles: boolean;
-  /** Absent where nothing is coded by a model. */
-  readonly models?: ModelClass<Model> | undefined;
+  readonly models: ModelClass<Model>;
   /** How compress() writes it; absent where something else does. */
   readonly write?: Writing<Model>;
 }
@@ -86,8 +87,11 @@ export interface WritingKind<Model extends AnyCodec = AnyCodec> extends Kind<Mod
 export interface Writing<Model extends AnyCodec = AnyCodec> {
   /** What it is for, with articles, for messages. */
   readonly takes: readonly string[];
-  /** Whether it is what writes where no model is named. */
-  readonly unnamed?: boolean;
+  /**
+   * For what writes where no model is named: the model of this package that it has then. Where that is not installed, it
+   * writes without.
+   */
+  readonly unnamed?: string;
   /** Undefined where none of the files are for it; an error where they are, but not with this model. */
   files(selection: Selection, model: Model, options: CodingOptions): FilesPlan | VaeError | undefined;
   /** Undefined where it is no array. */

@@ -100,7 +100,7 @@ async function codecOf(
   try {
     const layout = await readLayout(source, readAnyHeader);
     const { models } = kindOf(layout.header);
-    if (layout.header.model === undefined || models === undefined) return undefined;
+    if (layout.header.model === undefined) return undefined;
     if (model !== undefined) {
       const found = await findModel([models], model, where);
       if (found.codec.identity === layout.header.model) return found;

@@ -3,7 +3,7 @@ import { performance } from 'node:perf_hooks';
 import type { PhaseControl, Unit } from '../../archive/pack.js';
 import { VaeError } from '../../core/errors.js';
 import type { TreeFile } from '../../data/file-tree.js';
-import { isUnnamed, kindOf, writersFor } from '../by-kind.js';
+import { kindOf, writersFor } from '../by-kind.js';
 import type { CompressJob, CompressResult } from '../compress-options.js';
 import {
   copyUnits,
@@ -182,7 +182,7 @@ function planOf(selection: Selection, { codec, ...options }: CompressJob): Files
     if (plan instanceof VaeError) refused ??= plan;
     else if (plan !== undefined) return plan;
   }
-  throw refused ?? (isUnnamed(codec) ? noPictures(selection) : nothing(selection, writers));
+  throw refused ?? (options.unnamed ? noPictures(selection) : nothing(selection, writers));
 }
 
 function noPictures(selection: Selection): VaeError {

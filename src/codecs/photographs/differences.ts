@@ -6,7 +6,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { brotli, inflate } from '../../archive/chunk.js';
 import { damaged } from '../../archive/format.js';
-import type { TileSamples, TileShape } from './tile-codec.js';
+import type { TileSamples, TileShape } from './tile-shape.js';
 
 const SLICE = 1 << 19;
 

@@ -16,6 +16,8 @@ const schema = z.strictObject({
     .string()
     .regex(/^[0-9a-f]{64}$/)
     .optional(),
+  /** How that model's tiles are coded: PhotoCodec.version. */
+  coding: z.int().min(1).optional(),
 });
 
 /** Pictures of any size, without loss. */

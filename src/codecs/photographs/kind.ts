@@ -4,13 +4,16 @@ import { namedLike } from '../../data/find-files.js';
 import { PICTURES } from '../../data/image/formats.js';
 import { rowBytesOf } from '../../data/image/png/layout.js';
 import type { Selection } from '../inputs/selection.js';
-import type { FilesPlan, WritingKind } from '../kind.js';
+import type { CodingOptions, FilesPlan, WritingKind } from '../kind.js';
+import type { AnyCodec } from '../models/find.js';
 import { LAYOUT, PHOTOGRAPHS, readPhotographHeader } from './header.js';
+import { DEFAULT_PHOTO_MODEL, PHOTO_CODECS } from './models.js';
+import type { PhotoCodec } from './photo-codec.js';
 import { PhotographArchive } from './photograph-archive.js';
 import { damagedPicture, type Recognised, recognise } from './row-source.js';
 import { MOST_ROW_BYTES, type Planned, pictureUnits, RECORD_MEMORY } from './units.js';
 
-export const photographsKind: WritingKind<never> = {
+export const photographsKind: WritingKind<PhotoCodec> = {
   names: [PHOTOGRAPHS],
   holds: 'photographs',
   opener: 'openArchive()',
@@ -18,13 +21,15 @@ export const photographsKind: WritingKind<never> = {
   open: PhotographArchive.open,
   compact: [],
   itemsAreFiles: true,
-  write: { takes: ['a picture'], unnamed: true, files: planPhotographs },
+  models: PHOTO_CODECS,
+  write: { takes: ['a picture'], unnamed: DEFAULT_PHOTO_MODEL, files: planPhotographs },
 };
 
 /** Files at once whose beginnings are looked at. */
 const AT_ONCE = 16;
 
-function planPhotographs(selection: Selection): FilesPlan | undefined {
+function planPhotographs(selection: Selection, model: AnyCodec, options: CodingOptions): FilesPlan | undefined {
+  const codec = PHOTO_CODECS.is(model) ? model : undefined;
   const { files } = selection;
   const candidates = files.filter(({ name }) => namedLike(name, PICTURES));
   if (candidates.length === 0) return undefined;
@@ -32,7 +37,10 @@ function planPhotographs(selection: Selection): FilesPlan | undefined {
   const names = new Map<TreeFile, string>();
   const kept = new Map<string, number>();
   return {
-    header: { kind: PHOTOGRAPHS, layout: LAYOUT },
+    header: {
+      ...{ kind: PHOTOGRAPHS, layout: LAYOUT },
+      ...(codec && { model: codec.identity, coding: codec.version }),
+    },
     // Each part of a picture says itself what it means; other files mean their bytes.
     meaning: async (bytes) => bytes,
     candidates,
@@ -43,7 +51,7 @@ function planPhotographs(selection: Selection): FilesPlan | undefined {
     notes: () => Array.from(kept, ([format, count]) => keptNote(format, count)),
     async units(some, stored) {
       const planned = await plannedOf(some, names, selection, kept);
-      return pictureUnits(planned, { selection, codec: undefined, stored });
+      return pictureUnits(planned, { selection, codec, effort: options.effort, stored });
     },
   };
 }

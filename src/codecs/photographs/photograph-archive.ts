@@ -21,8 +21,11 @@ import { PALETTE, rowBytesOf, samplesOf } from '../../data/image/png/layout.js';
 import { PngRows } from '../../data/image/png/read-rows.js';
 import type { Area } from '../../data/image/png/samples.js';
 import { readPart } from '../../data/image/png/write-rows.js';
+import { codecForArchive } from '../models/for-archive.js';
 import type { PhotographHeader } from './header.js';
 import { type BandOutput, bandJoiner, bandOutput, isLast } from './join.js';
+import { PHOTO_CODECS } from './models.js';
+import type { PhotoCodec } from './photo-codec.js';
 import { decodeArea, decodePiece, pieceBytes } from './piece.js';
 import {
   assembleRecord,
@@ -35,10 +38,16 @@ import {
   encodeEntries,
   openRecord,
 } from './record.js';
-import type { TileCodec } from './tile-codec.js';
 
 /** What decoding a record holds for each byte of its pictures. */
 const MEMORY_PER_RECORD_BYTE = 6;
+
+const openSchema = z.strictObject({
+  /** The model the archive was made with. Default: the one it embeds, or the package's own. */
+  model: z.custom<PhotoCodec | string>().optional(),
+});
+
+interface OpenPhotographsOptions extends InputOf<typeof openSchema> {}
 
 const areaSchema = z.strictObject({
   left: z.int().min(0).default(0),
@@ -91,7 +100,7 @@ interface Place {
 /** An open archive of photographs: any picture, or a region of one, without decoding the others. */
 export class PhotographArchive extends ArchiveBase<PhotographHeader, Decoded> {
   protected readonly unit = 'picture';
-  readonly #codec: TileCodec | undefined;
+  readonly #codec: PhotoCodec | undefined;
   readonly #entries = new Map<number, readonly Entry[]>();
   readonly #places = new Map<string, Place[]>();
   readonly #sameAs = new Map<string, string>();
@@ -99,7 +108,7 @@ export class PhotographArchive extends ArchiveBase<PhotographHeader, Decoded> {
   #unreadable: readonly DamagedChunk[] = [];
   #largest = 0;
 
-  private constructor(parts: ArchiveParts<PhotographHeader>, codec: TileCodec | undefined) {
+  private constructor(parts: ArchiveParts<PhotographHeader>, codec: PhotoCodec | undefined) {
     super('PhotographArchive', parts);
     this.#codec = codec;
   }
@@ -108,12 +117,21 @@ export class PhotographArchive extends ArchiveBase<PhotographHeader, Decoded> {
   static async open(
     source: ByteSource,
     layout: ArchiveLayout<PhotographHeader>,
-    _options: Readonly<Record<string, unknown>> = {},
+    options: OpenPhotographsOptions = {},
   ): Promise<PhotographArchive> {
-    const archive = new PhotographArchive(
-      { source, layout, withoutModel: layout.header.model !== undefined },
-      undefined,
-    );
+    const { model } = parseOptions(openSchema, options, 'openArchive()');
+    const found = await codecForArchive(PHOTO_CODECS, source, layout, model, { where: 'openArchive()' });
+    const { model: identity, coding } = layout.header;
+    if (found !== undefined && coding !== found.codec.version) {
+      if (found.owned) await found.codec.close();
+      throw new VaeError(
+        'ERR_VAE_REPRODUCIBILITY',
+        `Tiles of the archive are coded by version ${coding} of the coder, this node-vae has ${found.codec.version}: use the one it was made with, or a newer one.`,
+      );
+    }
+    const withoutModel = found === undefined && identity !== undefined;
+    const owned = found?.owned ? found.codec : undefined;
+    const archive = new PhotographArchive({ source, layout, owned, withoutModel }, found?.codec);
     await archive.#list();
     return archive;
   }

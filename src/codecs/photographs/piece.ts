@@ -11,8 +11,8 @@ import { VaeError } from '../../core/errors.js';
 import { filterRows, unfilterRows } from '../../data/image/png/filters.js';
 import { PALETTE, type PngLayout, rowBytesOf, samplesOf, stepOf } from '../../data/image/png/layout.js';
 import { type Area, putSamples, samplesIn } from '../../data/image/png/samples.js';
-import type { TileShape } from './tile-codec.js';
 import { bytesOfSamples, type CodeContext, decodeTile, encodeTile, needsModel } from './tile-coders.js';
+import type { TileShape } from './tile-shape.js';
 
 /** How a piece is coded: the byte that its data begin with. Numbers are part of the format. */
 const CODES = { stored: 1, brotli: 2, filteredBrotli: 3, zlib: 4, tiles: 5 } as const;

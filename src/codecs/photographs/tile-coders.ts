@@ -3,7 +3,9 @@ import { damaged } from '../../archive/format.js';
 import { VaeError } from '../../core/errors.js';
 import { decodeLosslessWebp, encodeLosslessWebp, type WebpPixels } from '../../data/image/encode.js';
 import { decodeDifferences, encodeDifferences } from './differences.js';
-import type { TileCodec, TileSamples, TileShape } from './tile-codec.js';
+import type { Effort } from './network/config.js';
+import type { PhotoCodec } from './photo-codec.js';
+import type { TileSamples, TileShape } from './tile-shape.js';
 
 /** How a tile is coded: the byte that its data begin with. Numbers are part of the format. */
 const TILE_CODES = { stored: 1, solid: 2, webp: 3, differences: 4, network: 5 } as const;
@@ -16,7 +18,8 @@ const QUICK = 5;
 const SLOW = 9;
 
 export interface CodeContext {
-  readonly codec: TileCodec | undefined;
+  readonly codec: PhotoCodec | undefined;
+  readonly effort?: Effort | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -60,8 +63,10 @@ export async function encodeTile(
   };
   const byNetwork = natural && context.codec !== undefined;
   if (byNetwork) {
-    const { signal } = context;
-    consider(TILE_CODES.network, await context.codec.encodeTile(samples, shape, { ...(signal && { signal }) }));
+    const { signal, effort = 'best' } = context;
+    // The archive is verified as a whole.
+    const options = { verify: false, effort, ...(signal && { signal }) };
+    consider(TILE_CODES.network, await context.codec.encodeTile(samples, shape, options));
   }
   // Photographs seldom have the same colour twice in a row: nothing else comes near the network there.
   if (byNetwork && repeats(samples, shape.channels) < 0.2) return best;

@@ -9,11 +9,12 @@ import { digestsOf, hexOf, type Stored } from '../inputs/plain-files.js';
 import { readWhole } from '../inputs/read-file.js';
 import type { Selection } from '../inputs/selection.js';
 import { isLast } from './join.js';
+import type { Effort } from './network/config.js';
+import type { PhotoCodec } from './photo-codec.js';
 import { meant } from './photograph-archive.js';
 import { pieceBytes } from './piece.js';
 import { type CodedEntry, checkedOf, type Entry, encodeEntries, encodeRecord } from './record.js';
 import { damagedPicture, openRows, type RowSource } from './row-source.js';
-import type { TileCodec } from './tile-codec.js';
 
 /** Pictures whose rows have less are gathered, up to so many bytes and pictures in a record. */
 const SMALL_BYTES = 1 << 19;
@@ -37,7 +38,8 @@ export interface Planned {
 
 export interface UnitsContext {
   readonly selection: Selection;
-  readonly codec: TileCodec | undefined;
+  readonly codec: PhotoCodec | undefined;
+  readonly effort: Effort;
   readonly stored: Map<TreeFile, Stored>;
 }
 
@@ -65,7 +67,7 @@ export function pictureUnits(pictures: readonly Planned[], context: UnitsContext
   return units;
 }
 
-function groupUnit(pictures: readonly Planned[], { selection, codec, stored }: UnitsContext): Unit {
+function groupUnit(pictures: readonly Planned[], { selection, stored, ...coding }: UnitsContext): Unit {
   return {
     items: pictures.length,
     async prepare(signal) {
@@ -83,7 +85,7 @@ function groupUnit(pictures: readonly Planned[], { selection, codec, stored }: U
           passOnOrFail(file, error, selection);
         }
       }
-      return read.length === 0 ? undefined : prepared(read, bytes, codec);
+      return read.length === 0 ? undefined : prepared(read, bytes, coding);
     },
   };
 }
@@ -115,7 +117,7 @@ async function readAll({ file, name, layout, format }: Planned, bytes: Uint8Arra
 }
 
 /** The bands of one picture, read one after the other. */
-function bandUnits(picture: Planned, { selection, codec, stored }: UnitsContext): Unit[] {
+function bandUnits(picture: Planned, { selection, stored, ...coding }: UnitsContext): Unit[] {
   const { file, name, layout, format } = picture;
   const rowBytes = rowBytesOf(layout);
   const most = Math.max(1, Math.min(MOST_BAND_ROWS, Math.floor(BAND_BYTES / rowBytes)));
@@ -156,12 +158,16 @@ function bandUnits(picture: Planned, { selection, codec, stored }: UnitsContext)
       });
       reading = mine.catch(() => {});
       const read = await mine;
-      return read === undefined ? undefined : prepared([read], index === 0 ? file.size : 0, codec);
+      return read === undefined ? undefined : prepared([read], index === 0 ? file.size : 0, coding);
     },
   }));
 }
 
-function prepared(pictures: readonly CodedEntry[], bytes: number, codec: TileCodec | undefined): Prepared {
+function prepared(
+  pictures: readonly CodedEntry[],
+  bytes: number,
+  coding: Pick<UnitsContext, 'codec' | 'effort'>,
+): Prepared {
   const names = encodeEntries(pictures.map(({ entry }) => entry));
   return {
     ...{ kind: 'chunk', items: pictures.length, checksum: checksumOf(...checkedOf(pictures), names), bytes },
@@ -174,6 +180,6 @@ function prepared(pictures: readonly CodedEntry[], bytes: number, codec: TileCod
       };
     }),
     content: () => undefined,
-    encode: (signal) => encodeRecord(pictures, { codec, signal }),
+    encode: (signal) => encodeRecord(pictures, { ...coding, signal }),
   };
 }
