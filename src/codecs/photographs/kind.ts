@@ -34,7 +34,7 @@ function planPhotographs(selection: Selection, model: AnyCodec, options: CodingO
   const candidates = files.filter(({ name }) => namedLike(name, PICTURES));
   if (candidates.length === 0) return undefined;
   for (const file of files) if (!namedLike(file.name, PICTURES)) selection.passOn(file, undefined);
-  const names = new Map<TreeFile, string>();
+  const names = outNames(files, candidates);
   const kept = new Map<string, number>();
   return {
     header: {
@@ -73,10 +73,31 @@ async function plannedOf(
       else if (one?.layout === undefined) keep(file, one, selection, kept);
       else if (rowBytesOf(one.layout) > MOST_ROW_BYTES) {
         keep(file, { format: one.format, why: `its rows have ${rowBytesOf(one.layout)} bytes` }, selection, kept);
-      } else planned.push({ file, name: names.get(file) ?? file.name, layout: one.layout });
+      } else {
+        const { format, layout } = one;
+        planned.push({ file, layout, name: names.get(file) ?? file.name, ...(format !== 'PNG' && { format }) });
+      }
     }
   }
   return planned;
+}
+
+/** Endings of formats that become PNG files. */
+const CONVERTED = /\.(tiff?|bmp|dib|p[gpbn]m|gif|webp)$/i;
+
+/** What pictures are called as PNG files: `a.png` for `a.tif`, and `a.tif.png` where there is an `a.png`. */
+function outNames(files: readonly TreeFile[], candidates: readonly TreeFile[]): Map<TreeFile, string> {
+  const taken = new Set(files.map(({ name }) => name));
+  const names = new Map<TreeFile, string>();
+  for (const file of candidates) {
+    if (!CONVERTED.test(file.name)) continue;
+    const short = file.name.replace(CONVERTED, '.png');
+    let name = taken.has(short) ? `${file.name}.png` : short;
+    for (let number = 2; taken.has(name); number += 1) name = `${file.name}.${number}.png`;
+    taken.add(name);
+    names.set(file, name);
+  }
+  return names;
 }
 
 /** Stores a file as it is: its format is told once for all of its kind, anything else by its name. */

@@ -8,20 +8,9 @@ import { readStart, START_BYTES } from '../../data/image/png/chunks.js';
 import { isLayout, type PngLayout } from '../../data/image/png/layout.js';
 import { PngRows, type RangeSource, rangesOf } from '../../data/image/png/read-rows.js';
 import { changingError } from '../inputs/changing.js';
-import { type FileState, openState, readPart } from '../inputs/read-file.js';
-
-/** The rows of one picture, read in order. */
-export interface RowSource {
-  readonly layout: PngLayout;
-  /** PNG chunks that stand between IHDR and the rows. */
-  readonly before: Uint8Array;
-  read(count: number): Promise<Uint8Array>;
-  /** PNG chunks that stand behind the rows, once those were read. */
-  end(): Promise<Uint8Array>;
-  /** The stream of a PNG file, once it was read. */
-  packed(): Uint8Array | undefined;
-  close(): void;
-}
+import { type FileState, openState, readPart, readWhole } from '../inputs/read-file.js';
+import { converted, isConverted } from './convert/converted.js';
+import type { RowSource } from './convert/rows.js';
 
 /** What is known of a file before it is read. */
 export interface Recognised {
@@ -33,6 +22,9 @@ export interface Recognised {
   readonly why?: string | undefined;
 }
 
+/** Files of other formats are read as a whole. */
+const MOST_CONVERTED_BYTES = 2 ** 30;
+
 /** Looks at the beginning of a file. Undefined for what is no picture by its first bytes. */
 export async function recognise(file: TreeFile): Promise<Recognised | undefined> {
   const state = await openState(file);
@@ -40,6 +32,15 @@ export async function recognise(file: TreeFile): Promise<Recognised | undefined>
   if (start === undefined) throw changingError(file.shown);
   const format = pictureFormat(start, file.name)?.name;
   if (format === undefined) return undefined;
+  if (isConverted(format)) {
+    if (state.size > MOST_CONVERTED_BYTES) return { format, why: `it has ${state.size} bytes` };
+    try {
+      const found = await converted(await readWhole(file), file.name);
+      return { format, layout: found?.layout };
+    } catch (cause) {
+      return { format, why: damagedPicture(file, cause).message };
+    }
+  }
   if (format !== 'PNG') return { format };
   if (extname(file.name).toLowerCase() !== '.png') return { format, why: 'it is a PNG file that is called otherwise' };
   try {
@@ -55,7 +56,17 @@ export async function recognise(file: TreeFile): Promise<Recognised | undefined>
  * @param bytes the file, where it was read.
  * @param whole whether all rows will be read at once, and their stream is wanted.
  */
-export async function openRows(file: TreeFile, bytes: Uint8Array | undefined, whole: boolean): Promise<RowSource> {
+export async function openRows(
+  file: TreeFile,
+  format: string,
+  bytes: Buffer | undefined,
+  whole: boolean,
+): Promise<RowSource> {
+  if (isConverted(format)) {
+    const found = await converted(bytes ?? (await readWhole(file)), file.name);
+    if (found === undefined) throw changingError(file.shown);
+    return found.open();
+  }
   return PngRows.open(bytes === undefined ? rangesIn(file, await openState(file)) : rangesOf(bytes), whole);
 }
 
@@ -76,5 +87,8 @@ export function damagedPicture({ shown }: TreeFile, cause: unknown): VaeError {
   if (cause instanceof VaeError) return cause;
   refuseOutOfMemory(cause, shown);
   const why = String((cause as Error).message ?? cause).replace(/[.\s]*$/, '');
-  return new VaeError('ERR_VAE_FORMAT', `${shown} cannot be kept as pixels: ${why}. It is stored as it is.`, { cause });
+  const text = why.startsWith(shown) ? why : `${shown} cannot be kept as pixels: ${why}`;
+  return new VaeError('ERR_VAE_FORMAT', `${text.replace(/[. ]*It is stored as it is$/, '')}. It is stored as it is.`, {
+    cause,
+  });
 }

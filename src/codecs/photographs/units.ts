@@ -8,13 +8,14 @@ import { rowBytesOf } from '../../data/image/png/layout.js';
 import { digestsOf, hexOf, type Stored } from '../inputs/plain-files.js';
 import { readWhole } from '../inputs/read-file.js';
 import type { Selection } from '../inputs/selection.js';
+import type { RowSource } from './convert/rows.js';
 import { isLast } from './join.js';
 import type { Effort } from './network/config.js';
 import type { PhotoCodec } from './photo-codec.js';
 import { meant } from './photograph-archive.js';
 import { pieceBytes } from './piece.js';
 import { type CodedEntry, checkedOf, type Entry, encodeEntries, encodeRecord } from './record.js';
-import { damagedPicture, openRows, type RowSource } from './row-source.js';
+import { damagedPicture, openRows } from './row-source.js';
 
 /** Pictures whose rows have less are gathered, up to so many bytes and pictures in a record. */
 const SMALL_BYTES = 1 << 19;
@@ -100,8 +101,8 @@ function isNoPicture(error: unknown): boolean {
   return !(error instanceof VaeError) || error.code === 'ERR_VAE_FORMAT' || error.code === 'ERR_VAE_DATA';
 }
 
-async function readAll({ file, name, layout, format }: Planned, bytes: Uint8Array): Promise<CodedEntry> {
-  const source = await openRows(file, bytes, true);
+async function readAll({ file, name, layout, format }: Planned, bytes: Buffer): Promise<CodedEntry> {
+  const source = await openRows(file, format ?? 'PNG', bytes, true);
   try {
     const rows = await source.read(layout.height);
     const after = await source.end();
@@ -135,7 +136,7 @@ function bandUnits(picture: Planned, { selection, stored, ...coding }: UnitsCont
         if (failed) return undefined;
         try {
           signal?.throwIfAborted();
-          source ??= openRows(file, undefined, tops.length === 1);
+          source ??= openRows(file, format ?? 'PNG', undefined, tops.length === 1);
           const from = await source;
           const entryOf = { name, layout, top, height: Math.min(height, layout.height - top), format };
           const rows = await from.read(entryOf.height);

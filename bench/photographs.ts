@@ -1,0 +1,216 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import sharp from 'sharp';
+import { compress, decompress, inspectArchive } from '../src/codecs/index.js';
+import { figure } from './lib/report.js';
+import type { Bench, BenchCase, BenchResult, Metrics } from './lib/types.js';
+
+const run = promisify(execFile);
+/** scripts/photographs/fetch.sh puts the pictures there. */
+const SOURCES = process.env['NODE_VAE_PHOTOGRAPHS'] ?? fileURLToPath(new URL('../build/photographs', import.meta.url));
+
+interface PictureSet {
+  readonly folder: string;
+  readonly title: string;
+  /** Longest side; what JPEG did to photographs is gone where they are halved. */
+  readonly longest?: number;
+  /** Bits of a sample. 12: made of 8-bit photographs, halved in linear light, as sensors have them. */
+  readonly bits: 8 | 12;
+  readonly most?: number;
+}
+
+const SETS: readonly PictureSet[] = [
+  { folder: 'held-out', title: 'held-out photographs at 768 pixels', longest: 768, bits: 8 },
+  { folder: 'others', title: 'photographs of another source', bits: 8 },
+  { folder: 'held-out', title: '12 bits in 16, made of the held-out photographs', longest: 768, bits: 12 },
+  { folder: 'drawings', title: 'drawings and screenshots', longest: 2560, bits: 8, most: 12 },
+];
+
+interface Contender {
+  readonly name: string;
+  /** Bytes of one picture, and the seconds that took. */
+  pack(path: string, work: string): Promise<number>;
+  unpack?(work: string): Promise<unknown>;
+}
+
+const byCjxl = (effort: number): Contender => ({
+  name: `JPEG XL e${effort}`,
+  async pack(path, work) {
+    const out = join(work, 'x.jxl');
+    await run('cjxl', ['-d', '0', '-e', String(effort), '--num_threads=2', path, out]);
+    return (await stat(out)).size;
+  },
+  unpack: (work) => run('djxl', ['--num_threads=2', join(work, 'x.jxl'), join(work, 'x.png')]),
+});
+
+const PEERS: readonly Contender[] = [
+  {
+    name: 'PNG',
+    pack: async (path) => (await wide(path).png({ compressionLevel: 9, effort: 10 }).toBuffer()).length,
+  },
+  {
+    name: 'WebP',
+    pack: async (path) => (await sharp(path).webp({ lossless: true, effort: 6, exact: true }).toBuffer()).length,
+  },
+  byCjxl(7),
+  byCjxl(9),
+];
+
+const wide = (path: string) => sharp(path, { limitInputPixels: false });
+
+/**
+ * Pictures without loss, each by itself: bits for each sample, mean over the pictures of a set. Ours is a whole archive of
+ * each, without the model; its speed is that of all of a set in one archive.
+ */
+export const bench: Bench = {
+  question: 'How small do pictures get without loss, and how fast, beside PNG, WebP and JPEG XL?',
+  packages: ['sharp'],
+  async run({ threads, log }): Promise<BenchResult> {
+    const cases: BenchCase[] = [];
+    const missing: Record<string, string> = {};
+    const sections: BenchResult['sections'][number][] = [];
+    const hasCjxl = await run('cjxl', ['--version']).then(
+      () => true,
+      () => false,
+    );
+    if (!hasCjxl) missing['JPEG XL'] = 'cjxl is not installed (apt-get install libjxl-tools)';
+    for (const set of SETS) {
+      const source = join(SOURCES, set.folder);
+      const found = existsSync(source) ? (await readdir(source)).sort().slice(0, set.most) : [];
+      if (found.length === 0) {
+        missing[set.title] = `there is nothing in ${source}; scripts/photographs/fetch.sh fetches it`;
+        continue;
+      }
+      const work = await mkdtemp(join(tmpdir(), 'node-vae-bench-'));
+      try {
+        log(`${set.title}: ${found.length} pictures`);
+        const peers = PEERS.filter(
+          ({ name }) => (hasCjxl || !name.startsWith('JPEG XL')) && (set.bits === 8 || name !== 'WebP'),
+        );
+        const { result, table } = await measure(
+          set,
+          found.map((name) => join(source, name)),
+          peers,
+          work,
+          threads || 2,
+        );
+        cases.push(result);
+        sections.push({ title: set.title, table });
+      } finally {
+        await rm(work, { recursive: true, force: true });
+      }
+    }
+    return { cases, missing, sections };
+  },
+};
+
+async function measure(
+  set: PictureSet,
+  files: readonly string[],
+  peers: readonly Contender[],
+  work: string,
+  threads: number,
+) {
+  const bits = new Map<string, number[]>();
+  const seconds = new Map<string, number>();
+  const add = (name: string, bytes: number, samples: number, took: number): void => {
+    bits.set(name, [...(bits.get(name) ?? []), (8 * bytes) / samples]);
+    seconds.set(name, (seconds.get(name) ?? 0) + took);
+  };
+  let total = 0;
+  const folder = join(work, 'in');
+  const rows: string[][] = [['', 'node-vae', ...peers.map(({ name }) => name)]];
+  for (const file of files) {
+    const path = join(folder, `${basename(file).replace(/\.\w+$/, '')}.png`);
+    const { samples, bytes } = await prepare(file, path, set);
+    total += bytes;
+    const { archive } = await compress(path, { threads, verify: false });
+    add('node-vae', archive!.length, samples, 0);
+    for (const peer of peers) {
+      const started = performance.now();
+      add(peer.name, await peer.pack(path, work), samples, (performance.now() - started) / 1000);
+    }
+    rows.push([
+      basename(file),
+      ...['node-vae', ...peers.map(({ name }) => name)].map((name) => bits.get(name)!.at(-1)!.toFixed(3)),
+    ]);
+  }
+  const speed: Record<string, number> = {};
+  for (const [name, verify] of [
+    ['compressMbPerSecond', false],
+    ['verifiedMbPerSecond', true],
+  ] as const) {
+    const started = performance.now();
+    await compress(folder, { output: join(work, `${name}.vaez`), threads, verify });
+    speed[name] = total / 1e3 / (performance.now() - started);
+  }
+  const archive = join(work, 'verifiedMbPerSecond.vaez');
+  const started = performance.now();
+  await inspectArchive(archive, { decode: true });
+  speed['decodeMbPerSecond'] = total / 1e3 / (performance.now() - started);
+  const unpacking = performance.now();
+  await decompress(archive, { output: join(work, 'out'), threads });
+  speed['decompressMbPerSecond'] = total / 1e3 / (performance.now() - unpacking);
+  const mean = (name: string): number => bits.get(name)!.reduce((sum, each) => sum + each, 0) / files.length;
+  rows.push(['mean', ...['node-vae', ...peers.map(({ name }) => name)].map((name) => mean(name).toFixed(3))]);
+  rows.push([
+    'MB/s',
+    `${figure(speed['compressMbPerSecond']!)} packed, ${figure(speed['decompressMbPerSecond']!)} unpacked`,
+    ...peers.map(({ name }) => figure(total / 1e6 / seconds.get(name)!)),
+  ]);
+  const result: BenchCase = {
+    name: set.title,
+    ours: { bitsPerSample: mean('node-vae'), ...speed },
+    peers: Object.fromEntries(
+      peers.map(({ name }): [string, Metrics] => [
+        name,
+        { bitsPerSample: mean(name), compressMbPerSecond: total / 1e6 / seconds.get(name)! },
+      ]),
+    ),
+    ratios: Object.fromEntries(peers.map(({ name }) => [name, mean(name) / mean('node-vae')])),
+  };
+  return { result, table: rows };
+}
+
+/** The picture as an uncompressed PNG: samples alone, so that all have the same to do. */
+async function prepare(
+  file: string,
+  path: string,
+  { longest, bits }: PictureSet,
+): Promise<{ samples: number; bytes: number }> {
+  const { mkdir } = await import('node:fs/promises');
+  await mkdir(join(path, '..'), { recursive: true });
+  const opened = sharp(file, { limitInputPixels: false });
+  // Averages of many 8-bit samples have more bits than those: made smaller in 16 bits they keep them.
+  let image = bits === 8 ? opened.toColourspace('srgb') : opened.pipelineColourspace('rgb16');
+  if (longest !== undefined)
+    image = image.resize({ width: longest, height: longest, fit: 'inside', withoutEnlargement: true });
+  if (bits === 8) {
+    await image.png({ compressionLevel: 1 }).toFile(path);
+    const { width, height, channels } = await sharp(path).metadata();
+    return { samples: width * height * channels, bytes: width * height * channels };
+  }
+  const { data, info } = await image
+    .removeAlpha()
+    .toColourspace('rgb16')
+    .raw({ depth: 'ushort' })
+    .toBuffer({ resolveWithObject: true });
+  const values = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+  for (let at = 0; at < values.length; at += 1) values[at] = values[at]! >> 4;
+  await writeFile(path, await wide16(values, info.width, info.height));
+  return { samples: values.length, bytes: 2 * values.length };
+}
+
+async function wide16(values: Uint16Array, width: number, height: number): Promise<Buffer> {
+  const { pngStart, packBand, pngEnd } = await import('../src/data/image/png/write-rows.js');
+  const layout = { width, height, type: 2, depth: 16 };
+  const rows = Buffer.from(values.buffer, values.byteOffset, values.byteLength).swap16();
+  const part = await packBand({ layout, top: 0, rows });
+  return Buffer.concat([pngStart(layout, Buffer.alloc(0)), part.bytesOf, pngEnd(part, Buffer.alloc(0))]);
+}
