@@ -36,6 +36,11 @@ export const compressSchema = z.strictObject({
    */
   pixelsOnly: z.boolean().default(false),
   ...dropPartialShape,
+  /**
+   * Of pictures without a model that is named: every file comes out byte for byte. Default false: PNG files and others
+   * that are stored without loss come out as PNG files with the same samples, which takes far fewer bytes.
+   */
+  keepFiles: z.boolean().default(false),
   /** Of pictures without a model that is named: `fast` takes less time both ways, `best`, the default, fewer bytes. */
   effort: z.enum(['fast', 'best']).default('best'),
   ...packingShape,

@@ -17,6 +17,8 @@ import type { AnyCodec, ModelClass } from './models/find.js';
 export interface CodingOptions {
   readonly chunkItems?: number | undefined;
   readonly pixelsOnly: boolean;
+  /** Of photographs: whether files come out byte for byte. */
+  readonly keepFiles: boolean;
   /** Of photographs: how much time is taken for fewer bytes. */
   readonly effort: 'fast' | 'best';
   readonly signal?: AbortSignal | undefined;

@@ -1,4 +1,4 @@
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import {
   addProgressOption,
   addSelectOptions,
@@ -27,7 +27,11 @@ interface CompressFlags extends SelectFlags, ProgressFlags {
   readonly append?: boolean;
   readonly pixelsOnly?: boolean;
   readonly dropPartial?: boolean;
+  readonly keepFiles?: boolean;
+  readonly effort?: 'fast' | 'best';
 }
+
+const EFFORTS = ['fast', 'best'] as const;
 
 export const registerCompress: RegisterCommand = (program, run) =>
   addProgressOption(addSelectOptions(program.command('compress')))
@@ -62,6 +66,10 @@ export const registerCompress: RegisterCommand = (program, run) =>
       '--pixels-only',
       'keep the pixels of pictures alone, where JPEG, profiles, EXIF data or frames are more than that',
     )
+    .option('--keep-files', 'pictures without -m: every file comes out byte for byte, which takes more bytes')
+    .addOption(
+      new Option('--effort <how>', 'pictures without -m: fast, or best, the default, for fewer bytes').choices(EFFORTS),
+    )
     .option(
       '--drop-partial',
       'drop what an interrupted job of other input or options left, instead of keeping it aside',
@@ -93,6 +101,8 @@ Examples:
             ...(flags.append && { append: true }),
             ...(flags.pixelsOnly && { pixelsOnly: true }),
             ...(flags.dropPartial && { dropPartial: true }),
+            ...(flags.keepFiles && { keepFiles: true }),
+            ...(flags.effort && { effort: flags.effort }),
             ...(flags.chunk !== undefined && { chunkItems: flags.chunk }),
             ...(flags.threads !== undefined && { threads: flags.threads }),
             signal,
@@ -153,6 +163,8 @@ async function lossily(
 ): Promise<CommandResult> {
   const { model, out, verify, embedModel, metrics, threads, dropPartial } = flags;
   for (const flag of ['append', 'chunk', 'pixelsOnly'] as const) {
+  const { model, out, verify, embedModel, metrics, threads } = flags;
+  for (const flag of ['append', 'chunk', 'pixelsOnly', 'dropPartial', 'keepFiles', 'effort'] as const) {
     const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     if (flags[flag] !== undefined) throw new CliError('ERR_VAE_OPTION', `--${name} does not go with --lossy.`);
   }

@@ -45,12 +45,12 @@ function planPhotographs(selection: Selection, model: AnyCodec, options: CodingO
     meaning: async (bytes) => bytes,
     candidates,
     names: [...new Set([...files.map(({ name }) => name), ...names.values()])],
-    nameOf: (file) => names.get(file) ?? file.name,
+    nameOf: (file) => (options.keepFiles ? file.name : (names.get(file) ?? file.name)),
     others: true,
     chunkMemory: RECORD_MEMORY,
-    notes: () => Array.from(kept, ([format, count]) => keptNote(format, count)),
+    notes: () => Array.from(kept, ([format, count]) => keptNote(format, count, options.keepFiles)),
     async units(some, stored) {
-      const planned = await plannedOf(some, names, selection, kept);
+      const planned = await plannedOf(some, names, selection, kept, options.keepFiles);
       return pictureUnits(planned, { selection, codec, effort: options.effort, stored });
     },
   };
@@ -61,6 +61,7 @@ async function plannedOf(
   names: ReadonlyMap<TreeFile, string>,
   selection: Selection,
   kept: Map<string, number>,
+  keepFiles: boolean,
 ): Promise<Planned[]> {
   const planned: Planned[] = [];
   for (let start = 0; start < files.length; start += AT_ONCE) {
@@ -70,7 +71,7 @@ async function plannedOf(
     for (const [index, file] of some.entries()) {
       const one = found[index];
       if (one instanceof Error) selection.bad(file, one);
-      else if (one?.layout === undefined) keep(file, one, selection, kept);
+      else if (one === undefined || one.layout === undefined || keepFiles) keep(file, one, selection, kept);
       else if (rowBytesOf(one.layout) > MOST_ROW_BYTES) {
         keep(file, { format: one.format, why: `its rows have ${rowBytesOf(one.layout)} bytes` }, selection, kept);
       } else {
@@ -110,7 +111,8 @@ function keep(file: TreeFile, found: Recognised | undefined, selection: Selectio
   }
 }
 
-function keptNote(format: string, count: number): string {
+function keptNote(format: string, count: number, keepFiles: boolean): string {
   const files = count === 1 ? `1 ${format} file is` : `${count} ${format} files are`;
+  if (keepFiles) return `${files} stored byte for byte, as was asked for (keepFiles, --keep-files).`;
   return `${files} stored byte for byte: what such a file holds is compressed already.`;
 }
