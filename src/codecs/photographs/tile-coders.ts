@@ -14,6 +14,9 @@ const DOUBLED = 0x80;
 /** WebP has 14 bits for a side. */
 const MOST_WEBP_SIDE = 16383;
 const WEBP_EFFORT = 4;
+/** Shares of pixels that are as the one to their left: below it is a photograph, above it is none. */
+const BUSY = 0.2;
+const FLAT = 0.85;
 const QUICK = 5;
 const SLOW = 9;
 
@@ -61,7 +64,8 @@ export async function encodeTile(
   const consider = (code: number, data: Uint8Array | undefined): void => {
     if (data !== undefined && data.length + 1 < best.length) best = coded(code, data);
   };
-  const byNetwork = natural && context.codec !== undefined;
+  const same = repeats(samples, shape.channels);
+  const byNetwork = natural && context.codec !== undefined && same < FLAT;
   if (byNetwork) {
     const { signal, effort = 'best' } = context;
     // The archive is verified as a whole.
@@ -69,7 +73,7 @@ export async function encodeTile(
     consider(TILE_CODES.network, await context.codec.encodeTile(samples, shape, options));
   }
   // Photographs seldom have the same colour twice in a row: nothing else comes near the network there.
-  if (byNetwork && repeats(samples, shape.channels) < 0.2) return best;
+  if (byNetwork && same < BUSY) return best;
   if (shape.bits > 8) consider(TILE_CODES.differences, await encodeDifferences(samples, shape, SLOW));
   else {
     const webp = await webpOf(samples, shape);

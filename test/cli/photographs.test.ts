@@ -1,0 +1,38 @@
+/** Folders of pictures through the commands, with no model and no flag. */
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { expect, it } from 'vitest';
+import { makePng } from '../codecs/pngs.js';
+import { temporaryFolder } from '../support/temporary.js';
+import { runCli } from './run-cli.js';
+
+const cwd = temporaryFolder('cli-photographs');
+
+it('packs, tests and unpacks a folder of pictures', { timeout: 120_000 }, async () => {
+  await mkdir(join(cwd, 'photographs'));
+  const picture = makePng({ width: 90, height: 70, type: 2, depth: 8 });
+  await writeFile(join(cwd, 'photographs/a.png'), picture);
+  await writeFile(join(cwd, 'photographs/cut.png'), picture.subarray(0, 2000));
+  await writeFile(join(cwd, 'photographs/b.jpg'), await sharp(picture).jpeg().toBuffer());
+  const packed = await runCli(['compress', 'photographs', '-o', 'p.vaez'], { cwd });
+  expect(packed.code, packed.stderr).toBe(0);
+  expect(packed.stderr).toMatch(/note: 1 JPEG file is stored byte for byte/);
+  expect(packed.stderr).toMatch(/stored as it is: cut.png: .*cut.png cannot be kept as pixels/);
+  const tested = await runCli(['archive', 'test', 'p.vaez', '--json'], { cwd });
+  expect(JSON.parse(tested.stdout)).toMatchObject({ kind: 'photographs', untested: 0, damaged: [] });
+  const unpacked = await runCli(['decompress', 'p.vaez', '-o', 'out', '--json'], { cwd });
+  expect(JSON.parse(unpacked.stdout)).toMatchObject({ items: 1, files: 3, complete: true });
+  const [was, is] = await Promise.all(
+    [picture, await readFile(join(cwd, 'out/a.png'))].map((each) => sharp(each).raw().toBuffer()),
+  );
+  expect(Buffer.compare(was!, is!)).toBe(0);
+  const kept = await runCli(['compress', 'photographs', '-o', 'k.vaez', '--keep-files', '--json'], { cwd });
+  expect(JSON.parse(kept.stdout)).toMatchObject({ items: 0, storedFiles: 3, verified: true });
+  await runCli(['decompress', 'k.vaez', '-o', 'kept'], { cwd });
+  expect(await readFile(join(cwd, 'kept/a.png'))).toEqual(picture);
+  await writeFile(join(cwd, 'a.bin'), 'abc');
+  const none = await runCli(['compress', 'a.bin', '-o', 'n.vaez'], { cwd });
+  expect(none.code).not.toBe(0);
+  expect(none.stderr).toMatch(/a.bin is no picture. Anything else needs a model/);
+});
