@@ -41,7 +41,7 @@ export async function compress(input: CompressInput, options: CompressOptions): 
     if (paths !== undefined) return await fromPaths(paths, job);
     const result = await arrayWritten({ data: input as DatasetInput }, job);
     if (result !== undefined) return result;
-    throw options.model === undefined
+    throw unnamed
       ? new VaeError('ERR_VAE_OPTION', 'compress(): data in memory need option "model", the codec that is for them.')
       : new VaeError('ERR_VAE_DATA', 'compress(): this model is for files; name their paths.');
   } finally {
@@ -54,7 +54,8 @@ export async function compressFiles(files: readonly TreeFile[], options: Compres
   const parsed = parseOptions(compressSchema, options, 'compress()');
   const { codec, owned } = await findWritingModel(options.model, 'compress()');
   try {
-    return await filesJob(Selection.ofFiles(files, parsed), { codec, ...parsed });
+    const unnamed = options.model === undefined;
+    return await filesJob(Selection.ofFiles(files, parsed), { codec, unnamed, ...parsed });
   } finally {
     if (owned) await codec.close();
   }

@@ -8,6 +8,7 @@
 export type { ArchiveFile, DamagedChunk } from '../archive/archive.js';
 export type { Skipped } from '../archive/folder-sink.js';
 export type { Renamed } from '../archive/names.js';
+export type { PhotoTileShape } from '../binding/coder.js';
 export type { ModelInput, WritingModelInput } from './by-kind.js';
 export { compress } from './compress.js';
 export type { CompressInput, CompressOptions, CompressProgress, CompressResult } from './compress-options.js';
@@ -41,6 +42,8 @@ export type { PeerItems, PeerPicture } from './measure/mosaic.js';
 export type { Peer, PeerInput } from './measure/peers.js';
 export { openArchive, openPictures, openSounds } from './open.js';
 export type { PhotographHeader } from './photographs/header.js';
+export type { PhotoConfig } from './photographs/network/config.js';
+export { type DecodeTileOptions, type EncodeTileOptions, PhotoCodec } from './photographs/photo-codec.js';
 export {
   type ArchivedPhotograph,
   type Photograph,

@@ -77,7 +77,9 @@ describe('a fourth codec', () => {
     const input = await inputs('kinds');
     await expect(compress(join(input, 'other.bin'), { model })).rejects.toThrow(/other\.bin is not a text/);
     await expect(compress({ data: Uint8Array.of(1), shape: [1, 1] }, { model })).rejects.toThrow(/is for files/);
-    await expect(compress(input, { model: 7 as never })).rejects.toThrow(/should be a Codec, an Alphabet, a path or/);
+    await expect(compress(input, { model: 7 as never })).rejects.toThrow(
+      /should be a Codec, a PhotoCodec, an Alphabet, a path or/,
+    );
     await expect(compress(input, { model: 'mnist-codec' })).rejects.toThrow(
       /neither a WAV file, an IDX file, a .npy file nor an image, nor is any of the 3 others/,
     );

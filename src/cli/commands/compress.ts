@@ -162,9 +162,7 @@ async function lossily(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const { model, out, verify, embedModel, metrics, threads, dropPartial } = flags;
-  for (const flag of ['append', 'chunk', 'pixelsOnly'] as const) {
-  const { model, out, verify, embedModel, metrics, threads } = flags;
-  for (const flag of ['append', 'chunk', 'pixelsOnly', 'dropPartial', 'keepFiles', 'effort'] as const) {
+  for (const flag of ['append', 'chunk', 'pixelsOnly', 'keepFiles', 'effort'] as const) {
     const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     if (flags[flag] !== undefined) throw new CliError('ERR_VAE_OPTION', `--${name} does not go with --lossy.`);
   }

@@ -2,8 +2,8 @@
 import { damaged } from '../../archive/format.js';
 import { VaeError } from '../../core/errors.js';
 import { decodeLosslessWebp, encodeLosslessWebp, type WebpPixels } from '../../data/image/encode.js';
+import type { CodingOptions } from '../kind.js';
 import { decodeDifferences, encodeDifferences } from './differences.js';
-import type { Effort } from './network/config.js';
 import type { PhotoCodec } from './photo-codec.js';
 import type { TileSamples, TileShape } from './tile-shape.js';
 
@@ -22,7 +22,7 @@ const SLOW = 9;
 
 export interface CodeContext {
   readonly codec: PhotoCodec | undefined;
-  readonly effort?: Effort | undefined;
+  readonly effort?: CodingOptions['effort'] | undefined;
   readonly signal?: AbortSignal | undefined;
 }
 

@@ -8,9 +8,9 @@ import { rowBytesOf } from '../../data/image/png/layout.js';
 import { digestsOf, hexOf, type Stored } from '../inputs/plain-files.js';
 import { readWhole } from '../inputs/read-file.js';
 import type { Selection } from '../inputs/selection.js';
+import type { CodingOptions } from '../kind.js';
 import type { RowSource } from './convert/rows.js';
 import { isLast } from './join.js';
-import type { Effort } from './network/config.js';
 import type { PhotoCodec } from './photo-codec.js';
 import { meant } from './photograph-archive.js';
 import { pieceBytes } from './piece.js';
@@ -21,11 +21,13 @@ import { damagedPicture, openRows } from './row-source.js';
 const SMALL_BYTES = 1 << 19;
 const GATHERED_BYTES = 1 << 22;
 const MOST_GATHERED = 512;
-/** Rows of a band have no more, unless one row has. */
-const BAND_BYTES = 1 << 24;
+/** Rows of a picture that has no more stay together: what drawings repeat is found. */
+const WHOLE_BYTES = 1 << 24;
+/** Rows of a band of a larger one have no more, unless one row has. */
+const BAND_BYTES = 1 << 23;
 const MOST_BAND_ROWS = 1280;
 /** What a band takes while it is worked on: rows, samples, what coders hold of each, what is read ahead. */
-export const RECORD_MEMORY = 6 * BAND_BYTES;
+export const RECORD_MEMORY = 6 * WHOLE_BYTES;
 /** A row is never cut. */
 export const MOST_ROW_BYTES = 1 << 26;
 
@@ -40,7 +42,7 @@ export interface Planned {
 export interface UnitsContext {
   readonly selection: Selection;
   readonly codec: PhotoCodec | undefined;
-  readonly effort: Effort;
+  readonly effort: CodingOptions['effort'];
   readonly stored: Map<TreeFile, Stored>;
 }
 
@@ -121,7 +123,8 @@ async function readAll({ file, name, layout, format }: Planned, bytes: Buffer): 
 function bandUnits(picture: Planned, { selection, stored, ...coding }: UnitsContext): Unit[] {
   const { file, name, layout, format } = picture;
   const rowBytes = rowBytesOf(layout);
-  const most = Math.max(1, Math.min(MOST_BAND_ROWS, Math.floor(BAND_BYTES / rowBytes)));
+  const limit = pieceBytes(layout) <= WHOLE_BYTES ? WHOLE_BYTES : BAND_BYTES;
+  const most = Math.max(1, Math.min(MOST_BAND_ROWS, Math.floor(limit / rowBytes)));
   const count = Math.ceil(layout.height / most);
   const height = Math.ceil(layout.height / count);
   const tops = Array.from({ length: Math.ceil(layout.height / height) }, (_, index) => index * height);
@@ -129,7 +132,7 @@ function bandUnits(picture: Planned, { selection, stored, ...coding }: UnitsCont
   let reading: Promise<unknown> = Promise.resolve();
   let failed = false;
   return tops.map((top, index) => ({
-    items: index === 0 ? 1 : 0,
+    items: index + 1 === tops.length ? 1 : 0,
     async prepare(signal) {
       // Bands are asked for in order, but several at once: each waits for the one before it.
       const mine = reading.then(async (): Promise<CodedEntry | undefined> => {
