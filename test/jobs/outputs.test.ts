@@ -7,6 +7,7 @@ import { RowProgress } from '../../src/cli/progress.js';
 import { compress, decompress } from '../../src/codecs/index.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { encodePng } from '../../src/codecs/lossless/image-files.js';
+import { writeNpy } from '../../src/index.js';
 import { MNIST, runCli } from '../cli/run-cli.js';
 import { randomSpec } from '../codecs/random-spec.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -80,9 +81,14 @@ describe.skipIf(process.platform === 'win32')('devices (of a Unix)', () => {
     expect([...(await read(at('stdout'))).keys()]).toHaveLength(40);
   });
 
-  it('standard output carries what is written, pipe or socket', () => {
+  it.each([
+    ['encode', ['mnist-mlp', MNIST, '--limit', '4']],
+    ['sample', ['mnist-mlp', '-n', '4']],
+    ['decode', ['mnist-mlp', 'latents.npy']],
+  ])('standard output carries what %s writes, pipe or socket', async (command, rest) => {
+    await writeNpy(at('latents.npy'), { data: new Float32Array(3 * 20), shape: [3, 20] });
     // Node makes sockets of the streams of programs that it starts.
-    const args = ['encode', 'mnist-mlp', MNIST, '--limit', '4', '-o', '-'];
+    const args = [command, ...rest, '-o', '-'];
     const { status, stdout } = spawnSync(process.execPath, [MAIN, ...args], { cwd });
     expect({ status, start: stdout.subarray(1, 6).toString() }).toEqual({ status: 0, start: 'NUMPY' });
     const piped = spawnSync('sh', ['-c', '"$@" | head -c 6 | tail -c 5', 'sh', process.execPath, MAIN, ...args], {

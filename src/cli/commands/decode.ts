@@ -54,10 +54,11 @@ Examples:
             { ...rows, ...(latents.labels && { labels: latents.labels }) },
             { ...labelOptions(flags), signal },
           );
-      const { files, summary } = await writeDecoded(vae, out, decoded, columnsOf(flags));
+      const { files, summary, onStderr } = await writeDecoded(vae, out, decoded, columnsOf(flags));
       return {
         data: { model: source, rows: latents.length, shape: decoded.dims, files },
         rows: [['Decoded', summary]],
+        onStderr,
       };
     }),
   );

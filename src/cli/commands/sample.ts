@@ -40,7 +40,11 @@ Examples:
       const { seed, temperature, label } = flags;
       const labels = label && Array.from({ length: flags.count }, (_, index) => label[index % label.length]!);
       const samples = await vae.sample(flags.count, { seed, temperature, ...(labels && { labels }), signal });
-      const { files, summary } = await writeDecoded(vae, out, samples, { ...columnsOf(flags), apart: true, seed });
+      const { files, summary, onStderr } = await writeDecoded(vae, out, samples, {
+        ...columnsOf(flags),
+        apart: true,
+        seed,
+      });
       return {
         data: {
           model: source,
@@ -52,6 +56,7 @@ Examples:
           files,
         },
         rows: [['Samples', summary]],
+        onStderr,
       };
     }),
   );
