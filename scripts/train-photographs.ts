@@ -3,7 +3,8 @@
  * `npx tsx scripts/train-photographs.ts FOLDER… [--hold-out A,B] [--steps N] [--every N] [--out DIR]`.
  * Takes every photograph in the folders, halved at least, so that what JPEG did to it is gone. Pictures whose names
  * contain a word of --hold-out are left out: bench/photographs.ts measures on such. --checkpoints DIR keeps where training
- * stands every few minutes, and the same command with --resume goes on from there.
+ * stands every few minutes, and the same command with --resume goes on from there. Of pictures that lie in a folder in
+ * several sizes (1280x800.jpg) the largest is taken.
  */
 import { createHash } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
@@ -12,7 +13,7 @@ import { parseArgs } from 'node:util';
 import { photoConfigSchema } from '../src/codecs/photographs/network/config.js';
 import { trainPhotoCodec } from '../src/codecs/photographs/network/train.js';
 import type { Picture } from '../src/codecs/pictures/picture.js';
-import { findFiles } from '../src/data/find-files.js';
+import { type FoundFile, findFiles } from '../src/data/find-files.js';
 import { decodePicture } from '../src/data/image/decode.js';
 import { fromPlanes } from '../src/data/image/encode.js';
 import { PICTURES } from '../src/data/image/formats.js';
@@ -40,11 +41,21 @@ const { positionals, values } = parseArgs({
 if (positionals.length === 0) throw new Error('Usage: train-photographs.ts FOLDER…');
 const heldOut = values['hold-out'].split(',').filter((word) => word !== '');
 
-const pictures: Picture[] = [];
-let photographs = 0;
+/** Wallpapers lie there in many sizes, as 1280x800.jpg and the like in one folder: the largest of them. */
+const files = new Map<string, { file: FoundFile; header: Awaited<ReturnType<typeof readPictureHeader>> }>();
 for (const file of await findFiles(positionals, PICTURES)) {
   if (heldOut.some((word) => file.name.includes(word))) continue;
-  const { width, height, colour } = await readPictureHeader(file);
+  const header = await readPictureHeader(file);
+  const key = file.name.replace(/(^|\/)\d+x\d+\.[^/.]+$/, '$1');
+  const other = files.get(key)?.header;
+  if (other && other.width * other.height >= header.width * header.height) continue;
+  files.set(key, { file, header });
+}
+
+const pictures: Picture[] = [];
+let photographs = 0;
+for (const { file, header } of files.values()) {
+  const { width, height, colour } = header;
   const grey = colour === 'grey';
   const sizes = LONGEST.filter((longest) => 2 * longest <= Math.max(width, height) + 2);
   if (sizes.length > 0) photographs += 1;
