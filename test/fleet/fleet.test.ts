@@ -2,12 +2,15 @@
 import { createHash } from 'node:crypto';
 import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
+import { trace } from '@opentelemetry/api';
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Queue } from 'bullmq';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { Vae, writeNpy } from '../../src/index.js';
 import { type JobEntry, jobIdOf } from '../../src/jobs/fleet/entries.js';
 import {
   cancelJob,
+  loadTelemetry,
   queueStatus,
   type RunningWorker,
   retryJob,
@@ -108,18 +111,10 @@ describe.skipIf(!HAS_REDIS)(`jobs on a queue${HAS_REDIS ? '' : `: ${REDIS_MISSIN
   });
 
   it('gives up a shard that fails, names it, and takes it again on retry', async () => {
-    const started = await worker();
-    await submitted({}, { tries: 2 }).then((handle) => handle.close());
-    await started.close();
-    await rm(out, { recursive: true });
+    const handle = await submitted({}, { tries: 2 });
     // A folder in the place of a shard's file stands in its way.
     await mkdir(join(out, 'shard-000002.npy', 'in-the-way'), { recursive: true });
-    queue += '-again';
     await worker();
-    const handle = await submitted({}, { tries: 2, force: true }).catch(() => undefined);
-    if (handle === undefined) throw new Error('the job could not be planned');
-    await rm(join(out, 'shard-000002.npy'), { recursive: true, force: true });
-    await mkdir(join(out, 'shard-000002.npy', 'in-the-way'), { recursive: true });
     await expect(handle.wait()).rejects.toMatchObject({
       code: 'ERR_VAE_DATA',
       message: expect.stringMatching(/given up: 2\. /),
@@ -272,6 +267,22 @@ describe.skipIf(!HAS_REDIS)(`jobs on a queue${HAS_REDIS ? '' : `: ${REDIS_MISSIN
     }
     expect(await readFile(summary.table, 'utf8')).toBe(await readFile(calm.table, 'utf8'));
   }, 90_000);
+
+  it('tells OpenTelemetry of what was submitted and of every shard', async () => {
+    const exporter = new InMemorySpanExporter();
+    const provider = new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(exporter)] });
+    trace.setGlobalTracerProvider(provider);
+    onTestFinished(async () => {
+      trace.disable();
+      await provider.shutdown();
+    });
+    const telemetry = await loadTelemetry();
+    await worker({ telemetry });
+    await (await submitted({}, { telemetry })).wait();
+    const names = exporter.getFinishedSpans().map(({ name }) => name);
+    expect(names.filter((name) => name.startsWith(`process ${queue}-shards`)).length).toBe(7);
+    expect(names.some((name) => name.startsWith('addFlow') || name.includes(queue))).toBe(true);
+  });
 
   it('serves metrics that Prometheus reads', async () => {
     const started = await worker({ metrics: { port: 0 } });

@@ -18,8 +18,14 @@ export interface TestRedis {
   start(): Promise<void>;
 }
 
-/** @param persist whether it keeps everything on disk, as a queue of jobs should. */
-export async function startRedis(folder: string, { persist = true }: { persist?: boolean } = {}): Promise<TestRedis> {
+/**
+ * @param persist whether it keeps everything on disk, as a queue of jobs should.
+ * @param tls arguments by which it has TLS alone.
+ */
+export async function startRedis(
+  folder: string,
+  { persist = true, tls = [] }: { persist?: boolean; tls?: readonly string[] } = {},
+): Promise<TestRedis> {
   mkdirSync(folder, { recursive: true });
   let server: ChildProcess | undefined;
   let port = 0;
@@ -27,22 +33,12 @@ export async function startRedis(folder: string, { persist = true }: { persist?:
     // A port that was free may be taken meanwhile; one that was ours is tried until it is free again.
     for (let attempt = 0; ; attempt += 1) {
       const wanted = port === 0 ? await freePort() : port;
-      server = spawn(
-        'redis-server',
-        [
-          ...['--port', String(wanted), '--bind', '127.0.0.1', '--dir', folder, '--save', '', '--daemonize', 'no'],
-          ...[
-            '--appendonly',
-            persist ? 'yes' : 'no',
-            '--appendfsync',
-            'always',
-            '--logfile',
-            join(folder, 'redis.log'),
-          ],
-        ],
-        { stdio: 'ignore' },
-      );
-      if (await answers(server, wanted)) {
+      const listening = String(wanted);
+      const kept = ['--appendonly', persist ? 'yes' : 'no', '--appendfsync', 'always', '--save', ''];
+      const place = ['--bind', '127.0.0.1', '--dir', folder, '--logfile', join(folder, 'redis.log')];
+      const ports = tls.length > 0 ? ['--port', '0', '--tls-port', listening, ...tls] : ['--port', listening];
+      server = spawn('redis-server', [...ports, ...place, ...kept, '--daemonize', 'no'], { stdio: 'ignore' });
+      if (await answers(server, wanted, tls.length > 0)) {
         port = wanted;
         return;
       }
@@ -80,11 +76,17 @@ async function freePort(): Promise<number> {
 }
 
 /** Whether it answers before it ends. */
-async function answers(server: ChildProcess, port: number): Promise<boolean> {
+async function answers(server: ChildProcess, port: number, tls: boolean): Promise<boolean> {
   for (;;) {
     if (server.exitCode !== null || server.signalCode !== null) return false;
-    const { status, stdout } = spawnSync('redis-cli', ['-p', String(port), 'ping'], { encoding: 'utf8' });
-    if (status === 0 && stdout.startsWith('PONG')) return true;
+    const { status, stdout } = spawnSync(
+      'redis-cli',
+      ['-p', String(port), ...(tls ? ['--tls', '--insecure'] : []), 'ping'],
+      {
+        encoding: 'utf8',
+      },
+    );
+    if (status === 0 && /^PONG|^NOAUTH/.test(stdout)) return true;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }

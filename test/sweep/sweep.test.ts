@@ -68,7 +68,7 @@ describe('a sweep', () => {
 
   it('goes on after a kill to the same bits', async () => {
     const { halving: _, ...whole } = SWEEP;
-    const sweep = { ...whole, space: { 'fit.learningRate': [1e-3] }, epochs: 6, fit: { batchSize: 16 } };
+    const sweep = { ...whole, space: { 'fit.learningRate': [1e-3] }, epochs: 30, fit: { batchSize: 16 } };
     await runSweep({ sweep, data: at('rows.npy'), output: at('calm') });
     const script = at('sweep.mjs');
     const jobs = new URL('../../src/jobs/index.ts', import.meta.url).href;
@@ -89,7 +89,7 @@ describe('a sweep', () => {
     expect(signal).toBe('SIGKILL');
     expect(await readdir(at('killed'))).not.toContain('trials.csv');
     await runSweep({ sweep, data: at('rows.npy'), output: at('killed') });
-    for (const name of ['encoder.onnx', 'decoder.onnx', '../result-000006.json']) {
+    for (const name of ['encoder.onnx', 'decoder.onnx', '../result-000030.json']) {
       const [calm, killed] = await Promise.all(
         ['calm', 'killed'].map((output) => readFile(at(output, 'trials', '0000', 'model', name))),
       );
@@ -97,10 +97,10 @@ describe('a sweep', () => {
     }
     await rm(script);
     // Killed between its last checkpoint and its result: nothing is trained further than was asked for.
-    await rm(at('killed', 'trials', '0000', 'result-000006.json'));
+    await rm(at('killed', 'trials', '0000', 'result-000030.json'));
     await rm(at('killed', 'trials', '0000', 'model'), { recursive: true });
     await runSweep({ sweep, data: at('rows.npy'), output: at('killed') });
-    for (const name of ['encoder.onnx', '../result-000006.json']) {
+    for (const name of ['encoder.onnx', '../result-000030.json']) {
       const [calm, killed] = await Promise.all(
         ['calm', 'killed'].map((output) => readFile(at(output, 'trials', '0000', 'model', name))),
       );
