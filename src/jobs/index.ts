@@ -26,4 +26,4 @@ export { serveShards } from './processes.js';
 export { type JobProgress, type RunJobOptions, type RunJobResult, runJob } from './run.js';
 export { type RunShardOptions, type ShardProgress, ShardWorker, type WorkerOptions } from './shard.js';
 export { runSweep, type SweepOptions, type SweepProgress, type SweepSummary } from './sweep/run.js';
-export type { Sweep, TrialResult } from './sweep/sweep.js';
+export type { LossTerms, Sweep, TrialResult } from './sweep/sweep.js';
