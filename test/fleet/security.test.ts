@@ -82,7 +82,8 @@ describe('what examples and the guide tell people to run', () => {
       expect(program).toBe('node-vae');
       // Flags that are not known are refused before Redis is looked for.
       const env = { NODE_VAE_REDIS: 'redis://127.0.0.1:1' };
-      const { code, stderr } = await runCli(args, { cwd: folder, env });
+      const here = args.map((arg) => (arg === '/shared' ? folder : arg));
+      const { code, stderr } = await runCli(here, { cwd: folder, env });
       expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringMatching(/Redis at 127\.0\.0\.1:1 cannot/) });
     }
   }, 60_000);
