@@ -21,13 +21,13 @@ test('no eval and no code from text', () => {
   expect(filesWith(/\beval\(|new Function\b|from 'node:vm'/)).toEqual([]);
 });
 
-test('no network but what the explorer answers, whose guard knows addresses', () => {
+test('no network but what the explorer answers, whose guard knows addresses, and metrics of workers that are asked for', () => {
   const found = filesWith(/from 'node:(https?|http2|net|tls|dgram|dns)'|\bfetch\(|WebSocket/);
-  expect(found.sort()).toEqual(['entries/explorer/guard.ts', 'entries/explorer/server.ts']);
+  expect(found.sort()).toEqual(['entries/explorer/guard.ts', 'entries/explorer/server.ts', 'jobs/fleet/metrics.ts']);
 });
 
-test('programs are started in two places, by name and without a shell', () => {
-  expect(filesWith(/child_process/).sort()).toEqual(['cli/peer-programs.ts', 'data/ffmpeg.ts']);
+test('programs are started in three places, by name and without a shell', () => {
+  expect(filesWith(/child_process/).sort()).toEqual(['cli/peer-programs.ts', 'data/ffmpeg.ts', 'jobs/processes.ts']);
   expect(filesWith(/shell: ?true|\bexec(Sync)?\(['"`]|execSync/)).toEqual([]);
 });
 
