@@ -1,7 +1,9 @@
 /** From a header, or a model, to the kinds of archives that it may be of. */
+import { join } from 'node:path';
 import type { CompactKind } from '../archive/compact.js';
 import { damaged, type Header } from '../archive/format.js';
 import type { HeaderReader } from '../archive/reader.js';
+import { packageFiles } from '../core/package-files.js';
 import type { Kind, Writing, WritingKind } from './kind.js';
 import { KINDS } from './kinds.js';
 import { type AnyCodec, type Found, findModel, shippedNames } from './models/find.js';
@@ -36,7 +38,8 @@ export async function findWritingModel(input: unknown, where: string): Promise<F
   if (input === undefined) {
     for (const { write, models } of ALL) {
       if (write?.unnamed === undefined || !(await shippedNames(models)).includes(write.unnamed)) continue;
-      return findModel([models], write.unnamed, where);
+      // Whatever is called so in the folder at hand is not meant.
+      return findModel([models], join(packageFiles().models, write.unnamed), where);
     }
     return { codec: UNNAMED, owned: false };
   }

@@ -11,6 +11,9 @@ const cwd = temporaryFolder('cli-photographs');
 
 it('packs, tests and unpacks a folder of pictures', { timeout: 120_000 }, async () => {
   await mkdir(join(cwd, 'photographs'));
+  // A folder of the name of the package's model is not the model.
+  await mkdir(join(cwd, 'photo-lossless'));
+  await writeFile(join(cwd, 'photo-lossless/photo.safetensors'), 'no model');
   const picture = makePng({ width: 90, height: 70, type: 2, depth: 8 });
   await writeFile(join(cwd, 'photographs/a.png'), picture);
   await writeFile(join(cwd, 'photographs/cut.png'), picture.subarray(0, 2000));
