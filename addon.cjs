@@ -26,6 +26,15 @@ exports.loadProtobuf = () => require('./dist/vendor/protobuf.cjs');
 /** Folders of the models that come with the package. */
 exports.models = path.join(__dirname, 'models');
 
+/** Likewise, and those of node-vae-models where that is installed. */
+exports.modelFolders = () => {
+  try {
+    return [exports.models, path.join(path.dirname(require.resolve('node-vae-models/package.json')), 'models')];
+  } catch {
+    return [exports.models];
+  }
+};
+
 /** The package's folder. */
 exports.root = __dirname;
 

@@ -1,9 +1,9 @@
 /** From what a user names to a model directory. */
-import { readdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VaeError } from '../core/errors.js';
 import { nearest } from '../core/options.js';
-import { packageFiles } from '../core/package-files.js';
+import { shippedModelFolders } from '../core/shipped-models.js';
 import { CONFIG_FILE } from './model-files.js';
 
 /**
@@ -15,11 +15,13 @@ export async function findModel(source: string): Promise<string> {
     throw new VaeError('ERR_VAE_OPTION', 'Vae.load(): expected the path of a model directory or the name of a model.');
   }
   if (await isModelDirectory(source)) return source;
-  const names = await shippedModels();
-  if (names.includes(source)) return join(packageFiles().models, source);
+  const shipped = await shippedOf();
+  const folder = shipped.get(source);
+  if (folder !== undefined) return folder;
   if (await isDirectory(source)) {
     throw new VaeError('ERR_VAE_IO', `"${source}" is not a model directory: it has no ${CONFIG_FILE}.`);
   }
+  const names = [...shipped.keys()];
   const near = nearest(source, names);
   const hint =
     near === undefined ? `The models of this package are ${names.join(', ') || 'none'}` : `Did you mean "${near}"`;
@@ -31,9 +33,13 @@ export async function findModel(source: string): Promise<string> {
 
 /** Names of the models that come with the package. */
 export async function shippedModels(): Promise<string[]> {
-  const entries = await readdir(packageFiles().models).catch(() => [] as string[]);
-  const found = await Promise.all(entries.map((name) => isModelDirectory(join(packageFiles().models, name))));
-  return entries.filter((_, index) => found[index]).sort();
+  return [...(await shippedOf()).keys()];
+}
+
+async function shippedOf(): Promise<Map<string, string>> {
+  const entries = [...(await shippedModelFolders())];
+  const found = await Promise.all(entries.map(([, folder]) => isModelDirectory(folder)));
+  return new Map(entries.filter((_, index) => found[index]));
 }
 
 export async function isModelDirectory(directory: string): Promise<boolean> {

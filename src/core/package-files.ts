@@ -11,7 +11,7 @@ interface PackageFiles {
   loadZod(): unknown;
   /** Likewise. */
   loadProtobuf(): unknown;
-  readonly models: string;
+  modelFolders(): string[];
   readonly root: string;
 }
 

@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { CONFIG_FILE } from '../artifacts/model-files.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, writeFilesAtomically } from '../core/files.js';
-import { packageFiles } from '../core/package-files.js';
+import { moreModels, shippedModelFolders } from '../core/shipped-models.js';
 import { absolute, storageOf } from './places/index.js';
 import { isS3 } from './places/s3.js';
 
@@ -18,27 +18,19 @@ const APART = new Set(['training', 'README.md', 'report.html', 'card.md', 'metri
 export async function modelSource(source: string): Promise<string> {
   if (isS3(source)) return absolute(source);
   if ((await stat(source).catch(() => undefined)) !== undefined) return absolute(source);
-  if (/^[\w-]+$/.test(source) && (await stat(join(packageFiles().models, source)).catch(() => undefined)))
-    return source;
+  const shipped = await shippedModelFolders();
+  if (shipped.has(source)) return source;
   throw new VaeError(
     'ERR_VAE_IO',
-    `There is no model "${source}": no folder or file, and no model of this package (${(await shipped()).join(', ')}).`,
+    `There is no model "${source}": no folder or file, and no model of this package (${[...shipped.keys()].join(', ')}).${moreModels()}`,
   );
-}
-
-async function shipped(): Promise<string[]> {
-  return (await readdir(packageFiles().models).catch(() => [] as string[]))
-    .filter((name) => !name.startsWith('.'))
-    .sort();
 }
 
 /** Where the model lies on this machine; from S3 it is copied into a folder first, once. */
 export async function localModel(source: string, sha256?: string, signal?: AbortSignal): Promise<string> {
   if (isS3(source)) return fetchModel(source, sha256, signal);
-  if (/^[\w-]+$/.test(source) && (await stat(source).catch(() => undefined)) === undefined) {
-    return join(packageFiles().models, source);
-  }
-  return source;
+  if ((await stat(source).catch(() => undefined)) !== undefined) return source;
+  return (await shippedModelFolders()).get(source) ?? source;
 }
 
 /**

@@ -23,7 +23,7 @@ import {
 import { arrayHeader } from '../../src/codecs/lossless/array-file.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { encodePng } from '../../src/codecs/lossless/image-files.js';
-import { packageFiles } from '../../src/core/package-files.js';
+import { shippedModelFolders } from '../../src/core/shipped-models.js';
 import { runCli } from '../cli/run-cli.js';
 import { digits } from '../support/digits.js';
 import { temporaryFolderOfTest } from '../support/temporary.js';
@@ -50,8 +50,9 @@ const at = (...parts: string[]) => join(folder, ...parts);
 const sha = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 beforeAll(async () => {
-  codec = await Codec.load(join(packageFiles().models, 'mnist-codec'));
-  other = await Codec.load(join(packageFiles().models, 'fashion-codec'));
+  const shipped = await shippedModelFolders();
+  codec = await Codec.load(shipped.get('mnist-codec')!);
+  other = await Codec.load(shipped.get('fashion-codec')!);
   unknown = await Codec.make([1, 6, 5], randomSpec(1, 6, 5));
 });
 afterAll(async () => {

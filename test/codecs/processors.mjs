@@ -154,8 +154,8 @@ await codec.save(process.argv[2]);
 
 function packageTable() {
   const entry = join(root, 'dist', 'main', 'index.js');
-  const model = ['mnist-codec', 'fashion-codec']
-    .map((name) => join(root, 'models', name))
+  const model = ['models/mnist-codec', 'packages/models/models/fashion-codec']
+    .map((path) => join(root, path))
     .find((path) => existsSync(path));
   if (!existsSync(entry)) return leftOut('package', 'there is no build; npm run build');
   if (!model) return leftOut('package', 'there is no codec model in models/');

@@ -58,10 +58,13 @@ describe('sound-codec', () => {
   });
 });
 
-describe.each(['mnist-codec', 'fashion-codec'])('%s', (name) => {
+describe.each([
+  ['mnist-codec', 'models'],
+  ['fashion-codec', 'packages/models/models'],
+])('%s', (name, folder) => {
   it('is the file its card describes', async () => {
-    const card = JSON.parse(await readFile(join(root, 'models', name, 'card.json'), 'utf8'));
-    await using codec = await Codec.load(join(root, 'models', name));
+    const card = JSON.parse(await readFile(join(root, folder, name, 'card.json'), 'utf8'));
+    await using codec = await Codec.load(join(root, folder, name));
     const { file } = codec;
     const { sha256, byteLength } = card.files['codec.safetensors'];
     expect(createHash('sha256').update(file).digest('hex')).toBe(sha256);

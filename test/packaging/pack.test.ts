@@ -210,6 +210,16 @@ describe('a packed install', () => {
     }
   }, 200_000);
 
+  test('without node-vae-models, says how to get further models; with it, finds them by name', async () => {
+    const items = '{ data: new Uint8Array(784), shape: [1, 1, 28, 28] }';
+    const code = `import { compress, decompress } from 'node-vae/codec';
+      const packed = compress(${items}, { model: 'fashion-codec' });
+      await packed.then(async ({ archive }) => console.log((await decompress(archive)).items), (error) => console.log(error.code, error.message));`;
+    expect((await program('models.mjs', code)).stdout).toMatch(/^ERR_VAE_IO .*npm install node-vae-models/);
+    await projectWith(project, [await packWorkspace('models', folder), packed.tarball]);
+    expect((await program('models.mjs', code)).stdout).toBe('1\n');
+  }, 200_000);
+
   test('without node-vae-explorer, says how to get it before it trains; with it, serves the page', async () => {
     await writeFile(
       join(project, 'table.csv'),

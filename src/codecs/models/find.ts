@@ -1,10 +1,9 @@
 /** From what a user names, or an archive needs, to a model of any class. */
 
-import { readdir } from 'node:fs/promises';
-import { basename, join } from 'node:path';
+import { basename } from 'node:path';
 import { VaeError } from '../../core/errors.js';
 import { describeValue } from '../../core/options.js';
-import { packageFiles } from '../../core/package-files.js';
+import { moreModels, shippedModelFolders } from '../../core/shipped-models.js';
 import { identityOf, isFile, modelFileIn, PACKED, readModelFile } from './model-file.js';
 
 /** What archives need of a model. */
@@ -55,7 +54,8 @@ export async function findModel<C extends AnyCodec>(
       `${where}: option "model" should be ${called}, a path or the name of a model, received ${describeValue(input)}.`,
     );
   }
-  for (const folder of [input, ...(/^[\w-]+$/.test(input) ? [join(packageFiles().models, input)] : [])]) {
+  const shipped = (await shippedModelFolders()).get(input);
+  for (const folder of shipped === undefined ? [input] : [input, shipped]) {
     for (const one of classes) {
       const path = await modelFileIn(folder, one.file);
       if (path !== undefined) return { codec: await open(one, path, settings), owned: true };
@@ -69,15 +69,19 @@ export async function findModel<C extends AnyCodec>(
   const known = (await Promise.all(classes.map(shippedNames))).flat();
   throw new VaeError(
     'ERR_VAE_IO',
-    `${where}: there is no codec model "${input}". The ones of this package are ${known.join(', ') || 'none'}.`,
+    `${where}: there is no codec model "${input}". The ones of this package are ${known.join(', ') || 'none'}.${moreModels()}`,
   );
 }
 
 /** Names of the models of a class that come with the package. */
-export async function shippedNames({ file }: Pick<ModelClass<AnyCodec>, 'file'>): Promise<string[]> {
-  const entries = await readdir(packageFiles().models).catch(() => [] as string[]);
-  const found = await Promise.all(entries.map((name) => modelFileIn(join(packageFiles().models, name), file)));
-  return entries.filter((_, index) => found[index]).sort();
+export async function shippedNames(models: Pick<ModelClass<AnyCodec>, 'file'>): Promise<string[]> {
+  return (await shippedOf(models)).map(([name]) => name);
+}
+
+async function shippedOf({ file }: Pick<ModelClass<AnyCodec>, 'file'>): Promise<[name: string, folder: string][]> {
+  const entries = [...(await shippedModelFolders())];
+  const found = await Promise.all(entries.map(([, folder]) => modelFileIn(folder, file)));
+  return entries.filter((_, index) => found[index]);
 }
 
 /** The package's own model with this identity, if it has it. */
@@ -86,8 +90,8 @@ export async function shippedModel<C extends AnyCodec>(
   identity: string,
   settings: ModelSettings,
 ): Promise<C | undefined> {
-  for (const name of await shippedNames(models)) {
-    const { bytes, path } = await readModelFile(join(packageFiles().models, name), models.file);
+  for (const [, folder] of await shippedOf(models)) {
+    const { bytes, path } = await readModelFile(folder, models.file);
     if (identityOf(bytes) === identity) return models.fromBytes(bytes, path, settings);
   }
   return undefined;

@@ -3,6 +3,7 @@ import type { ByteSource } from '../../archive/bytes.js';
 import type { ArchiveLayout } from '../../archive/reader.js';
 import { readModel } from '../../archive/reader.js';
 import { VaeError } from '../../core/errors.js';
+import { moreModels } from '../../core/shipped-models.js';
 import { type AnyCodec, type Found, findModel, type ModelClass, type ModelSettings, shippedModel } from './find.js';
 
 /** In place of a model: names and sizes are wanted, and what no model coded. */
@@ -55,6 +56,6 @@ async function anyCodec<C extends AnyCodec>(
   if (codec !== undefined) return { codec, owned: true };
   throw new VaeError(
     'ERR_VAE_REPRODUCIBILITY',
-    `The archive needs the model ${identity}, which it does not embed and this package does not have. Give it with "model" (-m).`,
+    `The archive needs the model ${identity}, which it does not embed and this package does not have. Give it with "model" (-m).${moreModels()}`,
   );
 }
