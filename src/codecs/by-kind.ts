@@ -1,9 +1,8 @@
 /** From a header, or a model, to the kinds of archives that it may be of. */
-import { join } from 'node:path';
 import type { CompactKind } from '../archive/compact.js';
 import { damaged, type Header } from '../archive/format.js';
 import type { HeaderReader } from '../archive/reader.js';
-import { packageFiles } from '../core/package-files.js';
+import { shippedModelFolders } from '../core/shipped-models.js';
 import type { Kind, Writing, WritingKind } from './kind.js';
 import { KINDS } from './kinds.js';
 import { type AnyCodec, type Found, findModel, shippedNames } from './models/find.js';
@@ -39,7 +38,7 @@ export async function findWritingModel(input: unknown, where: string): Promise<F
     for (const { write, models } of ALL) {
       if (write?.unnamed === undefined || !(await shippedNames(models)).includes(write.unnamed)) continue;
       // Whatever is called so in the folder at hand is not meant.
-      return findModel([models], join(packageFiles().models, write.unnamed), where);
+      return findModel([models], (await shippedModelFolders()).get(write.unnamed), where);
     }
     return { codec: UNNAMED, owned: false };
   }

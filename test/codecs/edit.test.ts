@@ -272,8 +272,11 @@ describe('merge', () => {
     const result = await mergeArchives([a, b], { output: at('all.vaez'), model: codec });
     expect(result.resumedChunks).toBeGreaterThanOrEqual(5);
     expect(await readdir(folder)).not.toContain('.all.vaez.partial');
-    await expect(mergeArchives([a, b], { output: at('all.vaez'), model: codec })).rejects.toThrow(/is there already/);
     const whole = await readFile(at('all.vaez'));
+    await expect(mergeArchives([a], { output: at('all.vaez'), model: codec })).rejects.toThrow(/is there already/);
+    const again = await mergeArchives([a, b], { output: at('all.vaez'), model: codec });
+    expect(again.notes.join()).toMatch(/was there already, whole and with all of this: nothing was written/);
+    expect((await readFile(at('all.vaez'))).equals(whole)).toBe(true);
     await mergeArchives([a, b], { output: at('all.vaez'), model: codec, force: true });
     expect((await readFile(at('all.vaez'))).equals(whole)).toBe(true);
   });

@@ -212,9 +212,9 @@ describe('a packed install', () => {
 
   test('without node-vae-models, says how to get further models; with it, finds them by name', async () => {
     const items = '{ data: new Uint8Array(784), shape: [1, 1, 28, 28] }';
-    const code = `import { compress, decompress } from 'node-vae/codec';
+    const code = `import { compress, openArchive } from 'node-vae/codec';
       const packed = compress(${items}, { model: 'fashion-codec' });
-      await packed.then(async ({ archive }) => console.log((await decompress(archive)).items), (error) => console.log(error.code, error.message));`;
+      await packed.then(async ({ archive }) => console.log((await openArchive(archive)).length), (error) => console.log(error.code, error.message));`;
     expect((await program('models.mjs', code)).stdout).toMatch(/^ERR_VAE_IO .*npm install node-vae-models/);
     await projectWith(project, [await packWorkspace('models', folder), packed.tarball]);
     expect((await program('models.mjs', code)).stdout).toBe('1\n');
