@@ -133,7 +133,10 @@ Examples:
             rows: [
               ['Archive', flags.out],
               ['Items', count(items)],
-              ['Size', `${count(bytesOut)} bytes of ${count(bytesIn)}, ${bitsPerDim.toFixed(3)} bits per value`],
+              [
+                'Size',
+                `${count(bytesOut)} bytes of ${count(bytesIn)} (${((100 * bytesOut) / Math.max(1, bytesIn)).toFixed(1)}%), ${bitsPerDim.toFixed(3)} bits per byte`,
+              ],
               ['Speed', `${(bytesIn / 1e6 / seconds).toFixed(2)} MB/s${verified ? ', verified' : ''}`],
               ...(resumedChunks > 0 && !already
                 ? [['Resumed', `${count(resumedChunks)} chunks were there`] as const]
