@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { compressFiles } from '../codecs/compress.js';
 import { decompress } from '../codecs/decompress.js';
 import type { LeftOut } from '../codecs/inputs/selection.js';
@@ -14,7 +15,7 @@ import { type TreeFile, walkTree } from '../data/file-tree.js';
 import type { NewFile } from './formats/format.js';
 import type { PlanItem } from './inputs/items.js';
 import type { ItemError, PlannedShard, ShardFile, ShardResult } from './job.js';
-import { shardStem } from './layout.js';
+import { shardStem, UNPACKED } from './layout.js';
 import { storageOf } from './places/index.js';
 import type { Place } from './places/place.js';
 import { isS3 } from './places/s3.js';
@@ -25,8 +26,6 @@ import { itemError, writeFiles } from './write-shard.js';
 
 type Made = Omit<ShardResult, 'shard' | 'key' | 'wasDone' | 'seconds'>;
 
-/** Where archives are unpacked to, within a job's folder. */
-const UNPACKED = 'files';
 /** Files that are read or written at once. */
 const AT_ONCE = 8;
 

@@ -3,6 +3,7 @@ import { VaeError } from '../core/errors.js';
 import { countOf, type PlanItem } from './inputs/items.js';
 import type { ItemError, Job, JobSummary, PlannedShard, ShardResult } from './job.js';
 import { ERRORS_FILE, INDEX_FILE } from './layout.js';
+import { removeLeftovers } from './leftovers.js';
 import { identityOf, openPlan, type Plan } from './plan.js';
 
 /** Beyond so many items the index names the first and last of each shard alone; the shards themselves have all names. */
@@ -53,6 +54,7 @@ export async function finishJob(
     );
   }
   await plan.place.write(INDEX_FILE, indexOf(plan, results, totals), signal);
+  await removeLeftovers(plan);
   return { output: job.output, shards: plan.shards, shardsBefore: results.length, ...totals };
 }
 

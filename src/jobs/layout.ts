@@ -5,6 +5,8 @@ export const PLAN_FILE = '.job/plan.json';
 /** A line for each shard. */
 export const SHARDS_FILE = '.job/plan.jsonl';
 export const INDEX_FILE = 'index.json';
+/** Folder that archives are unpacked into. */
+export const UNPACKED = 'files';
 export const ERRORS_FILE = 'errors.jsonl';
 /** Of this machine: what was not finished. */
 export const SPOOL_FOLDER = '.job/spool';

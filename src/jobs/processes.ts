@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { VaeError, type VaeErrorCode } from '../core/errors.js';
 import { packageFiles } from '../core/package-files.js';
 import type { Job, ShardResult } from './job.js';

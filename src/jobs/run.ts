@@ -1,6 +1,7 @@
 /** A job on one machine: planned, its shards run by as many workers as there is room for, finished. */
 import { mkdir, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
 import { z } from 'zod';
 import { takeLock } from '../archive/lock.js';
 import { lockFile } from '../binding/file-lock.js';

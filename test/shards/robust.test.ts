@@ -4,7 +4,7 @@ import { cp, mkdir, readdir, readFile, rm, utimes, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/image/encode.js';
-import { Vae } from '../../src/index.js';
+import { compress, Vae } from '../../src/index.js';
 import { sortedEntries } from '../../src/jobs/places/sorted-names.js';
 import { type CliResult, RUNS_BUILT, runCli } from '../cli/run-cli.js';
 import { digits } from '../support/digits.js';
@@ -81,8 +81,29 @@ describe('jobs that are killed', () => {
     const last = await cli(...args, '-o', `${name}-killed`);
     expect(last).toMatchObject({ code: 0 });
     expect(await outputOf(at(`${name}-killed`))).toEqual(await outputOf(at(`${name}-whole`)));
-    // Nothing is left of what was begun.
+    // Nothing is left of what was begun, whichever moment it was.
     expect(await readdir(at(`${name}-killed`, '.job', 'spool')).catch(() => [])).toEqual([]);
+  });
+
+  it('what was left beside shards and unpacked files goes at the end, and nothing that an archive holds', async () => {
+    const odd = '.notes.0123456789ab.tmp';
+    await mkdir(at('odd'));
+    await writeFile(at('odd', odd), 'what somebody keeps');
+    await cp(at('pictures', '0000.png'), at('odd', '0.png'));
+    await compress(at('odd'), { model: 'mnist-codec', output: at('odd.vaez') });
+    const args = ['decompress', '-i', 'odd.vaez', '-o', 'odd-out'];
+    await mkdir(at('odd-out', 'files'), { recursive: true });
+    expect(await cli(...args)).toMatchObject({ code: 0 });
+    await rm(at('odd-out', 'index.json'));
+    await writeFile(at('odd-out', 'files', `.${odd}.abcdefabcdef.tmp`), 'half of it');
+    await writeFile(at('odd-out', '.shard-000000.files.jsonl.abcdefabcdef.tmp'), 'half of it');
+    expect(await cli(...args)).toMatchObject({ code: 0 });
+    expect(Object.keys(await outputOf(at('odd-out')))).toEqual([
+      `files/${odd}`,
+      'files/0.png',
+      'index.json',
+      'shard-000000.files.jsonl',
+    ]);
   });
 
   it.skipIf(!RUNS_BUILT)(

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { createPhotoCodec, type NativePhotoCodec, type PhotoTileShape } from '../../binding/coder.js';
 import { withAbort } from '../../binding/with-abort.js';
+import { signalShape } from '../../core/common-options.js';
 import { Lifetime } from '../../core/disposal.js';
 import { VaeError } from '../../core/errors.js';
 import { writeFilesAtomically } from '../../core/files.js';
@@ -14,9 +15,7 @@ import { decodePhotoModel, encodePhotoModel, PHOTO_MODEL_VERSION, type PhotoMode
 /** Name of the file of a model of photographs within its directory. */
 export const PHOTO_FILE = 'photo.safetensors';
 
-const codeSchema = z.strictObject({
-  signal: z.custom<AbortSignal>((value) => value instanceof AbortSignal, 'must be an AbortSignal').optional(),
-});
+const codeSchema = z.strictObject(signalShape);
 
 const encodeSchema = codeSchema.extend({
   /** Decode the tile again and compare, before its bytes are given. Default true. */

@@ -1,5 +1,6 @@
 /** What a worker does with what it takes from the queues. */
 import { hostname } from 'node:os';
+import { clearInterval, setInterval } from 'node:timers';
 import type { Worker } from 'bullmq';
 import { VaeError } from '../../core/errors.js';
 import { finishJob } from '../finish.js';
@@ -10,7 +11,6 @@ import type { Connection, QueuedJob, QueuedShard } from './connection.js';
 import { addShards, backoffAfter, failedShards, missingShards } from './enqueue.js';
 import { type JobEntry, jobEntrySchema, jobIdOf, type ShardReturn, shardEntrySchema, shardIdOf } from './entries.js';
 import { describe, isRefusal } from './failures.js';
-import { removeLeftovers } from './leftovers.js';
 import type { FleetLog } from './log.js';
 import type { FleetMetrics } from './metrics.js';
 import type { Roots } from './roots.js';
@@ -317,7 +317,6 @@ export class FleetWorker {
         }
       }
       const summary = await finishJob(job, { signal });
-      await removeLeftovers(job.output);
       if (maxErrors !== undefined && summary.failed > maxErrors) {
         throw new UnrecoverableError(
           `${summary.failed} items could not be used, more than ${maxErrors} (maxErrors, --max-errors). They are in errors.jsonl.`,

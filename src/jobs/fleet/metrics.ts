@@ -1,6 +1,7 @@
 /** What a worker counts, for Prometheus. */
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout } from 'node:timers';
 import { VaeError } from '../../core/errors.js';
 import { importOptional } from '../../core/optional-package.js';
 import type { ShardResult } from '../job.js';

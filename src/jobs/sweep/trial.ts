@@ -176,7 +176,7 @@ function optionsOf(
   { model, fit }: Sweep,
   { values }: Trial,
 ): { readonly model: Record<string, unknown>; readonly fit: Record<string, unknown> } {
-  const options = structuredClone({ model, fit }) as Record<'model' | 'fit', Record<string, unknown>>;
+  const options = JSON.parse(JSON.stringify({ model, fit })) as Record<'model' | 'fit', Record<string, unknown>>;
   for (const [path, value] of Object.entries(values)) {
     const keys = path.split('.');
     const name = keys.pop()!;
