@@ -87,18 +87,18 @@ describe('jobs that are killed', () => {
 
   it('what was left beside shards and unpacked files goes at the end, and nothing that an archive holds', async () => {
     const odd = '.notes.0123456789ab.tmp';
-    await mkdir(at('odd'));
-    await writeFile(at('odd', odd), 'what somebody keeps');
-    await cp(at('pictures', '0000.png'), at('odd', '0.png'));
-    await compress(at('odd'), { model: 'mnist-codec', output: at('odd.vaez') });
-    const args = ['decompress', '-i', 'odd.vaez', '-o', 'odd-out'];
-    await mkdir(at('odd-out', 'files'), { recursive: true });
+    await mkdir(at('left'));
+    await writeFile(at('left', odd), 'what somebody keeps');
+    await cp(at('pictures', '0000.png'), at('left', '0.png'));
+    await compress(at('left'), { model: 'mnist-codec', output: at('left.vaez') });
+    const args = ['decompress', '-i', 'left.vaez', '-o', 'left-out'];
+    await mkdir(at('left-out', 'files'), { recursive: true });
     expect(await cli(...args)).toMatchObject({ code: 0 });
-    await rm(at('odd-out', 'index.json'));
-    await writeFile(at('odd-out', 'files', `.${odd}.abcdefabcdef.tmp`), 'half of it');
-    await writeFile(at('odd-out', '.shard-000000.files.jsonl.abcdefabcdef.tmp'), 'half of it');
+    await rm(at('left-out', 'index.json'));
+    await writeFile(at('left-out', 'files', `.${odd}.abcdefabcdef.tmp`), 'half of it');
+    await writeFile(at('left-out', '.shard-000000.files.jsonl.abcdefabcdef.tmp'), 'half of it');
     expect(await cli(...args)).toMatchObject({ code: 0 });
-    expect(Object.keys(await outputOf(at('odd-out')))).toEqual([
+    expect(Object.keys(await outputOf(at('left-out')))).toEqual([
       `files/${odd}`,
       'files/0.png',
       'index.json',
