@@ -3,11 +3,10 @@
  * of one machine that nothing happened to. `npm run check:fleet` goes on for 20 rounds and more.
  */
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -15,6 +14,7 @@ import { encodePng } from '../../src/codecs/lossless/image-files.js';
 import { writeNpy } from '../../src/index.js';
 import { type JobOptions, retryJob, runJob, submitJob } from '../../src/jobs/index.js';
 import { randomNumbers } from '../codecs/random-spec.js';
+import { outputOf } from '../shards/support/tree.js';
 import { digits } from '../support/digits.js';
 import { HAS_REDIS, REDIS_MISSING, startRedis, type TestRedis } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
@@ -39,19 +39,6 @@ const JOBS: readonly Omit<JobOptions, 'output'>[] = [
   { operation: 'compress', model: 'mnist-codec', input: at('pictures'), shardSize: 16 },
   { operation: 'reconstruct', model: 'mnist-mlp', input: at('digits.npy'), shardSize: 20, format: 'npz' },
 ];
-
-async function outputOf(output: string): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const entry of await readdir(output, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    const name = relative(output, path).split(sep).join('/');
-    if (entry.isFile() && !name.startsWith('.job/'))
-      found[name] = createHash('sha256')
-        .update(await readFile(path))
-        .digest('hex');
-  }
-  return found;
-}
 
 /** Workers that are started again when they end. */
 class Crew {

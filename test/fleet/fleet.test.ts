@@ -1,7 +1,6 @@
 /** Jobs on a queue in a real Redis, by workers in this process. */
-import { createHash } from 'node:crypto';
-import { cp, mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { join, relative, sep } from 'node:path';
+import { cp, mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { trace } from '@opentelemetry/api';
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { Queue } from 'bullmq';
@@ -19,6 +18,7 @@ import {
   submitSweep,
 } from '../../src/jobs/fleet/index.js';
 import { type JobOptions, runJob, runSweep } from '../../src/jobs/index.js';
+import { outputOf } from '../shards/support/tree.js';
 import { HAS_REDIS, REDIS_MISSING, startRedis, type TestRedis } from '../support/redis.js';
 import { temporaryFolder } from '../support/temporary.js';
 
@@ -29,20 +29,6 @@ let redis: TestRedis;
 let number = 0;
 let queue: string;
 let out: string;
-
-/** What a job leaves for others to read: everything but its own notes. */
-async function outputOf(output: string): Promise<Record<string, string>> {
-  const found: Record<string, string> = {};
-  for (const entry of await readdir(output, { recursive: true, withFileTypes: true })) {
-    const path = join(entry.parentPath, entry.name);
-    const name = relative(output, path).split(sep).join('/');
-    if (entry.isFile() && !name.startsWith('.job/'))
-      found[name] = createHash('sha256')
-        .update(await readFile(path))
-        .digest('hex');
-  }
-  return found;
-}
 
 const job = (more: Partial<JobOptions> = {}): JobOptions => ({
   ...{ operation: 'encode', model: at('model'), input: at('rows.npy'), output: out, shardSize: 50, format: 'npy' },

@@ -58,54 +58,26 @@ beforeAll(async () => {
 describe('jobs by s3:// URLs', () => {
   it('give the same bytes as on disk: folder, model and output', { timeout: 60_000 }, async () => {
     const common = ['--shard-size', '25', '--log-variance'];
-    const there = await cli(
-      'encode',
-      '-m',
-      's3://jobs/models/mine',
-      '-i',
-      's3://jobs/in/pictures',
-      '-o',
-      's3://jobs/out/one',
-      ...common,
-      '--json',
-    );
+    const far = ['-m', 's3://jobs/models/mine', '-i', 's3://jobs/in/pictures', '-o', 's3://jobs/out/one', ...common];
+    const there = await cli('encode', ...far, '--json');
     expect(there.stderr + there.stdout).not.toContain('ERR_');
     expect(JSON.parse(there.stdout)).toMatchObject({ items: COUNT, shards: 3, failed: 0 });
     expect((await cli('encode', '-m', 'model', '-i', 'pictures', '-o', 'one', ...common)).code).toBe(0);
     await download('out/one', at('fetched'));
-    const [far, near] = [await outputOf(at('fetched')), await outputOf(at('one'))];
+    const [fetched, near] = [await outputOf(at('fetched')), await outputOf(at('one'))];
     // The index names inputs by where they lie.
-    for (const output of [far, near]) delete output['index.json'];
-    expect(far).toEqual(near);
+    for (const output of [fetched, near]) delete output['index.json'];
+    expect(fetched).toEqual(near);
     // No credentials anywhere in what a job leaves.
     const texts = await Promise.all(
       ['.job/job.json', '.job/plan.json', 'index.json'].map((name) => readFile(at('fetched', name), 'utf8')),
     );
     expect(texts.join('')).not.toContain('S3RVER');
     // Again: nothing to do. A changed object: refused.
-    const again = await cli(
-      'encode',
-      '-m',
-      's3://jobs/models/mine',
-      '-i',
-      's3://jobs/in/pictures',
-      '-o',
-      's3://jobs/out/one',
-      ...common,
-      '--json',
-    );
+    const again = await cli('encode', ...far, '--json');
     expect(JSON.parse(again.stdout)).toMatchObject({ shardsBefore: 3 });
     await put('in/pictures/b/050.png', await readFile(at('pictures', '000.png')));
-    const changed = await cli(
-      'encode',
-      '-m',
-      's3://jobs/models/mine',
-      '-i',
-      's3://jobs/in/pictures',
-      '-o',
-      's3://jobs/out/one',
-      ...common,
-    );
+    const changed = await cli('encode', ...far);
     expect(changed).toMatchObject({ code: 1 });
     expect(changed.stderr).toContain('b/050.png has changed');
     await put('in/pictures/b/050.png', await readFile(at('pictures', 'b', '050.png')));
