@@ -13,14 +13,11 @@ import { lossyConfigSchema } from '../src/codecs/pictures/config.js';
 import type { Picture } from '../src/codecs/pictures/picture.js';
 import { trainLossy } from '../src/codecs/pictures/train.js';
 import { findFiles } from '../src/data/find-files.js';
-import { decodePicture } from '../src/data/image/decode.js';
-import { fromPlanes } from '../src/data/image/encode.js';
 import { PICTURES } from '../src/data/image/formats.js';
 import { readPictureHeader } from '../src/data/image/pixels.js';
+import { shrunk } from './photographs/shrunk.js';
 
 const MINUTES_BETWEEN_CHECKPOINTS = 5;
-/** Longest sides that each photograph is made into: fine and coarse detail. */
-const LONGEST = [1280, 720];
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -52,20 +49,9 @@ for (const file of await findFiles(positionals, PICTURES)) {
   const { name } = file;
   if (heldOut.some((word) => name.includes(word)) || (only.length > 0 && !only.some((word) => name.includes(word))))
     continue;
-  const { width, height, colour } = await readPictureHeader(file);
-  const grey = colour === 'grey';
-  const sizes = LONGEST.filter((longest) => 2 * longest <= Math.max(width, height) + 2);
+  const sizes = await shrunk(file, await readPictureHeader(file));
   if (sizes.length > 0) photographs += 1;
-  for (const longestSide of sizes) {
-    const pixels = await decodePicture(file, {
-      colour: grey ? 'grey' : 'rgb',
-      depth: 8,
-      values: 'stored',
-      longestSide,
-    });
-    const channels = grey ? 1 : 3;
-    pictures.push({ ...pixels, channels, data: fromPlanes(pixels.data as Uint8Array, channels) });
-  }
+  pictures.push(...sizes);
 }
 console.log(`${photographs} photographs, ${pictures.length} pictures`);
 

@@ -14,13 +14,9 @@ import { photoConfigSchema } from '../src/codecs/photographs/network/config.js';
 import { trainPhotoCodec } from '../src/codecs/photographs/network/train.js';
 import type { Picture } from '../src/codecs/pictures/picture.js';
 import { type FoundFile, findFiles } from '../src/data/find-files.js';
-import { decodePicture } from '../src/data/image/decode.js';
-import { fromPlanes } from '../src/data/image/encode.js';
 import { PICTURES } from '../src/data/image/formats.js';
 import { readPictureHeader } from '../src/data/image/pixels.js';
-
-/** Longest sides that each photograph is made into: fine and coarse detail. */
-const LONGEST = [1280, 720];
+import { type PictureHeader, shrunk } from './photographs/shrunk.js';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -42,7 +38,7 @@ if (positionals.length === 0) throw new Error('Usage: train-photographs.ts FOLDE
 const heldOut = values['hold-out'].split(',').filter((word) => word !== '');
 
 /** Wallpapers lie there in many sizes, as 1280x800.jpg and the like in one folder: the largest of them. */
-const files = new Map<string, { file: FoundFile; header: Awaited<ReturnType<typeof readPictureHeader>> }>();
+const files = new Map<string, { file: FoundFile; header: PictureHeader }>();
 for (const file of await findFiles(positionals, PICTURES)) {
   if (heldOut.some((word) => file.name.includes(word))) continue;
   const header = await readPictureHeader(file);
@@ -55,20 +51,9 @@ for (const file of await findFiles(positionals, PICTURES)) {
 const pictures: Picture[] = [];
 let photographs = 0;
 for (const { file, header } of files.values()) {
-  const { width, height, colour } = header;
-  const grey = colour === 'grey';
-  const sizes = LONGEST.filter((longest) => 2 * longest <= Math.max(width, height) + 2);
+  const sizes = await shrunk(file, header);
   if (sizes.length > 0) photographs += 1;
-  for (const longestSide of sizes) {
-    const pixels = await decodePicture(file, {
-      colour: grey ? 'grey' : 'rgb',
-      depth: 8,
-      values: 'stored',
-      longestSide,
-    });
-    const channels = grey ? 1 : 3;
-    pictures.push({ ...pixels, channels, data: fromPlanes(pixels.data as Uint8Array, channels) });
-  }
+  pictures.push(...sizes);
 }
 console.log(`${photographs} photographs, ${pictures.length} pictures`);
 

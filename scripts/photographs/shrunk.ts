@@ -1,0 +1,27 @@
+/** Photographs as models are trained on them. */
+import type { Picture } from '../../src/codecs/pictures/picture.js';
+import type { FoundFile } from '../../src/data/find-files.js';
+import { decodePicture } from '../../src/data/image/decode.js';
+import { fromPlanes } from '../../src/data/image/encode.js';
+import type { readPictureHeader } from '../../src/data/image/pixels.js';
+
+/** Longest sides that each photograph is made into: fine and coarse detail. */
+const LONGEST = [1280, 720];
+
+export type PictureHeader = Awaited<ReturnType<typeof readPictureHeader>>;
+
+/** A photograph in each of those sizes, halved at least, so that what JPEG did to it is gone; none of a small one. */
+export async function shrunk(file: FoundFile, { width, height, colour }: PictureHeader): Promise<Picture[]> {
+  const channels = colour === 'grey' ? 1 : 3;
+  const pictures: Picture[] = [];
+  for (const longestSide of LONGEST.filter((longest) => 2 * longest <= Math.max(width, height) + 2)) {
+    const pixels = await decodePicture(file, {
+      colour: channels === 1 ? 'grey' : 'rgb',
+      depth: 8,
+      values: 'stored',
+      longestSide,
+    });
+    pictures.push({ ...pixels, channels, data: fromPlanes(pixels.data as Uint8Array, channels) });
+  }
+  return pictures;
+}
