@@ -1,13 +1,10 @@
 /** Merging, splitting, listing, reading out and leaving out, over archives of every kind and of earlier releases. */
 
-import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { once } from 'node:events';
 import { renameSync } from 'node:fs';
 import { link, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { basename, join, relative, sep } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
   compress,
@@ -27,6 +24,7 @@ import { shippedModelFolders } from '../../src/core/shipped-models.js';
 import { runCli } from '../cli/run-cli.js';
 import { digits } from '../support/digits.js';
 import { temporaryFolderOfTest } from '../support/temporary.js';
+import { killedAfter } from './killed-after.js';
 import { randomItems, randomSpec } from './random-spec.js';
 
 const golden = fileURLToPath(new URL('../golden/archives/0.1.0/', import.meta.url));
@@ -369,6 +367,9 @@ describe('split', () => {
 });
 
 describe('killed at any chunk', () => {
+  const killed = (count: number, name: string, args: readonly unknown[]) =>
+    killedAfter(folder, { count, measure: 'chunks' }, name, args);
+
   it.each([1, 4, 9])(
     'after %i chunks: the archives are whole, and the same call again gives the same bytes',
     async (after) => {
@@ -377,16 +378,14 @@ describe('killed at any chunk', () => {
       const options = { model: 'mnist-codec', threads: 1 };
       await mergeArchives([a, b], { ...options, output: at('whole.vaez') });
       const whole = await readFile(at('whole.vaez'));
-      expect(await killedAfter(after, 'mergeArchives', [[a, b], { ...options, output: at('all.vaez') }])).toBe(
-        'SIGKILL',
-      );
+      expect(await killed(after, 'mergeArchives', [[a, b], { ...options, output: at('all.vaez') }])).toBe('SIGKILL');
       expect(await readdir(folder)).not.toContain('all.vaez');
       const again = await mergeArchives([a, b], { ...options, output: at('all.vaez') });
       expect(again.resumedChunks).toBeGreaterThanOrEqual(after);
       expect((await readFile(at('all.vaez'))).equals(whole)).toBe(true);
       expect([await readFile(a), await readFile(b)]).toEqual(before);
       await removeFromArchive(a, { ...options, names: ['003.png'], output: at('without.vaez') });
-      expect(await killedAfter(1, 'removeFromArchive', [a, { ...options, names: ['003.png'] }])).toBe('SIGKILL');
+      expect(await killed(1, 'removeFromArchive', [a, { ...options, names: ['003.png'] }])).toBe('SIGKILL');
       expect((await readFile(a)).equals(before[0]!)).toBe(true);
       await removeFromArchive(a, { ...options, names: ['003.png'] });
       expect((await readFile(a)).equals(await readFile(at('without.vaez')))).toBe(true);
@@ -395,24 +394,6 @@ describe('killed at any chunk', () => {
     60_000,
   );
 });
-
-/** Calls a function in a process of its own, which kills itself when so many chunks are written; by what it ended. */
-async function killedAfter(chunks: number, name: string, args: readonly unknown[]): Promise<unknown> {
-  const script = at('call.mjs');
-  const codecs = new URL('../../src/codecs/index.ts', import.meta.url).href;
-  await writeFile(
-    script,
-    `import { ${name} } from ${JSON.stringify(codecs)};
-     const args = ${JSON.stringify(args)};
-     args.at(-1).onProgress = ({ chunks }) => chunks >= ${chunks} && process.kill(process.pid, 'SIGKILL');
-     await ${name}(...args);`,
-  );
-  const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
-  const child = spawn(process.execPath, ['--import', tsx, script], { stdio: 'ignore' });
-  const [code, signal] = await once(child, 'exit');
-  await rm(script);
-  return signal ?? code;
-}
 
 describe('the commands', () => {
   const cli = (...args: string[]) => runCli(args, { cwd: folder });

@@ -1,13 +1,12 @@
 /** Jobs of pictures with loss that were interrupted: what is coded is not coded again. */
-import { spawn } from 'node:child_process';
 import { appendFile, copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compressPictures, decompress } from '../../src/codecs/index.js';
-import { RUNS_BUILT } from '../cli/run-cli.js';
 import { temporaryFolder, temporaryFolderOfTest } from '../support/temporary.js';
 import { drawing } from './drawing.js';
+import { killedAfter } from './killed-after.js';
 
 const COUNT = 40; // of 16, 16 and 8 in a chunk
 const input = temporaryFolder('lossy-resume');
@@ -156,22 +155,15 @@ describe('an interrupted job of pictures with loss', () => {
   });
 });
 
-describe.skipIf(process.platform === 'win32' || !RUNS_BUILT)('the command (needs signals and a build)', () => {
-  it('goes on after SIGKILL as soon as one chunk is noted', { timeout: 60_000 }, async () => {
-    const main = join(import.meta.dirname, '../../dist/cli/main.js');
-    const args = [main, 'compress', input, '--lossy', '40', '--threads', '1', '-o', at('x.vaez'), '--json'];
-    const child = spawn(process.execPath, args, { stdio: 'ignore' });
-    const ended = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
-    let done = false;
-    void ended.then(() => {
-      done = true;
-    });
-    while (!done && !(await left()).includes('.x.vaez.partial.notes')) await new Promise((go) => setTimeout(go, 5));
-    child.kill('SIGKILL');
-    // A machine that is quick enough may have finished: then there is nothing to go on from.
-    if ((await ended) !== null) return;
-    const { result } = await again();
-    expect(result.resumedChunks).toBeGreaterThanOrEqual(1);
+describe.skipIf(process.platform === 'win32')('a process (Windows has no signals)', () => {
+  it.each([1, 32])('goes on after SIGKILL at %i pictures', { timeout: 60_000 }, async (count) => {
+    const wanted = await whole();
+    const options = { quality: 40, output: at('x.vaez'), threads: 1 };
+    const ended = await killedAfter(folder, { count, measure: 'pictures' }, 'compressPictures', [input, options]);
+    expect(ended).toBe('SIGKILL');
+    const { result, bytes } = await again();
+    expect(result.resumedChunks).toBe(Math.ceil(count / 16));
+    expect(bytes.equals(wanted.bytes)).toBe(true);
     expect(await left()).toEqual([]);
   });
 });
