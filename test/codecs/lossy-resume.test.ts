@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { compressPictures, decompress } from '../../src/codecs/index.js';
+import { runCli } from '../cli/run-cli.js';
 import { temporaryFolder, temporaryFolderOfTest } from '../support/temporary.js';
 import { drawing } from './drawing.js';
 import { killedAfter } from './killed-after.js';
@@ -164,6 +165,16 @@ describe.skipIf(process.platform === 'win32')('a process (Windows has no signals
     const { result, bytes } = await again();
     expect(result.resumedChunks).toBe(Math.ceil(count / 16));
     expect(bytes.equals(wanted.bytes)).toBe(true);
+    expect(await left()).toEqual([]);
+  });
+
+  it('and the command goes on likewise', { timeout: 60_000 }, async () => {
+    const wanted = await whole();
+    const options = { quality: 40, output: at('x.vaez'), threads: 1 };
+    await killedAfter(folder, { count: 16, measure: 'pictures' }, 'compressPictures', [input, options]);
+    const { code, stdout } = await runCli(['compress', input, '--lossy', '40', '-o', at('x.vaez'), '--json']);
+    expect({ code, resumed: JSON.parse(stdout).resumedChunks }).toEqual({ code: 0, resumed: 1 });
+    expect((await readFile(at('x.vaez'))).equals(wanted.bytes)).toBe(true);
     expect(await left()).toEqual([]);
   });
 });
