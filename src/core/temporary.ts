@@ -22,7 +22,8 @@ export function besideName(name: string, suffix: string): string {
 
 /** Bytes of the number that tells the files of jobs at the same time apart, in hexadecimal. */
 const NUMBER_BYTES = 6;
-const ENDING = /^[0-9a-f]{12}\.tmp$/;
+/** What the names of such files end with. */
+export const TEMPORARY_ENDING = /\.[0-9a-f]{12}\.tmp$/;
 /** A job that writes at all has written since. */
 const STALE_MS = 3_600_000;
 
@@ -52,9 +53,9 @@ export async function dropStale(path: string): Promise<void> {
 async function staleIn(folder: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const all = new Map<string, string[]>();
   for (const name of await readdir(folder).catch(() => [] as string[])) {
-    const number = name.slice(-(2 * NUMBER_BYTES + 4));
-    if (!name.startsWith('.') || !ENDING.test(number)) continue;
-    const of = name.slice(0, -number.length);
+    const end = name.search(TEMPORARY_ENDING);
+    if (!name.startsWith('.') || end < 0) continue;
+    const of = name.slice(0, end + 1);
     all.set(of, [...(all.get(of) ?? []), name]);
   }
   return all;

@@ -1,10 +1,10 @@
 /** What processes that were killed left beside the files of a job. */
 import { readdir, rm } from 'node:fs/promises';
 import { join, sep } from 'node:path';
+import { TEMPORARY_ENDING } from '../core/temporary.js';
 import { SPOOL_FOLDER, UNPACKED } from './layout.js';
 import type { Plan } from './plan.js';
 
-const TEMPORARY = /\.[0-9a-f]{12}\.tmp$/;
 const OF_SHARDS = /^\.(?:shard-\d{6,}|index\.json|errors\.jsonl)\b/;
 
 /**
@@ -17,12 +17,12 @@ export async function removeLeftovers(plan: Plan): Promise<void> {
   // Of shards that were done when the process was killed; a lock in it that somebody holds may stay (Windows).
   await rm(join(local, SPOOL_FOLDER), { recursive: true, force: true }).catch(() => {});
   for (const name of await readdir(local)) {
-    if (OF_SHARDS.test(name) && TEMPORARY.test(name)) await rm(join(local, name), { force: true });
+    if (OF_SHARDS.test(name) && TEMPORARY_ENDING.test(name)) await rm(join(local, name), { force: true });
   }
   if (plan.job.operation !== 'decompress') return;
   const left = new Set<string>();
   for (const name of await readdir(join(local, UNPACKED), { recursive: true }).catch(() => [] as string[])) {
-    if (TEMPORARY.test(name)) left.add(`${UNPACKED}/${name.split(sep).join('/')}`);
+    if (TEMPORARY_ENDING.test(name)) left.add(`${UNPACKED}/${name.split(sep).join('/')}`);
   }
   // What archives hold may be called so too.
   if (left.size > 0) for await (const name of unpackedNames(plan)) left.delete(name);
