@@ -12,28 +12,28 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Redis } from 'ioredis';
 import { Vae, writeNpy } from '../src/index.js';
-import { connect } from '../src/jobs/fleet/connection.js';
-import { FleetWorker } from '../src/jobs/fleet/fleet-worker.js';
-import { NO_LOG } from '../src/jobs/fleet/log.js';
-import { Roots } from '../src/jobs/fleet/roots.js';
 import { submitJob } from '../src/jobs/index.js';
-import { openPlace } from '../src/jobs/places/index.js';
-import { openPlan } from '../src/jobs/plan.js';
-import { writeRecord } from '../src/jobs/write-shard.js';
 import { HAS_REDIS, REDIS_MISSING, startRedis } from '../test/support/redis.js';
 import type { Bench, BenchCase, BenchContext, BenchResult } from './lib/types.js';
+import { undisturbed, WaitingFleet } from './lib/waiting.js';
 
 const ITEMS = 10_000_000;
-/** Items a second that one worker encodes: small pictures, measured with `jobs run` on one core. */
-const RATE = 3000;
-/** Workers, and items of a shard: those of 10,000 take 3.3 s. All of them wait in this one process, which is what bounds them. */
+/** Items a second that one worker takes: photographs of 256 × 256 pixels on a core. A shard of 10,000 takes 33 s. */
+const RATE = 300;
+/**
+ * Workers, items of a shard, and how many shards are waited for: few workers would take hours over all ten million items.
+ * The processes that the workers wait in have 50 each.
+ */
 const SETTINGS = [
-  { workers: 1, shardSize: 10_000, shards: 6 },
-  { workers: 10, shardSize: 10_000, shards: 60 },
+  { workers: 1, shardSize: 10_000, shards: 3 },
+  { workers: 10, shardSize: 10_000, shards: 30 },
   { workers: 100, shardSize: 10_000, shards: 1000 },
   { workers: 300, shardSize: 10_000, shards: 1000 },
   { workers: 1000, shardSize: 10_000, shards: 1000 },
+  { workers: 1000, shardSize: 2500, shards: 4000 },
 ] as const;
+const IN_ONE_PROCESS = 50;
+const IDLE_MS = 20_000;
 const REAL_ROWS = 20_000;
 
 export const bench: Bench = {
@@ -69,81 +69,63 @@ async function simulated(
 ): Promise<BenchCase> {
   const redis = await startRedis(join(at, 'redis'), { persist: false });
   const info = new Redis(redis.url);
-  const output = join(at, 'out');
-  const shardMs = (1000 * shardSize) / RATE;
-  const options = { redis: redis.url };
-  const roots = await Roots.of([folder]);
-  let known: ReturnType<typeof openPlan> | undefined;
-  let done = 0;
-  let ends: () => void = () => {};
-  const enough = new Promise<void>((resolve) => {
-    ends = resolve;
-  });
-  const fleet: FleetWorker[] = [];
-  for (let index = 0; index < workers; index += 1) {
-    const worker = new FleetWorker(await connect(options), {
-      ...{ name: `waits-${index}`, version: '0', concurrency: 1, roots, log: NO_LOG, metrics: undefined },
-      ...{ stalls: 5, lockMs: 30_000 },
-      models: {
-        providers: async () => [],
-        close: async () => {},
-        forget: async () => {},
-        with: async (description, signal, work) =>
-          work({
-            async runShard(_, number) {
-              known ??= openPlan(description.output);
-              const plan = await known;
-              const shard = await plan.shard(number);
-              await sleep(shardMs, undefined, { signal });
-              const empty = { files: [], items: shard.items, rows: shard.items, bytesIn: 0, errors: [] };
-              const result = { shard: number, key: plan.keyOf(shard), ...empty };
-              await writeRecord(openPlace(description.output), result);
-              done += 1;
-              if (done >= shards) ends();
-              return { ...result, wasDone: false, seconds: { read: 0, decode: 0, run: 0, write: 0 } };
-            },
-          }),
+  const fleet = new WaitingFleet();
+  try {
+    const output = join(at, 'out');
+    const shardMs = (1000 * shardSize) / RATE;
+    const empty = await figuresOf(info);
+    await fleet.start(workers, IN_ONE_PROCESS, { redis: redis.url, root: folder, shardMs });
+    await settled(info);
+    const idle = await figuresOf(info);
+    await sleep(IDLE_MS);
+    const idler = await figuresOf(info);
+    const idleCommands = (1000 * (idler.commands - idle.commands)) / IDLE_MS;
+    const from = performance.now();
+    const job = await submitJob(
+      { operation: 'encode', model: join(folder, 'model'), input: join(folder, 'items.npy'), output, shardSize },
+      { redis: redis.url },
+    );
+    const queued = await figuresOf(info);
+    await fleet.whenDone(shards);
+    const ended = performance.now();
+    const after = await figuresOf(info);
+    // The index is written where all shards are done.
+    if (shards === job.shards) await job.wait();
+    const indexed = performance.now();
+    const total = job.shards;
+    await job.close();
+    // The first shards are on the queue, and taken, before the last ones are.
+    const began = fleet.firstBegan!;
+    const seconds = (ended - began) / 1000;
+    const { seconds: least, evenly } = undisturbed(shards, workers, shardMs);
+    const made: BenchCase = {
+      name: `${workers} workers that wait in ${fleet.processes} processes, shards of ${shardSize}`,
+      ours: {
+        shards,
+        secondsPlan: round((began - from) / 1000),
+        ...(shards === total && { secondsIndex: round((indexed - ended) / 1000) }),
+        seconds: round(seconds),
+        secondsEvenly: round(evenly),
+        lostToSlowestPercent: round(100 * (least / evenly - 1)),
+        lostToQueuePercent: round(100 * (seconds / least - 1)),
+        commandsPerShard: round((after.commands - queued.commands) / shards),
+        commandsPerItem: round((after.commands - queued.commands) / (shards * shardSize)),
+        commandsPerSecondIdle: round(idleCommands),
+        redisBusyPercent: round((100 * (after.cpu - queued.cpu)) / seconds),
+        redisBytesPerShard: round((queued.bytes - idler.bytes) / total),
+        redisBytesPerWorker: round((idler.used - empty.used) / workers),
+        connectionsPerWorker: round((idler.clients - empty.clients) / workers),
+        redisPeakMb: round(after.peak / 1e6),
       },
-    });
-    fleet.push(worker);
+      ...{ peers: {}, ratios: {} },
+    };
+    context.log(JSON.stringify(made));
+    return made;
+  } finally {
+    await fleet.stop();
+    info.disconnect();
+    await redis.stop();
   }
-  for (const worker of fleet) worker.start();
-  await settled(info);
-  const idle = await figuresOf(info);
-  const from = performance.now();
-  const job = await submitJob(
-    { operation: 'encode', model: join(folder, 'model'), input: join(folder, 'items.npy'), output, shardSize },
-    { redis: redis.url },
-  );
-  const planned = performance.now() - from;
-  const queued = await figuresOf(info);
-  const began = performance.now();
-  await enough;
-  const seconds = (performance.now() - began) / 1000;
-  const after = await figuresOf(info);
-  const ideal = (Math.ceil(shards / workers) * shardMs) / 1000;
-  const total = job.shards;
-  await job.close();
-  await Promise.all(fleet.map((worker) => worker.close()));
-  info.disconnect();
-  await redis.stop();
-  const made: BenchCase = {
-    name: `${workers} workers that wait, shards of ${shardSize}`,
-    ours: {
-      shards,
-      secondsPlan: round(planned / 1000),
-      seconds: round(seconds),
-      secondsIdeal: round(ideal),
-      lostPercent: round(100 * (1 - ideal / seconds)),
-      commandsPerShard: round((after.commands - queued.commands) / shards),
-      commandsPerItem: round((after.commands - queued.commands) / (shards * shardSize)),
-      redisBytesPerShard: round((queued.bytes - idle.bytes) / total),
-      redisPeakMb: round(after.peak / 1e6),
-    },
-    ...{ peers: {}, ratios: {} },
-  };
-  context.log(JSON.stringify(made));
-  return made;
 }
 
 /** All workers are connected: their number has not changed for a while. */
@@ -157,10 +139,15 @@ async function settled(redis: Redis): Promise<void> {
   }
 }
 
-async function figuresOf(redis: Redis): Promise<{ commands: number; bytes: number; peak: number }> {
+/** What Redis says of itself: commands so far, bytes of keys, bytes in all now and at most, clients, seconds of processor. */
+async function figuresOf(redis: Redis) {
   const text = await redis.info();
-  const of = (name: string): number => Number(new RegExp(`^${name}:(\\d+)`, 'm').exec(text)?.[1]);
-  return { commands: of('total_commands_processed'), bytes: of('used_memory_dataset'), peak: of('used_memory_peak') };
+  const of = (name: string): number => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(text)?.[1]);
+  return {
+    ...{ commands: of('total_commands_processed'), bytes: of('used_memory_dataset'), used: of('used_memory') },
+    ...{ peak: of('used_memory_peak'), clients: of('connected_clients') },
+    cpu: of('used_cpu_sys') + of('used_cpu_user'),
+  };
 }
 
 /** Workers in processes of their own, each held to one processor. */
