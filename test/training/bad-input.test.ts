@@ -1,6 +1,6 @@
 /** What can be wrong about a run's directory is said clearly, and the last good state stays whole. */
 import { existsSync, renameSync, writeFileSync } from 'node:fs';
-import { readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { decodeSafeTensors, encodeSafeTensors } from '../../src/artifacts/safetensors.js';
@@ -160,6 +160,18 @@ describe('a directory with checkpoints', () => {
     });
     await expect(run).rejects.toMatchObject({ name: 'AbortError' });
     expect(await refused).toMatchObject({ code: 'ERR_VAE_BUSY', message: expect.stringMatching(/Another run/) });
+  });
+
+  test('that a run of the same number left its lock in, as the first process of every container has', async () => {
+    await using vae = await make();
+    const left = join(folder, 'left');
+    await mkdir(left);
+    // This process, and one that lives: neither of them is the run that was killed.
+    for (const holder of [process.pid, process.ppid]) {
+      await writeFile(join(left, 'run.lock'), String(holder));
+      await vae.fit(train, { epochs: 1, batchSize: 32, checkpoint: { directory: left, replace: true } });
+      expect(await readdir(left)).not.toContain('run.lock');
+    }
   });
 
   test('that goes away under a run: the run fails, and the model has what it learned', async () => {

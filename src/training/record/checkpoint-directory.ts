@@ -1,10 +1,13 @@
 /** The checkpoints of a run on disk: written whole, the last few kept, found again after a crash. */
-import { type FileHandle, open, readdir, readFile, rm } from 'node:fs/promises';
+import { type FileHandle, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { openLocked } from '../../archive/lock.js';
 import { type Checkpoint, decodeCheckpoint, encodeCheckpoint } from '../../artifacts/checkpoint.js';
 import type { ArtifactsManifest } from '../../artifacts/manifest.js';
+import { lockFile } from '../../binding/file-lock.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError, makeFolder, writeFilesAtomically } from '../../core/files.js';
+import { writeFully } from '../../core/ranges.js';
 
 const NAME = /^checkpoint-(\d{10})\.safetensors$/;
 const BEST = 'best.safetensors';
@@ -95,9 +98,10 @@ export class CheckpointDirectory {
     const lock = this.#lock;
     this.#lock = undefined;
     if (lock === undefined) return;
-    await lock.close();
-    // What ended the run matters more than a lock that went away with its folder.
+    // While the lock is still held: afterwards the file may be another run's. What ended the run matters more than a lock that
+    // went away with its folder.
     await rm(join(this.path, LOCK), { force: true }).catch(() => {});
+    await lock.close();
   }
 
   /** Sees that no checkpoint of another run lies here: it would be taken for one of this run. */
@@ -145,27 +149,36 @@ export class CheckpointDirectory {
   }
 }
 
-/** A lock names its process, so that one left behind by a crash does not block the next run. */
-async function takeLock(lock: string, path: string): Promise<FileHandle> {
-  for (;;) {
-    const handle = await open(lock, 'wx').catch((error: NodeJS.ErrnoException) => {
-      if (error.code === 'EEXIST') return undefined;
-      throw error;
-    });
-    if (handle !== undefined) {
-      await handle.writeFile(String(process.pid));
-      return handle;
-    }
-    const holder = Number(await readFile(lock, 'utf8').catch(() => ''));
-    if (holder !== process.pid && !isAlive(holder)) {
-      await rm(lock, { force: true });
-      continue;
-    }
-    throw new VaeError(
-      'ERR_VAE_BUSY',
-      `Another run (process ${holder}) writes into ${path}. Wait for it, or choose another directory.`,
-    );
+/**
+ * The lock of an open file, which ends with its process wherever that ran: numbers of processes are no names of them, as the
+ * first of every container is 1, and those of another machine mean nothing here. Only where the file system has no locks does
+ * the number in the file count.
+ */
+async function takeLock(path: string, directory: string): Promise<FileHandle> {
+  const { handle, locked } = await openLocked(path, lockFile, `writing into ${directory}`).catch(async (error) => {
+    throw error instanceof VaeError ? busy(await holderOf(path), directory) : error;
+  });
+  try {
+    const holder = await holderOf(path);
+    if (!locked && (holder === process.pid || isAlive(holder))) throw busy(holder, directory);
+    await handle.truncate();
+    await writeFully(handle, Buffer.from(String(process.pid)), 0);
+    return handle;
+  } catch (error) {
+    await handle.close();
+    throw error;
   }
+}
+
+async function holderOf(path: string): Promise<number> {
+  return Number(await readFile(path, 'utf8').catch(() => ''));
+}
+
+function busy(holder: number, directory: string): VaeError {
+  return new VaeError(
+    'ERR_VAE_BUSY',
+    `Another run (process ${holder}) writes into ${directory}. Wait for it, or choose another directory.`,
+  );
 }
 
 function isAlive(pid: number): boolean {
