@@ -4,6 +4,7 @@ import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { homedir, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
+import { z } from 'zod';
 import { CONFIG_FILE } from '../artifacts/model-files.js';
 import { VaeError } from '../core/errors.js';
 import { ioError, writeFilesAtomically } from '../core/files.js';
@@ -115,6 +116,7 @@ async function fetchModel(url: string, sha256: string | undefined, signal: Abort
       const { bytes } = await storage.readWhole(path, signal);
       await writeFilesAtomically([{ path: target, chunks: [bytes] }]);
     }
+    await checkWhole(fresh, url);
     const identity = await identifyModel(await onlyFileOf(fresh, url));
     const place = join(root, identity);
     await rename(fresh, place).catch(async (error: NodeJS.ErrnoException) => {
@@ -126,6 +128,35 @@ async function fetchModel(url: string, sha256: string | undefined, signal: Abort
     throw ioError(error, `fetching the model ${url}`);
   } finally {
     await rm(fresh, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Holds what was fetched against the checksums in its config.json: half of a model that is just being uploaded would otherwise
+ * be kept, and taken for the whole from then on.
+ *
+ * @throws VaeError ERR_VAE_FORMAT naming the file.
+ */
+async function checkWhole(folder: string, url: string): Promise<void> {
+  const text = await readFile(join(folder, CONFIG_FILE), 'utf8').catch(() => undefined);
+  const listed = listedFiles.safeParse(text && parsedJson(text)).data?.files ?? {};
+  for (const [name, { sha256 }] of Object.entries(listed)) {
+    const path = join(folder, name);
+    const there = path.startsWith(`${folder}/`) && (await stat(path).catch(() => undefined));
+    const found = there ? await hashFile(path) : undefined;
+    if (found === sha256) continue;
+    const said = found === undefined ? 'is missing' : `has the SHA-256 ${found}, and ${CONFIG_FILE} says ${sha256}`;
+    throw new VaeError('ERR_VAE_FORMAT', `${url}/${name} ${said}. Copy the whole model there again.`);
+  }
+}
+
+const listedFiles = z.object({ files: z.record(z.string(), z.object({ sha256: z.string() })) });
+
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }
 
