@@ -1,5 +1,5 @@
 /** A worker: a model that is loaded once, and shards that are run with it. */
-
+import { setMaxListeners } from 'node:events';
 import { VaeError } from '../core/errors.js';
 import { packageVersion } from '../core/package-files.js';
 import type { ProviderInput } from '../inference/sessions/providers.js';
@@ -23,6 +23,13 @@ export interface ShardProgress {
   readonly errors: number;
   /** Errors that were not told before. */
   readonly newErrors: readonly ItemError[];
+}
+
+/** A signal that all items which are read at once listen to, which Node would otherwise take for a leak. */
+function forMany(signal: AbortSignal): AbortSignal {
+  const own = AbortSignal.any([signal]);
+  setMaxListeners(0, own);
+  return own;
 }
 
 export interface WorkerOptions {
@@ -109,8 +116,9 @@ export class ShardWorker implements AsyncDisposable {
    *   items cannot be used than may be left out, ERR_VAE_IO; the signal's reason.
    */
   async runShard(job: Job, number: number, options: RunShardOptions = {}): Promise<ShardResult> {
-    const { signal, onProgress, maxErrors = Number.POSITIVE_INFINITY } = options;
-    signal?.throwIfAborted();
+    const { onProgress, maxErrors = Number.POSITIVE_INFINITY } = options;
+    options.signal?.throwIfAborted();
+    const signal = options.signal && forMany(options.signal);
     if (!this.accepts(job)) {
       throw new VaeError('ERR_VAE_OPTION', 'runShard(): this worker has another model than the job. Open one for it.');
     }
