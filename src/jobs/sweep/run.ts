@@ -149,6 +149,8 @@ export async function finishSweep(sweep: Sweep): Promise<SweepSummary> {
   );
   const summary = { output: sweep.output, trials: results, best, table };
   if (!drawn) return summary;
+  // As in sweep.json: the same report wherever the folder lies.
+  const { output: _, ...described } = sweep;
   const { page } = await writeReport(sweep.output, {
     title: 'Sweep',
     subtitle: `${results.length} trials over ${Object.keys(sweep.space).join(', ')}`,
@@ -159,7 +161,7 @@ export async function finishSweep(sweep: Sweep): Promise<SweepSummary> {
     ],
     figures: [trainingCurves(first.history)],
     details: results.map((result) => [`trial ${result.trial}`, inWords(result)] as const),
-    data: { sweep, trials: results },
+    data: { sweep: described, trials: results },
   });
   return { ...summary, report: page };
 }
