@@ -6,11 +6,11 @@ import { PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { encodePng } from '../../src/data/image/encode.js';
 import { Vae, writeNpy } from '../../src/index.js';
-import { openPlace, storageOf } from '../../src/jobs/places/index.js';
+import { openPlace } from '../../src/jobs/places/index.js';
 import { type CliResult, runCli } from '../cli/run-cli.js';
 import { digits } from '../support/digits.js';
 import { temporaryFolder } from '../support/temporary.js';
-import { type S3Server, startS3 } from './support/s3.js';
+import { downloadS3, type S3Server, startS3 } from './support/s3.js';
 import { outputOf } from './support/tree.js';
 
 const cwd = temporaryFolder('s3-jobs');
@@ -24,16 +24,6 @@ const cli = (...args: string[]): Promise<CliResult> =>
 
 async function put(key: string, body: Uint8Array): Promise<void> {
   await client.send(new PutObjectCommand({ Bucket: 'jobs', Key: key, Body: body }));
-}
-
-/** All objects below a prefix as files. */
-async function download(prefix: string, folder: string): Promise<void> {
-  const storage = storageOf('s3://jobs');
-  for await (const { path, name } of storage.walk(`s3://jobs/${prefix}`, { hidden: true, scratch: cwd })) {
-    const target = join(folder, name);
-    await mkdir(join(target, '..'), { recursive: true });
-    await writeFile(target, (await storage.readWhole(path)).bytes);
-  }
 }
 
 beforeAll(async () => {
@@ -63,7 +53,7 @@ describe('jobs by s3:// URLs', () => {
     expect(there.stderr + there.stdout).not.toContain('ERR_');
     expect(JSON.parse(there.stdout)).toMatchObject({ items: COUNT, shards: 3, failed: 0 });
     expect((await cli('encode', '-m', 'model', '-i', 'pictures', '-o', 'one', ...common)).code).toBe(0);
-    await download('out/one', at('fetched'));
+    await downloadS3('s3://jobs/out/one', at('fetched'));
     const [fetched, near] = [await outputOf(at('fetched')), await outputOf(at('one'))];
     // The index names inputs by where they lie.
     for (const output of [fetched, near]) delete output['index.json'];
@@ -121,7 +111,7 @@ describe('jobs by s3:// URLs', () => {
     const common = ['decode', '-m', 'model', '-i', 'latents.npy'];
     expect((await cli(...common, '-o', 's3://jobs/out/large')).code).toBe(0);
     expect((await cli(...common, '-o', 'large')).code).toBe(0);
-    await download('out/large', at('large-fetched'));
+    await downloadS3('s3://jobs/out/large', at('large-fetched'));
     expect(await outputOf(at('large-fetched'))).toEqual(await outputOf(at('large')));
   });
 

@@ -4,9 +4,12 @@
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { afterAll } from 'vitest';
+import { storageOf } from '../../../src/jobs/places/index.js';
 
 export interface S3Server {
   readonly endpoint: string;
@@ -53,4 +56,14 @@ export async function startS3(directory: string): Promise<S3Server> {
     },
     stop,
   };
+}
+
+/** All objects below a prefix as files. */
+export async function downloadS3(url: string, folder: string): Promise<void> {
+  const storage = storageOf(url);
+  for await (const { path, name } of storage.walk(url, { hidden: true, scratch: folder })) {
+    const target = join(folder, name);
+    await mkdir(dirname(target), { recursive: true });
+    await writeFile(target, (await storage.readWhole(path)).bytes);
+  }
 }
