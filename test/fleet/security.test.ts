@@ -16,14 +16,20 @@ const at = (...parts: string[]) => join(folder, ...parts);
 const root = fileURLToPath(new URL('../../', import.meta.url));
 
 /** A certificate of this machine's own, for 127.0.0.1. */
-const hasTls =
+const certified =
   HAS_REDIS &&
   spawnSync('openssl', [
     ...['req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-days', '2', '-subj', '/CN=127.0.0.1'],
     ...['-addext', 'subjectAltName=IP:127.0.0.1', '-keyout', at('key.pem'), '-out', at('cert.pem')],
   ]).status === 0;
 
-describe.skipIf(!hasTls)(`a Redis with TLS and users${HAS_REDIS ? '' : `: ${REDIS_MISSING}`}`, () => {
+const left = HAS_REDIS
+  ? certified
+    ? ''
+    : ': openssl is not installed, or made no certificate (Debian: apt-get install openssl)'
+  : `: ${REDIS_MISSING}`;
+
+describe.skipIf(left !== '')(`a Redis with TLS and users${left}`, () => {
   let redis: TestRedis;
 
   beforeAll(async () => {
