@@ -14,6 +14,7 @@ import { describe, isRefusal } from './failures.js';
 import type { FleetLog } from './log.js';
 import type { FleetMetrics } from './metrics.js';
 import type { Roots } from './roots.js';
+import type { MemoryShare } from './share.js';
 import { type Delayable, SWEEP, SweepWork, TRIAL, type Watch } from './sweep-work.js';
 
 /** How often a worker says that it is there, and looks whether what it works on was cancelled. */
@@ -40,6 +41,8 @@ interface FleetWorkerParts {
   readonly name: string;
   readonly version: string;
   readonly concurrency: number;
+  /** How many of these there is memory for; absent: all. */
+  readonly share?: MemoryShare | undefined;
   readonly roots: Roots;
   readonly models: LoadedModels;
   readonly log: FleetLog;
@@ -79,7 +82,7 @@ export class FleetWorker {
 
   start(): void {
     const { bullmq, options, names } = this.#connection;
-    const { name, concurrency, stalls, lockMs, log } = this.#parts;
+    const { name, stalls, lockMs, log } = this.#parts;
     const sweeps = new SweepWork(this.#connection, {
       ...{ roots: this.#parts.roots, log, stopping: this.#stopping.signal, watch: (id) => this.#watch(id) },
       refuse: (queued, token, id, error) => this.#refuse(queued, token, id, 'sweep', error),
@@ -98,8 +101,11 @@ export class FleetWorker {
     this.#workers = [
       new bullmq.Worker(
         names.shards,
-        (job, token) => (job.name === TRIAL ? sweeps.trial(job, token) : this.#shard(job as QueuedShard, token)),
-        { ...shared, concurrency },
+        (job, token) =>
+          this.#withinMemory<ShardReturn | { readonly loss: number | null }>(job, () =>
+            job.name === TRIAL ? sweeps.trial(job, token) : this.#shard(job as QueuedShard, token),
+          ),
+        { ...shared, concurrency: this.#atOnce },
       ),
       new bullmq.Worker(
         names.jobs,
@@ -116,6 +122,35 @@ export class FleetWorker {
     }
     this.#beat = setInterval(() => void this.#look(), BEAT_MS);
     void this.#look();
+  }
+
+  get #atOnce(): number {
+    return this.#parts.share?.atOnce ?? this.#parts.concurrency;
+  }
+
+  /** Sees what a shard takes of memory, and how many of the next are taken at once. */
+  async #withinMemory<T>({ data }: { readonly data: unknown }, work: () => Promise<T>): Promise<T> {
+    const { share, log } = this.#parts;
+    if (share === undefined) return work();
+    const before = share.atOnce;
+    const end = share.begin(String((data as { job?: unknown } | null)?.job));
+    const [shards] = this.#workers;
+    const take = (): void => {
+      if (shards !== undefined && shards.concurrency !== share.atOnce) shards.concurrency = share.atOnce;
+    };
+    take();
+    let done = false;
+    try {
+      const result = await work();
+      done = true;
+      return result;
+    } finally {
+      end(done);
+      take();
+      if (share.atOnce !== before) {
+        log.info({ concurrency: share.atOnce, shardMb: Math.round(share.each / 1e6) }, 'shards at once');
+      }
+    }
   }
 
   close(): Promise<void> {
@@ -147,9 +182,10 @@ export class FleetWorker {
       }
       if (Date.now() - this.#told < TOLD_MS) return;
       this.#told = Date.now();
-      const { name, version, concurrency, models } = this.#parts;
+      const { name, version, models } = this.#parts;
       const told = {
-        ...{ name, version, host: hostname(), pid: process.pid, concurrency, providers: await models.providers() },
+        ...{ name, version, host: hostname(), pid: process.pid, concurrency: this.#atOnce },
+        providers: await models.providers(),
         ...{ began: this.#began, seen: Date.now(), shards: this.#done, rss: process.memoryUsage.rss() },
       };
       await redis.hset(keys.workers, name, JSON.stringify(told));

@@ -12,7 +12,7 @@ import { type FleetMetrics, type MetricsOptions, serveMetrics } from './metrics.
 import { Models } from './models.js';
 import { fleetShape } from './options.js';
 import { Roots } from './roots.js';
-import { workerShare } from './share.js';
+import { MemoryShare } from './share.js';
 
 /** Times that a shard's worker may vanish: what kills its worker each time stops at last. */
 const DEFAULT_STALLS = 5;
@@ -23,11 +23,14 @@ const schema = z.strictObject({
   name: z.string().min(1).max(200).optional(),
   /** Folders, and s3:// prefixes, that jobs may read and write, with all below them. Default: the current folder. */
   roots: z.array(z.string().min(1)).min(1).optional(),
-  /** Shards at once. Default: as many as there are processors and memory for. */
+  /**
+   * Shards at once. Default: one at first, and one more after each that was done, as far as there are processors, and memory
+   * for by what the shards before took.
+   */
   concurrency: z.int().min(1).max(1024).optional(),
   /** Threads inside one operator of a network. Default 1. */
   threads: z.int().min(1).max(1024).default(1),
-  /** What the worker may take of memory, roughly. Default: most of what the process may have. */
+  /** What the worker may take of memory, in bytes, where `concurrency` is not given. Default: 85% of what the process may have. */
   memoryBytes: z
     .number()
     .min(2 ** 28)
@@ -51,6 +54,7 @@ export interface StartWorkerOptions extends InputOf<typeof schema> {}
 export interface RunningWorker extends AsyncDisposable {
   readonly name: string;
   readonly version: string;
+  /** Shards at once, at most. */
   readonly concurrency: number;
   /** Where metrics are served. */
   readonly metrics: string | undefined;
@@ -75,7 +79,8 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
   const connection = await connect(parsed, log);
   const version = packageVersion();
   const name = parsed.name ?? `${hostname()}-${process.pid}-${randomBytes(2).toString('hex')}`;
-  const concurrency = parsed.concurrency ?? workerShare(parsed.memoryBytes);
+  const share = parsed.concurrency === undefined ? new MemoryShare({ bytes: parsed.memoryBytes }) : undefined;
+  const concurrency = parsed.concurrency ?? share!.most;
   let metrics: FleetMetrics | undefined;
   try {
     metrics =
@@ -86,7 +91,7 @@ export async function startWorker(options: StartWorkerOptions): Promise<RunningW
     throw error;
   }
   const fleet = new FleetWorker(connection, {
-    ...{ name, version, roots, log, metrics, concurrency },
+    ...{ name, version, roots, log, metrics, concurrency, share },
     ...{ models: new Models(parsed.models, parsed.threads), stalls: parsed.stalls, lockMs: parsed.lockMs },
   });
   fleet.start();

@@ -164,11 +164,15 @@ function registerWork(jobs: Command, run: Runner): Command {
       collect,
     )
     .option('--name <name>', 'in logs and in the status (host, process, a random number)')
-    .option('--concurrency <n>', 'shards at once (as many as there are processors and memory for)', wholeNumber(1))
+    .option(
+      '--concurrency <n>',
+      'shards at once (one at first, then as many as there are processors and memory for)',
+      wholeNumber(1),
+    )
     .option('--threads <n>', 'threads inside one operator of a network (1)', wholeNumber(1))
     .option(
       '--max-memory <MB>',
-      'what the worker may take, roughly (three quarters of what there is)',
+      'what the worker may take, where --concurrency is not given (85% of what there is)',
       wholeNumber(269),
     )
     .option('--stalls <n>', 'times that a shard may lose its worker before it is given up (5)', wholeNumber(1))
@@ -205,7 +209,7 @@ Needs the packages bullmq and ioredis; logs pino.`,
         });
         for (const each of worker.notes) note(`note: ${each}`);
         note(
-          `worker ${worker.name}, node-vae ${worker.version}, ${worker.concurrency} shards at once${worker.metrics ? `, metrics on ${worker.metrics}` : ''}`,
+          `worker ${worker.name}, node-vae ${worker.version}, ${flags.concurrency === undefined ? 'up to ' : ''}${worker.concurrency} shards at once${worker.metrics ? `, metrics on ${worker.metrics}` : ''}`,
         );
         await worker.ended;
         return { data: { worker: worker.name }, rows: [['Worker', `${worker.name} ended`]], endsBySignal: true };

@@ -1,0 +1,12 @@
+// Some shards of a planned job at once in this process, by the compiled package: tells the most memory it had, as JSON.
+import { openPlan, ShardWorker } from '../../dist/jobs/index.js';
+
+const [output, count] = process.argv.slice(2);
+const { job } = await openPlan(output);
+const peakMb = () => process.resourceUsage().maxRSS / 1000;
+const empty = peakMb();
+const worker = await ShardWorker.open(job, { threads: 1 });
+const opened = peakMb();
+await Promise.all(Array.from({ length: Number(count) }, (_, shard) => worker.runShard(job, shard)));
+process.stdout.write(JSON.stringify({ empty, opened, peak: peakMb() }));
+await worker.close();
