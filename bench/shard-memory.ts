@@ -19,6 +19,9 @@ export const bench: Bench = {
   question: 'How much memory does a process take for a shard, and for each further one at once?',
   packages: ['sharp', 'onnxruntime-node'],
   async run({ log }): Promise<BenchResult> {
+    if (process.platform !== 'linux') {
+      return { cases: [], missing: { procfs: 'the most memory of a process is read from /proc' }, sections: [] };
+    }
     const folder = await mkdtemp(join(tmpdir(), 'node-vae-shard-memory-'));
     const cases: BenchCase[] = [];
     try {

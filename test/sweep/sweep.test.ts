@@ -141,5 +141,10 @@ describe('a sweep', () => {
     expect(new Set(of('model.likelihood')).size).toBe(2);
     for (const wrong of [{ space: {} }, { space }, { space: { 'x.y': [1] } }, { space: { 'fit.a': [1] }, epoch: 3 }])
       expect(() => describeSweep(wrong, options)).toThrow(/sweep\.json/);
+    // What none of them could read or go on from.
+    const fine = { space: { 'fit.klWeight': [1] } };
+    for (const far of [{ data: 's3://bucket/d' }, { output: 's3://bucket/o' }]) {
+      expect(() => describeSweep(fine, { ...options, ...far })).toThrow(/file system .* not s3:\/\/bucket\/[do]/);
+    }
   });
 });

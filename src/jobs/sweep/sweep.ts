@@ -5,6 +5,7 @@ import { z } from 'zod';
 import { VaeError } from '../../core/errors.js';
 import { describeIssue } from '../../core/options.js';
 import { packageVersion } from '../../core/package-files.js';
+import { isS3 } from '../places/s3.js';
 
 const range = z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, 'expected [low, high]');
 
@@ -90,10 +91,14 @@ export function describeSweep(
       `${where}: "halving.from" is more than the ${rest.epochs} "epochs" of a whole trial.`,
     );
   }
-  if (/^s3:\/\//.test(output)) {
+  for (const [what, path] of [
+    ['Data', data],
+    ['Trials and their checkpoints', output],
+  ] as const) {
+    if (!isS3(path)) continue;
     throw new VaeError(
       'ERR_VAE_OPTION',
-      'Checkpoints of a sweep lie on a file system: name a folder, not an s3:// URL.',
+      `${what} of a sweep lie on a file system that all of its workers share: name a folder of it, not ${path}.`,
     );
   }
   return {
