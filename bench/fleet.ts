@@ -108,6 +108,7 @@ async function simulated(
         secondsEvenly: round(evenly),
         lostToSlowestPercent: round(100 * (least / evenly - 1)),
         lostToQueuePercent: round(100 * (seconds / least - 1)),
+        lateMs: round(fleet.late),
         commandsPerShard: round((after.commands - queued.commands) / shards),
         commandsPerItem: round((after.commands - queued.commands) / (shards * shardSize)),
         commandsPerSecondIdle: round(idleCommands),

@@ -22,11 +22,14 @@ async function runShard({ output }: Job, number: number, { signal }: { readonly 
   const plan = await known;
   const shard = await plan.shard(number);
   process.send!('begun');
-  await sleep(waitOf(number, options.shardMs), undefined, { ...(signal && { signal }) });
+  const wanted = waitOf(number, options.shardMs);
+  const began = performance.now();
+  await sleep(wanted, undefined, { ...(signal && { signal }) });
+  const late = performance.now() - began - wanted;
   const empty = { files: [], items: shard.items, rows: shard.items, bytesIn: 0, errors: [] };
   const result = { shard: number, key: plan.keyOf(shard), ...empty };
   await writeRecord(openPlace(output), result);
-  process.send!('done');
+  process.send!({ late });
   return { ...result, wasDone: false, seconds: { read: 0, decode: 0, run: 0, write: 0 } };
 }
 

@@ -46,6 +46,7 @@ export class WaitingFleet {
   /** When the first shard was begun, by performance.now(). */
   firstBegan: number | undefined;
   #done = 0;
+  #late = 0;
   #wanted = Number.POSITIVE_INFINITY;
   #enough: () => void = () => {};
 
@@ -58,14 +59,19 @@ export class WaitingFleet {
       const child = fork(program, [JSON.stringify(given)], { execArgv: ['--import', tsx] });
       this.#children.push(child);
       await new Promise<void>((resolve, reject) => {
-        child.on('message', (message) => {
+        child.on('message', (message: string | { readonly late: number }) => {
           if (message === 'ready') resolve();
           else if (message === 'begun') this.firstBegan ??= performance.now();
-          else this.#count();
+          else if (typeof message === 'object') this.#count(message.late);
         });
         child.once('exit', (code, signal) => reject(new Error(`Workers that wait ended: ${code ?? signal}.`)));
       });
     }
+  }
+
+  /** Milliseconds that waits took longer than they should, on average: what the simulation itself is late by. */
+  get late(): number {
+    return this.#late / Math.max(1, this.#done);
   }
 
   get processes(): number {
@@ -92,8 +98,9 @@ export class WaitingFleet {
     );
   }
 
-  #count(): void {
+  #count(late: number): void {
     this.#done += 1;
+    this.#late += late;
     if (this.#done >= this.#wanted) this.#enough();
   }
 }
