@@ -94,10 +94,11 @@ async function kindsIn(folder: string): Promise<Kind[]> {
       format: 'parquet',
     },
     {
-      name: 'compress 24 JPEG of 4000 × 4000, quality 50',
+      name: 'compress 4 JPEG of 4000 × 4000, quality 50',
       operation: 'compress',
+      model: 'photo-lossy',
       input: large,
-      shardSize: 24,
+      shardSize: 4,
       quality: 50,
     },
     {
