@@ -2,10 +2,9 @@
 import type { CompactKind } from '../archive/compact.js';
 import { damaged, type Header } from '../archive/format.js';
 import type { HeaderReader } from '../archive/reader.js';
-import { shippedModelFolders } from '../core/shipped-models.js';
 import type { Kind, Writing, WritingKind } from './kind.js';
 import { KINDS } from './kinds.js';
-import { type AnyCodec, type Found, findModel, shippedNames } from './models/find.js';
+import { type AnyCodec, type Found, findDefaultModel, findModel, shippedNames } from './models/find.js';
 
 /** A model, the path of its file or folder, or the name of a model of this package: whatever decodes an archive. */
 export type ModelInput = ModelOf<(typeof KINDS)[keyof typeof KINDS]> | string;
@@ -30,15 +29,14 @@ export function kindOf(header: Header): Kind {
 export const readAnyHeader: HeaderReader = (header) => kindOf(header).read(header);
 
 /** In place of a model where none is named. */
-const UNNAMED: AnyCodec = { identity: '', file: new Uint8Array(0), async close() {} };
+export const UNNAMED: AnyCodec = { identity: '', file: new Uint8Array(0), async close() {} };
 
 /** The model that compress() was given, of whatever kind it writes; where none was, what stands for that. */
 export async function findWritingModel(input: unknown, where: string): Promise<Found<AnyCodec>> {
   if (input === undefined) {
     for (const { write, models } of ALL) {
       if (write?.unnamed === undefined || !(await shippedNames(models)).includes(write.unnamed)) continue;
-      // Whatever is called so in the folder at hand is not meant.
-      return findModel([models], (await shippedModelFolders()).get(write.unnamed), where);
+      return findDefaultModel(models, write.unnamed, where);
     }
     return { codec: UNNAMED, owned: false };
   }

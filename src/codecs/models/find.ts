@@ -73,6 +73,20 @@ export async function findModel<C extends AnyCodec>(
   );
 }
 
+/**
+ * The model of this package that is used where none is named, whatever is called so in the folder at hand.
+ *
+ * @throws VaeError ERR_VAE_IO where it is not there.
+ */
+export async function findDefaultModel<C extends AnyCodec>(
+  models: ModelClass<C>,
+  name: string,
+  where: string,
+  settings: ModelSettings = {},
+): Promise<Found<C>> {
+  return findModel([models], (await shippedModelFolders()).get(name) ?? name, where, settings);
+}
+
 /** Names of the models of a class that come with the package. */
 export async function shippedNames(models: Pick<ModelClass<AnyCodec>, 'file'>): Promise<string[]> {
   return (await shippedOf(models)).map(([name]) => name);

@@ -19,7 +19,7 @@ import { spooled } from '../inputs/spool.js';
 import { threadsWithin } from '../jobs/memory.js';
 import { writeArchive } from '../jobs/write-archive.js';
 import { pictureCandidates } from '../lossless/image-units.js';
-import { findModel } from '../models/find.js';
+import { type Found, findDefaultModel, findModel } from '../models/find.js';
 import { dropPartialShape, memoryShape, OTHERS, packingShape } from '../option-shapes.js';
 import { type CodedPicture, encodePictureChunk } from './chunk.js';
 import { PICTURES } from './header.js';
@@ -112,10 +112,9 @@ export async function compressPictures(
   if (all.length === 0) {
     throw new VaeError('ERR_VAE_OPTION', 'compressPictures(): expected at least one picture, received none.');
   }
-  const model = options.model ?? DEFAULT_LOSSY_MODEL;
   await using inputs = all.every((each) => typeof each === 'string') ? await spooled(all) : undefined;
   const selection = inputs && (await Selection.of(inputs.paths, parsed.output, parsed));
-  const { codec, owned } = await findModel([LOSSY_CODECS], model, 'compressPictures()', parsed);
+  const { codec, owned } = await modelOf(parsed);
   try {
     const job = { codec, ...parsed };
     if (selection !== undefined) return await picturesOfFiles(selection, job);
@@ -141,13 +140,20 @@ export async function compressPictureFiles(
   options: CompressPicturesOptions,
 ): Promise<CompressPicturesResult> {
   const parsed = parseOptions(optionsSchema, options, 'compressPictures()');
-  const model = options.model ?? DEFAULT_LOSSY_MODEL;
-  const { codec, owned } = await findModel([LOSSY_CODECS], model, 'compressPictures()', parsed);
+  const { codec, owned } = await modelOf(parsed);
   try {
     return await picturesOfFiles(Selection.ofFiles(files, parsed), { codec, ...parsed });
   } finally {
     if (owned) await codec.close();
   }
+}
+
+/** What was named; else the package's own, whatever is called so in the folder at hand. */
+function modelOf(options: z.output<typeof optionsSchema>): Promise<Found<LossyCodec>> {
+  const { model } = options;
+  return model === undefined
+    ? findDefaultModel(LOSSY_CODECS, DEFAULT_LOSSY_MODEL, 'compressPictures()', options)
+    : findModel([LOSSY_CODECS], model, 'compressPictures()', options);
 }
 
 interface Source {
