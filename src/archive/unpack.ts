@@ -170,6 +170,11 @@ function checkOutline({ records, unreadable }: Outline, { salvage }: { readonly 
     // A part keeps its place among those of the record; what is refused is passed over there.
     return good.length === 0 ? [] : parts.map((part) => (good.includes(part) ? part : { ...part, name: '' }));
   });
+  for (const [name, { end }] of files) {
+    // Where no chunk is unreadable, which is told with more, a file that has no end would come out as a piece of one.
+    if (end === undefined || salvage || bad.length > 0) continue;
+    throw new VaeError('ERR_VAE_FORMAT', `The archive is damaged: the end of "${name}" is missing.`);
+  }
   for (const { name, sameAs } of kept.flat()) {
     if (sameAs === undefined || files.has(sameAs)) continue;
     const message = `The archive is damaged: "${name}" is said to be the same as "${sameAs}", which it does not hold.`;
