@@ -4,6 +4,9 @@ import type { Header } from '../../archive/format.js';
 import type { Unit } from '../../archive/pack.js';
 import { shownName } from '../../core/byte-names.js';
 import { VaeError } from '../../core/errors.js';
+import { UNNAMED } from '../by-kind.js';
+import type { AnyCodec } from '../models/find.js';
+import { NO_MODEL } from '../models/for-archive.js';
 import { openAny } from '../open.js';
 
 export interface Appended {
@@ -30,7 +33,8 @@ export async function archiveToAppend(
 ): Promise<Appended> {
   // The model is compared before it is needed.
   const { archive, layout } = await openAny(output, {}, {}).catch((error: unknown) => {
-    if (error instanceof VaeError && error.code === 'ERR_VAE_REPRODUCIBILITY') return openAny(output, { model: codec });
+    const other = error instanceof VaeError && error.code === 'ERR_VAE_REPRODUCIBILITY';
+    if (other && codec !== UNNAMED) return openAny(output, { model: codec });
     throw error;
   });
   try {
@@ -38,7 +42,10 @@ export async function archiveToAppend(
     refuseIncomplete(layout, archive.recordCount, { salvage: false });
     // A compact archive names no model: any may add to it.
     if (header.model !== undefined && header.model !== wanted.model) {
-      throw new VaeError('ERR_VAE_REPRODUCIBILITY', `${output} was made with another model; append with that one.`);
+      throw new VaeError(
+        'ERR_VAE_REPRODUCIBILITY',
+        `${output} was made with another model: append with that one (model, -m), or make another archive.`,
+      );
     }
     if (header.kind !== wanted.kind || String(header.rowShape ?? '') !== String(wanted.rowShape ?? '')) {
       throw new VaeError(
@@ -65,6 +72,20 @@ export async function archiveToAppend(
   } finally {
     await archive.close();
   }
+}
+
+/**
+ * The model that a job codes with: none where the archive needs none so far. Its header stays as it is, and readers of it
+ * look for no model.
+ */
+export async function codecToAppend(output: string, codec: AnyCodec): Promise<AnyCodec> {
+  // What stands in the way is told by archiveToAppend().
+  const opened = await openAny(output, { model: NO_MODEL }).catch(() => undefined);
+  if (opened === undefined) return codec;
+  const { archive, layout, kind } = opened;
+  await archive.close();
+  const free = kind.write?.unnamed !== undefined && layout.header.model === undefined;
+  return free && kind.models.is(codec) ? UNNAMED : codec;
 }
 
 /** @throws VaeError ERR_VAE_DATA naming the first name that is there already. */

@@ -16,18 +16,19 @@ import {
 } from '../inputs/plain-files.js';
 import type { Selection } from '../inputs/selection.js';
 import type { FilesPlan, Writing } from '../kind.js';
-import { archiveToAppend, refuseNames } from './append.js';
+import { archiveToAppend, codecToAppend, refuseNames } from './append.js';
 import { threadsWithin } from './memory.js';
 import { writeArchive } from './write-archive.js';
 
 export async function filesJob(selection: Selection, job: CompressJob): Promise<CompressResult> {
   const started = performance.now();
-  const { codec, output, append, signal } = job;
-  const plan = planOf(selection, job);
+  const { output, append, signal } = job;
+  const codec = append && output !== undefined ? await codecToAppend(output, job.codec) : job.codec;
+  const plan = planOf(selection, { ...job, codec });
   let header = plan.header;
   let names: ReadonlySet<string> = new Set();
   if (append && output !== undefined) {
-    const there = await archiveToAppend(output, header, job);
+    const there = await archiveToAppend(output, header, { ...job, codec });
     refuseNames(output, there, plan.names);
     header = { ...there.header, ...(header.model !== undefined && { model: header.model }) };
     names = there.names;
@@ -55,7 +56,7 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
   const total = append && packed.items > 0 && itemBytes !== undefined ? packed.items * itemBytes : bytesIn;
   return {
     ...{ items, bytesIn, bytesOut, chunks, resumedChunks, already, verified: job.verify },
-    notes: [...notes, ...(plan.notes?.() ?? [])],
+    notes: [...notes, ...(codec === job.codec ? [] : [withoutModel(output!)]), ...(plan.notes?.() ?? [])],
     bitsPerDim: ((bytesOut - modelBytes) * 8) / total,
     storedFiles: phases.plain,
     storedBecause: Array.from(selection.reasons, ([name, reason]) => ({ name, reason })),
@@ -63,6 +64,10 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
     seconds: (performance.now() - started) / 1000,
     ...(archive && { archive }),
   };
+}
+
+function withoutModel(output: string): string {
+  return `${output} needs no model, and what was added to it was coded without one: all of it in a new archive would be smaller.`;
 }
 
 /** First what the model is for, then what was passed on, then files that are the same as others. */
