@@ -32,7 +32,8 @@ export const compressSchema = z.strictObject({
   others: OTHERS.default('store'),
   /**
    * Keep the pixels of pictures alone where they are not the whole file: JPEG and other formats, profiles, EXIF data,
-   * further frames. Default false: such files are stored as they are.
+   * further frames. Default false: such files are stored as they are. Of pictures with a model of one shape; without a
+   * model, everything that stands beside the pixels is kept.
    */
   pixelsOnly: z.boolean().default(false),
   ...dropPartialShape,
@@ -42,7 +43,12 @@ export const compressSchema = z.strictObject({
    */
   keepFiles: z.boolean().default(false),
   /** Of pictures without a model that is named: `fast` takes less time both ways, `best`, the default, fewer bytes. */
-  effort: z.enum(['fast', 'best']).default('best'),
+  effort: z.enum(['fast', 'best']).optional(),
+  /**
+   * Of pictures without a model that is named: one whose rows are longer than this, in bytes, is stored as it is, and
+   * named: a small file may claim any number of pixels. Default 4 GiB.
+   */
+  maxPictureBytes: z.number().positive().optional(),
   ...packingShape,
   ...chunkThreadsShape,
   ...signalShape,

@@ -3,6 +3,7 @@ import { parseOptions } from '../core/options.js';
 import type { TreeFile } from '../data/file-tree.js';
 import type { DatasetInput } from '../data/to-dataset.js';
 import { findWritingModel, writersFor } from './by-kind.js';
+import { refuseUnused } from './codec-options.js';
 import {
   type CompressInput,
   type CompressJob,
@@ -36,6 +37,7 @@ export async function compress(input: CompressInput, options: CompressOptions): 
   const { codec, owned } = await findWritingModel(options.model, 'compress()');
   try {
     const unnamed = options.model === undefined;
+    refuseUnused(parsed, writersFor(codec), unnamed);
     const job = { codec, unnamed, ...parsed };
     const paths = typeof input === 'string' ? [input] : isPaths(input) ? input : undefined;
     if (paths !== undefined) return await fromPaths(paths, job);
@@ -55,6 +57,7 @@ export async function compressFiles(files: readonly TreeFile[], options: Compres
   const { codec, owned } = await findWritingModel(options.model, 'compress()');
   try {
     const unnamed = options.model === undefined;
+    refuseUnused(parsed, writersFor(codec), unnamed);
     return await filesJob(Selection.ofFiles(files, parsed), { codec, unnamed, ...parsed });
   } finally {
     if (owned) await codec.close();

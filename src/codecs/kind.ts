@@ -20,9 +20,14 @@ export interface CodingOptions {
   /** Of photographs: whether files come out byte for byte. */
   readonly keepFiles: boolean;
   /** Of photographs: how much time is taken for fewer bytes. */
-  readonly effort: 'fast' | 'best';
+  readonly effort?: 'fast' | 'best' | undefined;
+  /** Of photographs: what the rows of one may take. */
+  readonly maxPictureBytes?: number | undefined;
   readonly signal?: AbortSignal | undefined;
 }
+
+/** Options that some codecs look at. */
+export type CodecOption = Exclude<keyof CodingOptions, 'signal'>;
 
 /** What a codec does with files. */
 export interface FilesPlan {
@@ -89,6 +94,8 @@ export interface WritingKind<Model extends AnyCodec = AnyCodec> extends Kind<Mod
 export interface Writing<Model extends AnyCodec = AnyCodec> {
   /** What it is for, with articles, for messages. */
   readonly takes: readonly string[];
+  /** Options of compress() that it looks at, besides those that all do. */
+  readonly options: readonly CodecOption[];
   /**
    * For what writes where no model is named: the model of this package that it has then. Where that is not installed, it
    * writes without.

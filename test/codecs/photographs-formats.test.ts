@@ -1,10 +1,11 @@
 /** Files of other formats come out as PNG files with the same samples and what stood beside them, or as they are. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { inflateSync } from 'node:zlib';
 import sharp, { type Sharp } from 'sharp';
 import { expect, it } from 'vitest';
 import { compress, decompress, openArchive, type PhotographArchive } from '../../src/codecs/index.js';
+import { OneAtATime } from '../../src/codecs/photographs/one-at-a-time.js';
 import { temporaryFolder } from '../support/temporary.js';
 import { chunksOf, pattern } from './pngs.js';
 
@@ -158,7 +159,38 @@ it('keeps what a PNG could not carry as it is, and says why', { timeout: 60_000 
     'deep.pgm': expect.stringMatching(/up to 1023/),
     'lab.tif': expect.stringMatching(/Lab|CMYK/),
   });
-  expect(result.notes.join()).toMatch(/1 WebP file is stored byte for byte/);
+  expect(result.notes.join()).toMatch(/1 WebP file of [\d,]+ bytes is stored byte for byte/);
   await decompress(at('odd.vaez'), { output: at('odd-out') });
   for (const [name, file] of Object.entries(files)) expect(await readFile(at('odd-out', name)), name).toEqual(file);
+});
+
+it('names files that are too large to be read as a whole', async () => {
+  await mkdir(at('large'));
+  const bmp = Buffer.alloc(54);
+  bmp.write('BM', 0, 'latin1');
+  bmp.writeUInt32LE(40, 14);
+  await writeFile(at('large/scan.bmp'), bmp);
+  await truncate(at('large/scan.bmp'), 3 * 2 ** 27 + 1);
+  await writeFile(at('large/small.png'), await raw(bytes(3), 3).png().toBuffer());
+  const result = await compress(at('large'), { others: 'skip' });
+  expect(result).toMatchObject({ items: 1, storedFiles: 0 });
+  expect(result.leftOut).toMatchObject([
+    { name: 'scan.bmp', reason: expect.stringMatching(/402653185 bytes, and BMP files of at most 402653184 are read/) },
+  ]);
+});
+
+it('lets large pictures in one at a time, and small ones beside them', async () => {
+  const gate = new OneAtATime();
+  const events: string[] = [];
+  const first = await gate.enter(2 ** 26);
+  const second = gate.enter(2 ** 26).then((leave) => {
+    events.push('second');
+    return leave;
+  });
+  (await gate.enter(1000))();
+  events.push('small');
+  events.push('first leaves');
+  first();
+  (await second)();
+  expect(events).toEqual(['small', 'first leaves', 'second']);
 });

@@ -29,6 +29,7 @@ interface CompressFlags extends SelectFlags, ProgressFlags {
   readonly dropPartial?: boolean;
   readonly keepFiles?: boolean;
   readonly effort?: 'fast' | 'best';
+  readonly maxPicture?: number;
 }
 
 const EFFORTS = ['fast', 'best'] as const;
@@ -71,6 +72,11 @@ export const registerCompress: RegisterCommand = (program, run) =>
       new Option('--effort <how>', 'pictures without -m: fast, or best, the default, for fewer bytes').choices(EFFORTS),
     )
     .option(
+      '--max-picture <MB>',
+      'pictures without -m: store those as they are whose pixels take more (4295)',
+      wholeNumber(1),
+    )
+    .option(
       '--drop-partial',
       'drop what an interrupted job of other input or options left, instead of keeping it aside',
     )
@@ -103,6 +109,7 @@ Examples:
             ...(flags.dropPartial && { dropPartial: true }),
             ...(flags.keepFiles && { keepFiles: true }),
             ...(flags.effort && { effort: flags.effort }),
+            ...(flags.maxPicture !== undefined && { maxPictureBytes: flags.maxPicture * 1e6 }),
             ...(flags.chunk !== undefined && { chunkItems: flags.chunk }),
             ...(flags.threads !== undefined && { threads: flags.threads }),
             signal,
@@ -165,7 +172,7 @@ async function lossily(
   signal: AbortSignal,
 ): Promise<CommandResult> {
   const { model, out, verify, embedModel, metrics, threads, dropPartial } = flags;
-  for (const flag of ['append', 'chunk', 'pixelsOnly', 'keepFiles', 'effort'] as const) {
+  for (const flag of ['append', 'chunk', 'pixelsOnly', 'keepFiles', 'effort', 'maxPicture'] as const) {
     const name = flag.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
     if (flags[flag] !== undefined) throw new CliError('ERR_VAE_OPTION', `--${name} does not go with --lossy.`);
   }

@@ -30,7 +30,12 @@ export const itemsKind: WritingKind<Codec> = {
   compact: compactItems,
   itemsAreFiles: false,
   models: CODECS,
-  write: { takes: ['an IDX file', 'a .npy file', 'an image'], files: planPictures, array: planArray },
+  write: {
+    takes: ['an IDX file', 'a .npy file', 'an image'],
+    options: ['chunkItems', 'pixelsOnly'],
+    files: planPictures,
+    array: planArray,
+  },
 };
 
 function planPictures(selection: Selection, codec: Codec, options: CodingOptions): FilesPlan | undefined {

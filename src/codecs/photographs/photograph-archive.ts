@@ -42,6 +42,9 @@ import {
 /** What decoding a record holds for each byte of its pictures. */
 const MEMORY_PER_RECORD_BYTE = 6;
 
+/** What read() gives at once: arrays cannot be much longer. */
+const MOST_READ_BYTES = 2 ** 31;
+
 const openSchema = z.strictObject({
   /** The model the archive was made with. Default: the one it embeds, or the package's own. */
   model: z.custom<PhotoCodec | string>().optional(),
@@ -149,8 +152,8 @@ export class PhotographArchive extends ArchiveBase<PhotographHeader, Decoded> {
   /**
    * A picture, or a region of it: of the archive, only what that lies in is decoded.
    *
-   * @throws VaeError ERR_VAE_OPTION for a name that is not there and a region outside of the picture, ERR_VAE_FORMAT
-   *   naming what is damaged.
+   * @throws VaeError ERR_VAE_OPTION for a name that is not there and a region outside of the picture, ERR_VAE_DATA for
+   *   more than 2 GiB, ERR_VAE_FORMAT naming what is damaged.
    */
   async read(name: string, options: ReadPhotographOptions = {}): Promise<Photograph> {
     const { region, signal } = parseOptions(readSchema, options, 'PhotographArchive.read()');
@@ -165,7 +168,19 @@ export class PhotographArchive extends ArchiveBase<PhotographHeader, Decoded> {
           `PhotographArchive.read(): "${name}" has ${layout.width}×${layout.height} pixels; there is no region of ${width}×${height} at ${left}, ${top}.`,
         );
       }
+      // Nothing is made room for that the archive does not hold.
+      for (let next = top; next < top + height; ) {
+        const place = places.find(({ entry }) => entry.top <= next && next < entry.top + entry.height);
+        if (place === undefined) throw damaged(`rows of "${name}" from ${next} on are missing`);
+        next = place.entry.top + place.entry.height;
+      }
       const perRow = width * samplesOf(layout);
+      if (perRow * height * (layout.depth > 8 ? 2 : 1) > MOST_READ_BYTES) {
+        throw new VaeError(
+          'ERR_VAE_DATA',
+          `PhotographArchive.read(): ${width}×${height} pixels of "${name}" take more than ${MOST_READ_BYTES} bytes: read them region by region (region), or unpack the file with decompress().`,
+        );
+      }
       const data = layout.depth > 8 ? new Uint16Array(perRow * height) : new Uint8Array(perRow * height);
       let next = top;
       for (const { record, part, entry } of places) {

@@ -5,12 +5,13 @@ import { refuseOutOfMemory } from '../../core/memory.js';
 import type { TreeFile } from '../../data/file-tree.js';
 import { MAGIC_BYTES, pictureFormat } from '../../data/image/formats.js';
 import { readStart, START_BYTES } from '../../data/image/png/chunks.js';
-import { isLayout, type PngLayout } from '../../data/image/png/layout.js';
+import { isLayout, type PngLayout, rowBytesOf } from '../../data/image/png/layout.js';
 import { PngRows, type RangeSource, rangesOf } from '../../data/image/png/read-rows.js';
 import { changingError } from '../inputs/changing.js';
 import { type FileState, openState, readPart, readWhole } from '../inputs/read-file.js';
 import { converted, isConverted } from './convert/converted.js';
 import type { RowSource } from './convert/rows.js';
+import type { OneAtATime } from './one-at-a-time.js';
 
 /** What is known of a file before it is read. */
 export interface Recognised {
@@ -18,35 +19,44 @@ export interface Recognised {
   readonly format: string;
   /** Undefined for a file that is kept as it is. */
   readonly layout?: PngLayout | undefined;
+  /** Bytes that are held while its rows are read, where they are not read in bands. */
+  readonly held?: number | undefined;
   /** Why, where that is worth a word of its own; the common formats are told together. */
   readonly why?: string | undefined;
 }
 
 /** Files of other formats are read as a whole. */
-const MOST_CONVERTED_BYTES = 2 ** 30;
+const MOST_CONVERTED_BYTES = 3 * 2 ** 27;
 
 /** Looks at the beginning of a file. Undefined for what is no picture by its first bytes. */
-export async function recognise(file: TreeFile): Promise<Recognised | undefined> {
+export async function recognise(file: TreeFile, large: OneAtATime): Promise<Recognised | undefined> {
   const state = await openState(file);
   const start = await readPart(file, state, 0, Math.min(state.size, MAGIC_BYTES));
   if (start === undefined) throw changingError(file.shown);
   const format = pictureFormat(start, file.name)?.name;
   if (format === undefined) return undefined;
   if (isConverted(format)) {
-    if (state.size > MOST_CONVERTED_BYTES) return { format, why: `it has ${state.size} bytes` };
+    if (state.size > MOST_CONVERTED_BYTES) {
+      const what = `it has ${state.size} bytes, and ${format} files of at most ${MOST_CONVERTED_BYTES} are read`;
+      return { format, why: `${what}; PNG files of any size are` };
+    }
+    const leave = await large.enter(state.size);
     try {
       const found = await converted(await readWhole(file), file.name);
-      return { format, layout: found?.layout };
+      const layout = found?.layout;
+      return { format, layout, held: layout && state.size + rowBytesOf(layout) * layout.height };
     } catch (cause) {
       return { format, why: damagedPicture(file, cause).message };
+    } finally {
+      leave();
     }
   }
   if (format !== 'PNG') return { format };
   if (extname(file.name).toLowerCase() !== '.png') return { format, why: 'it is a PNG file that is called otherwise' };
   try {
-    const { interlaced: _, ...layout } = readStart(start.subarray(0, START_BYTES));
+    const { interlaced, ...layout } = readStart(start.subarray(0, START_BYTES));
     if (!isLayout(layout)) throw new Error(`its header tells of colour type ${layout.type} with ${layout.depth} bits`);
-    return { format, layout };
+    return { format, layout, ...(interlaced && { held: 2 * rowBytesOf(layout) * layout.height }) };
   } catch (cause) {
     return { format, why: damagedPicture(file, cause).message };
   }

@@ -11,6 +11,7 @@ import type { Selection } from '../inputs/selection.js';
 import type { CodingOptions } from '../kind.js';
 import type { RowSource } from './convert/rows.js';
 import { isLast } from './join.js';
+import type { OneAtATime } from './one-at-a-time.js';
 import type { PhotoCodec } from './photo-codec.js';
 import { meant } from './photograph-archive.js';
 import { pieceBytes } from './piece.js';
@@ -26,6 +27,8 @@ const WHOLE_BYTES = 1 << 24;
 /** Rows of a band of a larger one have no more, unless one row has. */
 const BAND_BYTES = 1 << 23;
 const MOST_BAND_ROWS = 1280;
+/** Of narrow pictures a band has as many rows as come to this. */
+const LEAST_BAND_BYTES = 1 << 19;
 /** What a band takes while it is worked on: rows, samples, what coders hold of each, what is read ahead. */
 export const RECORD_MEMORY = 6 * WHOLE_BYTES;
 /** A row is never cut. */
@@ -37,6 +40,8 @@ export interface Planned {
   readonly name: string;
   readonly layout: Entry['layout'];
   readonly format?: string | undefined;
+  /** Bytes that are held while its rows are read, where they are not read in bands. */
+  readonly held?: number | undefined;
 }
 
 export interface UnitsContext {
@@ -44,6 +49,7 @@ export interface UnitsContext {
   readonly codec: PhotoCodec | undefined;
   readonly effort: CodingOptions['effort'];
   readonly stored: Map<TreeFile, Stored>;
+  readonly large: OneAtATime;
 }
 
 export function pictureUnits(pictures: readonly Planned[], context: UnitsContext): Unit[] {
@@ -120,17 +126,19 @@ async function readAll({ file, name, layout, format }: Planned, bytes: Buffer): 
 }
 
 /** The bands of one picture, read one after the other. */
-function bandUnits(picture: Planned, { selection, stored, ...coding }: UnitsContext): Unit[] {
-  const { file, name, layout, format } = picture;
+function bandUnits(picture: Planned, { selection, stored, large, ...coding }: UnitsContext): Unit[] {
+  const { file, name, layout, format, held = 0 } = picture;
   const rowBytes = rowBytesOf(layout);
   const limit = pieceBytes(layout) <= WHOLE_BYTES ? WHOLE_BYTES : BAND_BYTES;
-  const most = Math.max(1, Math.min(MOST_BAND_ROWS, Math.floor(limit / rowBytes)));
+  const mostRows = Math.max(MOST_BAND_ROWS, Math.floor(LEAST_BAND_BYTES / rowBytes));
+  const most = Math.max(1, Math.min(mostRows, Math.floor(limit / rowBytes)));
   const count = Math.ceil(layout.height / most);
   const height = Math.ceil(layout.height / count);
   const tops = Array.from({ length: Math.ceil(layout.height / height) }, (_, index) => index * height);
   let source: Promise<RowSource> | undefined;
   let reading: Promise<unknown> = Promise.resolve();
   let failed = false;
+  let leave: (() => void) | undefined;
   return tops.map((top, index) => ({
     items: index + 1 === tops.length ? 1 : 0,
     async prepare(signal) {
@@ -139,6 +147,7 @@ function bandUnits(picture: Planned, { selection, stored, ...coding }: UnitsCont
         if (failed) return undefined;
         try {
           signal?.throwIfAborted();
+          leave ??= await large.enter(held);
           source ??= openRows(file, format ?? 'PNG', undefined, tops.length === 1);
           const from = await source;
           const entryOf = { name, layout, top, height: Math.min(height, layout.height - top), format };
@@ -149,12 +158,16 @@ function bandUnits(picture: Planned, { selection, stored, ...coding }: UnitsCont
           const stream = tops.length === 1 ? from.packed() : undefined;
           if (last) {
             from.close();
+            source = undefined;
+            leave();
             stored.set(file, { name, ...(await digestsOf(file, signal)) });
           }
           return { entry: { ...entryOf, before: before.length, after: after.length }, rows, before, after, stream };
         } catch (error) {
           failed = true;
           void source?.then((opened) => opened.close()).catch(() => {});
+          source = undefined;
+          leave?.();
           signal?.throwIfAborted();
           selection.breakOff(file, damagedPicture(file, error), isNoPicture(error));
           return undefined;

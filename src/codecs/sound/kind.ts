@@ -18,7 +18,7 @@ export const soundsKind: WritingKind<Codec> = {
   compact: [compactSounds],
   itemsAreFiles: true,
   models: CODECS,
-  write: { takes: ['a WAV file'], files: planSounds },
+  write: { takes: ['a WAV file'], options: [], files: planSounds },
 };
 
 function planSounds(selection: Selection, codec: Codec): FilesPlan | VaeError | undefined {

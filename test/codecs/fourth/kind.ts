@@ -19,7 +19,7 @@ export const textsKind: Kind = {
   compact: [],
   itemsAreFiles: true,
   models: ALPHABETS,
-  write: { takes: ['a text'], files: planTexts },
+  write: { takes: ['a text'], options: [], files: planTexts },
 };
 
 function planTexts(selection: Selection, model: Alphabet): FilesPlan | undefined {

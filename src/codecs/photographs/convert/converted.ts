@@ -26,6 +26,9 @@ const LOOKS: Readonly<Record<string, Look>> = {
   WebP: webpBeside,
 };
 
+/** Pixels of other formats than PNG are held as a whole. */
+const MOST_HELD_BYTES = 3 * 2 ** 27;
+
 export interface Converted {
   readonly layout: PngLayout;
   open(): Promise<RowSource>;
@@ -47,9 +50,10 @@ export async function converted(bytes: Buffer, name: string): Promise<Converted 
   const header = (await format.reader.header(bytes, true))!;
   const layout = layoutOf(header, beside);
   const held = rowBytesOf(layout) * layout.height;
-  if (held > readingMemory()) {
+  const most = Math.min(MOST_HELD_BYTES, readingMemory());
+  if (held > most) {
     throw new Error(
-      `decoding ${layout.width}×${layout.height} pixels would hold ${held} bytes; ${readingMemory()} are allowed`,
+      `decoding ${layout.width}×${layout.height} pixels would hold ${held} bytes; ${most} are allowed, but of a PNG, which is read in parts`,
     );
   }
   return {
