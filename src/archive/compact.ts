@@ -1,33 +1,46 @@
 /**
- * The compact forms of a small archive of one record that the model did not code: some 30 bytes around it instead of
- * 400. They stand for a whole archive, and are read as the one that they expand to.
+ * The compact forms of small archives: some 30 bytes around one record that the model did not code, some 100 around any,
+ * instead of 400 and more. They stand for a whole archive, and are read as the one that they expand to.
  */
 import { crc32 } from 'node:zlib';
 import { brotli, checksumOf, inflate } from './chunk.js';
 import {
+  CHECKSUM_BYTES,
   checkedHeader,
   damaged,
+  decodeRecord,
   encodeFooter,
   encodeHeader,
   encodeIndex,
   encodeRecord,
   type Header,
   headerSchema,
+  type IndexEntry,
   MAX_CHUNK_ITEMS,
   MAX_NAMES_BYTES,
   METHODS,
+  type Method,
+  RECORD_BYTES,
+  RECORD_KINDS,
+  type RecordHeader,
   recordCrc,
 } from './format.js';
 import { readVarint, varint } from './varint.js';
 
-/** 0x89, `VZ`, SUB: items. 0x89, `VZ`, ESC: files. No other form begins like these. */
-const ITEMS_MAGIC = Buffer.from([0x89, 0x56, 0x5a, 0x1a]);
-const FILES_MAGIC = Buffer.from([0x89, 0x56, 0x5a, 0x1b]);
-export const COMPACT_MAGIC_BYTES = ITEMS_MAGIC.length;
+/** What all forms begin with; the byte that follows tells which it is. */
+const START = [0x89, 0x56, 0x5a] as const;
+const FORMS = { items: 0x1a, files: 0x1b, few: 0x1c } as const;
+/** Forms that a kind of archive has for itself: from this one on, up to 15 more. */
+export const OWN_FORMS = 0x20;
+const ITEMS_MAGIC = magicOf(FORMS.items);
+const FILES_MAGIC = magicOf(FORMS.files);
+export const COMPACT_MAGIC_BYTES = START.length + 1;
 /** Larger archives gain nothing from it. */
 export const MOST_COMPACT_BYTES = 1 << 16;
 const MOST_SHAPE_AXES = 8;
 const MOST_HEADER_BYTES = 1 << 12;
+/** Records of an archive of several; more have little to gain. */
+const MOST_FEW = 64;
 
 /** What the compact form keeps of a header. */
 export interface CompactShape {
@@ -36,13 +49,35 @@ export interface CompactShape {
   readonly name: string;
 }
 
-/** A kind of archive whose items have a compact form. */
-export interface CompactKind {
+/** A kind of archive that has compact forms. */
+export type CompactKind = CompactItems | CompactRecords;
+
+/** One whose items have a compact form. */
+export interface CompactItems {
   readonly kind: string;
   /** 0 to 15; part of the format. */
   readonly code: number;
   toShape(header: Header, data: Uint8Array): CompactShape;
   fromShape(shape: CompactShape): Header;
+}
+
+/** One whose records have compact forms. */
+export interface CompactRecords {
+  readonly kind: string;
+  /** Forms of its own, from OWN_FORMS on; part of the format. */
+  readonly forms: readonly number[];
+  /** Of an archive of one record, in a form of its own; undefined where there is none, or none that is shorter. */
+  encode(header: Header, record: StoredRecord): Promise<Buffer | undefined>;
+  /** @throws VaeError ERR_VAE_FORMAT */
+  expand(bytes: Buffer): Promise<{ readonly header: Header; readonly record: StoredRecord }>;
+  /** A header that names no model where no record needs one. */
+  withoutModel(header: Header): Header;
+}
+
+/** A record as it stands in an archive. */
+export interface StoredRecord {
+  readonly header: RecordHeader;
+  readonly payload: Uint8Array;
 }
 
 export interface RecordContent {
@@ -53,8 +88,13 @@ export interface RecordContent {
 }
 
 export function isCompact(start: Uint8Array): boolean {
-  const magic = start.subarray(0, COMPACT_MAGIC_BYTES);
-  return ITEMS_MAGIC.equals(magic) || FILES_MAGIC.equals(magic);
+  if (start.length < COMPACT_MAGIC_BYTES || START.some((byte, at) => start[at] !== byte)) return false;
+  const form = start[START.length]!;
+  return (form & 0xf0) === OWN_FORMS || Object.values(FORMS).some((known) => known === form);
+}
+
+export function magicOf(form: number): Buffer {
+  return Buffer.from([...START, form]);
 }
 
 /** A chunk of items, or undefined where the kind has no such form. */
@@ -64,7 +104,7 @@ export async function encodeCompactItems(
   kinds: readonly CompactKind[],
 ): Promise<Buffer | undefined> {
   const compact = kinds.find(({ kind }) => kind === header.kind);
-  if (compact === undefined) return undefined;
+  if (compact === undefined || 'forms' in compact) return undefined;
   const [method, content] = await shorter(Buffer.concat([names, data]));
   const { itemShape, rowShape, name } = compact.toShape(header, data);
   const text = Buffer.from(name);
@@ -105,20 +145,34 @@ function sealed(pieces: readonly Uint8Array[]): Buffer {
   return Buffer.concat([body, crc]);
 }
 
+/** What an archive will say of its model, so that chunks of that can be added: keys of its header. */
+export type KnownModel = Readonly<Record<string, string | number>>;
+
 /**
- * The archive that a compact one stands for. `model` is what it will say of itself, so that chunks of
- * that model can be added.
+ * The archive that a compact one stands for.
  *
+ * @param known what it will say of its model where it names none.
  * @throws VaeError ERR_VAE_FORMAT
  */
-export async function expandCompact(bytes: Uint8Array, kinds: readonly CompactKind[], model?: string): Promise<Buffer> {
+export async function expandCompact(
+  bytes: Uint8Array,
+  kinds: readonly CompactKind[],
+  known: KnownModel = {},
+): Promise<Buffer> {
   const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (!isCompact(view) || view.length < COMPACT_MAGIC_BYTES + 8) throw damaged('it ends too early');
+  const form = view[START.length]!;
+  if (form === FORMS.few) return expandFew(view, known);
+  if ((form & 0xf0) === OWN_FORMS) {
+    const own = kinds.find((kind) => 'forms' in kind && kind.forms.includes(form)) as CompactRecords | undefined;
+    if (own === undefined) throw damaged('it is of an unknown kind');
+    const { header, record } = await own.expand(view);
+    return archiveOf({ ...known, ...header }, [record]);
+  }
   const end = view.length - 4;
   if (view.readUInt32LE(end) !== crc32(view.subarray(0, end))) throw damaged('it does not have the checksum it names');
   const method = view[COMPACT_MAGIC_BYTES]! >> 4;
   if (method !== METHODS.brotli && method !== METHODS.stored) throw damaged('it is of an unknown kind');
-  const known = model === undefined ? {} : { model };
   const isItems = ITEMS_MAGIC.equals(view.subarray(0, COMPACT_MAGIC_BYTES));
   return isItems ? expandItems(view, end, method, kinds, known) : expandFiles(view, end, method, known);
 }
@@ -128,11 +182,12 @@ async function expandItems(
   end: number,
   method: number,
   kinds: readonly CompactKind[],
-  known: { model?: string },
+  known: KnownModel,
 ): Promise<Buffer> {
   const cursor = { at: COMPACT_MAGIC_BYTES + 1 };
   const next = (most: number): number => readVarint(view, cursor, end, most);
-  const compact = kinds.find(({ code }) => code === (view[COMPACT_MAGIC_BYTES]! & 15));
+  const code = view[COMPACT_MAGIC_BYTES]! & 15;
+  const compact = kinds.find((kind) => 'code' in kind && kind.code === code) as CompactItems | undefined;
   if (compact === undefined) throw damaged('it is of an unknown kind');
   const count = next(MAX_CHUNK_ITEMS);
   const shape = (): number[] => Array.from({ length: next(MOST_SHAPE_AXES) }, () => next(MOST_COMPACT_BYTES));
@@ -149,7 +204,7 @@ async function expandItems(
   return wholeArchive(header, 'chunk', count, content.subarray(namesBytes), content.subarray(0, namesBytes));
 }
 
-async function expandFiles(view: Buffer, end: number, method: number, known: { model?: string }): Promise<Buffer> {
+async function expandFiles(view: Buffer, end: number, method: number, known: KnownModel): Promise<Buffer> {
   const cursor = { at: COMPACT_MAGIC_BYTES + 1 };
   const next = (most: number): number => readVarint(view, cursor, end, most);
   const count = next(MAX_CHUNK_ITEMS);
@@ -183,20 +238,115 @@ async function wholeArchive(
   data: Buffer,
   names: Buffer,
 ): Promise<Buffer> {
-  const begin = encodeHeader(header);
   const block = names.length === 0 ? names : await brotli(names);
-  const record = encodeRecord({
+  const record: RecordHeader = {
     ...{ kind, method: 'stored', items, namesBytes: block.length, namesDecoded: names.length },
     payloadBytes: block.length + data.length,
     checksum: checksumOf(data, names),
-  });
-  const index = encodeIndex([{ offset: begin.length, items, recordCrc: recordCrc(record), kind }]);
+  };
+  return archiveOf(header, [{ header: record, payload: Buffer.concat([block, data]) }]);
+}
+
+/** Header, records, index, footer; without the end where the last record is cut off. */
+function archiveOf(header: Header, records: readonly StoredRecord[]): Buffer {
+  const pieces: Uint8Array[] = [encodeHeader(header)];
+  const entries: IndexEntry[] = [];
+  let at = pieces[0]!.length;
+  for (const { header: record, payload } of records) {
+    const encoded = encodeRecord(record);
+    const kind = record.kind === 'files' ? 'files' : 'chunk';
+    entries.push({ offset: at, items: record.items, recordCrc: recordCrc(encoded), kind });
+    pieces.push(encoded, payload);
+    if (payload.length < record.payloadBytes) return Buffer.concat(pieces);
+    at += encoded.length + payload.length;
+  }
+  const index = encodeIndex(entries);
   const indexRecord = encodeRecord({
     ...{ kind: 'index', method: 'stored', items: 0, namesBytes: 0, namesDecoded: 0 },
     payloadBytes: index.length,
     checksum: checksumOf(index),
   });
-  const indexOffset = begin.length + record.length + block.length + data.length;
-  const footer = encodeFooter({ indexOffset, totalItems: kind === 'chunk' ? items : 0, chunks: 1 });
-  return Buffer.concat([begin, record, block, data, indexRecord, index, footer]);
+  const totalItems = entries.reduce((sum, { kind, items }) => (kind === 'chunk' ? sum + items : sum), 0);
+  return Buffer.concat([
+    ...pieces,
+    indexRecord,
+    index,
+    encodeFooter({ indexOffset: at, totalItems, chunks: entries.length }),
+  ]);
+}
+
+/** Several records may be damaged one by one: the checksum is that of what stands before them. */
+function encodeFew({ model, ...header }: Header, records: readonly StoredRecord[]): Buffer {
+  const json = Buffer.from(JSON.stringify(header));
+  const identity = Buffer.from(model ?? '', 'hex');
+  const head = sealed([
+    magicOf(FORMS.few),
+    ...[varint(json.length), json, varint(identity.length), identity, varint(records.length)],
+    ...records.flatMap(({ header: { kind, method, items, namesBytes, namesDecoded, payloadBytes, checksum } }) => [
+      Buffer.of((METHODS[method] << 4) | RECORD_KINDS[kind]),
+      ...[items, namesBytes, namesDecoded, payloadBytes].map(varint),
+      checksum,
+    ]),
+  ]);
+  return Buffer.concat([head, ...records.map(({ payload }) => payload)]);
+}
+
+function expandFew(view: Buffer, known: KnownModel): Buffer {
+  const cursor = { at: COMPACT_MAGIC_BYTES };
+  const next = (most: number): number => readVarint(view, cursor, view.length, most);
+  const take = (length: number): Buffer => {
+    if (cursor.at + length > view.length) throw damaged('it ends too early');
+    cursor.at += length;
+    return view.subarray(cursor.at - length, cursor.at);
+  };
+  const json = take(next(MOST_HEADER_BYTES));
+  const identity = take(next(64)).toString('hex');
+  const headers = Array.from({ length: next(MOST_FEW) }, (): RecordHeader => {
+    const [first] = take(1);
+    const kind = first! & 15;
+    const method = Object.entries(METHODS).find(([, code]) => code === first! >> 4)?.[0] as Method | undefined;
+    if ((kind !== RECORD_KINDS.chunk && kind !== RECORD_KINDS.files) || method === undefined)
+      throw damaged('it has a record of an unknown kind');
+    return {
+      ...{ kind: kind === RECORD_KINDS.files ? 'files' : 'chunk', method, items: next(MAX_CHUNK_ITEMS) },
+      ...{ namesBytes: next(MOST_COMPACT_BYTES), namesDecoded: next(MAX_NAMES_BYTES) },
+      ...{ payloadBytes: next(MOST_COMPACT_BYTES), checksum: Uint8Array.from(take(CHECKSUM_BYTES)) },
+    };
+  });
+  const end = cursor.at;
+  if (take(4).readUInt32LE(0) !== crc32(view.subarray(0, end))) throw damaged('it does not have the checksum it names');
+  let header: unknown;
+  try {
+    header = JSON.parse(json.toString('utf8'));
+  } catch (cause) {
+    throw damaged('its header is not JSON', cause);
+  }
+  const records = headers.map((record) => {
+    const payload = view.subarray(cursor.at, cursor.at + record.payloadBytes);
+    cursor.at += payload.length;
+    return { header: record, payload };
+  });
+  if (cursor.at < view.length) throw damaged('something stands behind its end');
+  const model = identity === '' ? known : { model: identity };
+  return archiveOf({ ...checkedHeader(headerSchema, header), ...model }, records);
+}
+
+/** The shortest form of a small archive that is whole, of a kind whose records have one; undefined where that is no gain. */
+export async function compactRecords(
+  archive: Uint8Array,
+  entries: readonly IndexEntry[],
+  header: Header,
+  kinds: readonly CompactKind[],
+): Promise<Buffer | undefined> {
+  const own = kinds.find((kind) => kind.kind === header.kind);
+  if (own === undefined || !('forms' in own) || entries.length === 0 || entries.length > MOST_FEW) return undefined;
+  const records = entries.map(({ offset }) => {
+    const record = decodeRecord(archive.subarray(offset, offset + RECORD_BYTES), 0);
+    const start = offset + RECORD_BYTES;
+    return { header: record, payload: archive.subarray(start, start + record.payloadBytes) };
+  });
+  const free = records.every((record) => record.header.method !== 'coded') ? own.withoutModel(header) : header;
+  const sole = records.length === 1 && free.model === undefined ? await own.encode(free, records[0]!) : undefined;
+  const few = encodeFew(free, records);
+  return sole !== undefined && sole.length < few.length ? sole : few;
 }

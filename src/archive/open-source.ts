@@ -1,5 +1,12 @@
 import { type ByteSource, fileSource, memorySource } from './bytes.js';
-import { COMPACT_MAGIC_BYTES, type CompactKind, expandCompact, isCompact, MOST_COMPACT_BYTES } from './compact.js';
+import {
+  COMPACT_MAGIC_BYTES,
+  type CompactKind,
+  expandCompact,
+  isCompact,
+  type KnownModel,
+  MOST_COMPACT_BYTES,
+} from './compact.js';
 import { damaged } from './format.js';
 
 /** An archive's bytes; those that a compact one stands for. */
@@ -20,11 +27,11 @@ export async function openSource(input: string | Uint8Array, kinds: readonly Com
 export async function expandSource(
   source: ByteSource,
   kinds: readonly CompactKind[],
-  model?: string,
+  known?: KnownModel,
 ): Promise<Uint8Array | undefined> {
   const start = await source.read(0, Math.min(COMPACT_MAGIC_BYTES, source.length));
   if (!isCompact(start)) return undefined;
   // Names may be many times the items; nothing honest is beyond this.
   if (source.length > 64 * MOST_COMPACT_BYTES) throw damaged('it is too long for its form');
-  return expandCompact(await source.read(0, source.length), kinds, model);
+  return expandCompact(await source.read(0, source.length), kinds, known);
 }

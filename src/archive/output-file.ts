@@ -22,6 +22,8 @@ export interface ArchiveOutput {
   write(bytes: Uint8Array): Promise<void>;
   /** What was written so far; undefined for streams. */
   written(): ByteSource | undefined;
+  /** Of a stream: all that was written, while none of it has gone out. */
+  held?(): Uint8Array | undefined;
   /** Puts other bytes in the place of all that was written. */
   replace(bytes: Uint8Array): Promise<boolean>;
   /** The archive is complete: gives it its name. */
@@ -89,6 +91,7 @@ function streamOutput(
       if (length > HELD_BACK) await flush();
     },
     written: () => undefined,
+    held: () => held && Buffer.concat(held),
     async replace(bytes) {
       if (held === undefined) return false;
       held = [bytes];

@@ -7,6 +7,7 @@ import { isOutOfMemory } from '../core/memory.js';
 import { type ByteSource, memorySource } from './bytes.js';
 import type { EncodedRecord } from './chunk.js';
 import { existingOther, existingUntold } from './existing.js';
+import type { IndexEntry } from './format.js';
 import { hexOf } from './journal.js';
 import type { ArchiveOutput } from './output-file.js';
 import { asideNote, begin, type OldRecord, type Start, type StartJob } from './start.js';
@@ -59,12 +60,22 @@ export interface PackJob extends StartJob {
   readonly totalItems: number;
   readonly threads: number;
   readonly verify: boolean;
-  /** The compact form of an archive of one record, where there is one. */
-  readonly compact?: ((record: Prepared) => Promise<Uint8Array | undefined>) | undefined;
+  /** The compact form of what was written, where it has one. */
+  readonly compact?: ((written: Written) => Promise<Uint8Array | undefined>) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?:
     | ((progress: { items: number; totalItems: number; bytesIn: number; bytesOut: number }) => void)
     | undefined;
+}
+
+/** An archive without a model in it, before it has its name. */
+export interface Written {
+  /** Its only record. */
+  readonly sole: Prepared | undefined;
+  readonly entries: readonly IndexEntry[];
+  readonly byteLength: number;
+  /** All of it; undefined where it went out already. */
+  bytes(): Promise<Uint8Array | undefined>;
 }
 
 export interface PackResult {
@@ -98,9 +109,10 @@ export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackRes
       await writer.end();
     } else await state.compare();
     let bytesOut = finished?.bytes ?? writer.byteLength;
-    const sole = finished === undefined ? state.sole : undefined;
-    if (sole !== undefined && job.model === undefined && job.compact !== undefined) {
-      const compact = await job.compact(sole);
+    if (finished === undefined && output.base === 0 && job.model === undefined && job.compact !== undefined) {
+      const { sole } = state;
+      const bytes = () => writtenBytes(output);
+      const compact = await job.compact({ sole, entries: writer.entries, byteLength: bytesOut, bytes });
       if (compact !== undefined && compact.length < bytesOut && (await output.replace(compact)))
         bytesOut = compact.length;
     }
@@ -132,6 +144,11 @@ export async function pack(job: PackJob, output: ArchiveOutput): Promise<PackRes
       { cause: error },
     );
   }
+}
+
+async function writtenBytes(output: ArchiveOutput): Promise<Uint8Array | undefined> {
+  const written = output.written();
+  return written === undefined ? output.held?.() : written.read(0, written.length);
 }
 
 function isFull(error: unknown): boolean {

@@ -1,5 +1,7 @@
 /** The archive that a job adds to: whole, of the same model and kind, and without the names that are to come. */
 import { refuseIncomplete } from '../../archive/archive.js';
+import { fileSource } from '../../archive/bytes.js';
+import { COMPACT_MAGIC_BYTES, isCompact } from '../../archive/compact.js';
 import type { Header } from '../../archive/format.js';
 import type { Unit } from '../../archive/pack.js';
 import { shownName } from '../../core/byte-names.js';
@@ -76,16 +78,25 @@ export async function archiveToAppend(
 
 /**
  * The model that a job codes with: none where the archive needs none so far. Its header stays as it is, and readers of it
- * look for no model.
+ * look for no model. An archive in a compact form has its header from whatever is added.
  */
 export async function codecToAppend(output: string, codec: AnyCodec): Promise<AnyCodec> {
   // What stands in the way is told by archiveToAppend().
   const opened = await openAny(output, { model: NO_MODEL }).catch(() => undefined);
-  if (opened === undefined) return codec;
+  if (opened === undefined || (await isCompactFile(output))) return codec;
   const { archive, layout, kind } = opened;
   await archive.close();
   const free = kind.write?.unnamed !== undefined && layout.header.model === undefined;
   return free && kind.models.is(codec) ? UNNAMED : codec;
+}
+
+async function isCompactFile(path: string): Promise<boolean> {
+  const source = await fileSource(path);
+  try {
+    return isCompact(await source.read(0, Math.min(COMPACT_MAGIC_BYTES, source.length)));
+  } finally {
+    await source.close();
+  }
 }
 
 /** @throws VaeError ERR_VAE_DATA naming the first name that is there already. */

@@ -30,7 +30,7 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
   if (append && output !== undefined) {
     const there = await archiveToAppend(output, header, { ...job, codec });
     refuseNames(output, there, plan.names);
-    header = { ...there.header, ...(header.model !== undefined && { model: header.model }) };
+    header = { ...there.header, ...(header.model !== undefined && header) };
     names = there.names;
   }
   const memory = Math.max(FILES_RECORD_MEMORY, plan.chunkMemory ?? 0);

@@ -1,10 +1,16 @@
 /** An archive to memory, a file or a stream: what all jobs share. */
-import { encodeCompactFiles, encodeCompactItems, MOST_COMPACT_BYTES } from '../../archive/compact.js';
+import {
+  compactRecords,
+  encodeCompactFiles,
+  encodeCompactItems,
+  type KnownModel,
+  MOST_COMPACT_BYTES,
+} from '../../archive/compact.js';
 import { finishedOutput } from '../../archive/finished.js';
 import type { Header } from '../../archive/format.js';
 import { expandSource } from '../../archive/open-source.js';
 import { fileOutput, memoryOutput, openStream, outputKind } from '../../archive/output-file.js';
-import { type PackJob, type PackResult, type Prepared, pack } from '../../archive/pack.js';
+import { type PackJob, type PackResult, pack, type Written } from '../../archive/pack.js';
 import { readLayout } from '../../archive/reader.js';
 import { lockFile } from '../../binding/file-lock.js';
 import { VaeError } from '../../core/errors.js';
@@ -33,7 +39,7 @@ export async function writeArchive(
   const whole: PackJob = {
     ...job,
     read: readAnyHeader,
-    compact: (record) => compactOf(job.header, record),
+    compact: (written) => compactOf(job.header, written),
     async open(written) {
       const expanded = await expandSource(written, COMPACT_KINDS);
       const { memorySource } = await import('../../archive/bytes.js');
@@ -50,8 +56,8 @@ export async function writeArchive(
       if (append) throw new VaeError('ERR_VAE_OPTION', `Nothing can be added to ${output}: it is no file.`);
       return await pack(whole, await openStream(output));
     }
-    const expand = (source: Parameters<typeof expandSource>[0]) =>
-      expandSource(source, COMPACT_KINDS, job.codec?.identity);
+    const known = knownOf(job);
+    const expand = (source: Parameters<typeof expandSource>[0]) => expandSource(source, COMPACT_KINDS, known);
     // The same command again, after its end: whoever runs it each night wants to hear that all is well.
     if (target === 'file' && !append && !force) return await pack(whole, await finishedOutput(output, expand));
     return await pack(whole, await fileOutput(output, { lock: lockFile, force, append, expand }));
@@ -61,10 +67,21 @@ export async function writeArchive(
   }
 }
 
-/** The compact form of a record, where it is small enough for one. */
-async function compactOf(header: Header, record: Prepared): Promise<Uint8Array | undefined> {
-  const content = record.content();
-  if (content === undefined || content.data.length > MOST_COMPACT_BYTES) return undefined;
-  const whole = { count: record.items, ...content };
-  return record.kind === 'files' ? encodeCompactFiles(header, whole) : encodeCompactItems(header, whole, COMPACT_KINDS);
+/** What an archive in a compact form, which may name no model, says once there are chunks of one. */
+function knownOf({ codec, header }: ArchiveJob): KnownModel {
+  const { model = codec?.identity, coding } = header;
+  return { ...(model && { model }), ...(typeof coding === 'number' && { coding }) };
+}
+
+async function compactOf(header: Header, written: Written): Promise<Uint8Array | undefined> {
+  const { sole, entries, byteLength } = written;
+  const content = sole?.content();
+  if (sole !== undefined && content !== undefined) {
+    if (content.data.length > MOST_COMPACT_BYTES) return undefined;
+    const whole = { count: sole.items, ...content };
+    return sole.kind === 'files' ? encodeCompactFiles(header, whole) : encodeCompactItems(header, whole, COMPACT_KINDS);
+  }
+  if (byteLength > MOST_COMPACT_BYTES) return undefined;
+  const bytes = await written.bytes();
+  return bytes && compactRecords(bytes, entries, header, COMPACT_KINDS);
 }

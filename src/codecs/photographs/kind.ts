@@ -7,6 +7,7 @@ import { type PngLayout, rowBytesOf } from '../../data/image/png/layout.js';
 import type { Selection } from '../inputs/selection.js';
 import type { CodingOptions, FilesPlan, WritingKind } from '../kind.js';
 import type { AnyCodec } from '../models/find.js';
+import { compactPhotographs } from './compact.js';
 import { LAYOUT, PHOTOGRAPHS, readPhotographHeader } from './header.js';
 import { DEFAULT_PHOTO_MODEL, PHOTO_CODECS } from './models.js';
 import { OneAtATime } from './one-at-a-time.js';
@@ -22,7 +23,7 @@ export const photographsKind: WritingKind<PhotoCodec> = {
   opener: 'openArchive()',
   read: readPhotographHeader,
   open: PhotographArchive.open,
-  compact: [],
+  compact: [compactPhotographs],
   itemsAreFiles: true,
   models: PHOTO_CODECS,
   write: {

@@ -15,7 +15,7 @@ import { bytesOfSamples, type CodeContext, decodeTile, encodeTile, needsModel } 
 import type { TileShape } from './tile-shape.js';
 
 /** How a piece is coded: the byte that its data begin with. Numbers are part of the format. */
-const CODES = { stored: 1, brotli: 2, filteredBrotli: 3, zlib: 4, tiles: 5 } as const;
+const CODES = { stored: 1, brotli: 2, filteredBrotli: 3, zlib: 4, tiles: 5, tile: 6 } as const;
 const TILE_SIDE = 1024;
 /** A tile may be a little wider than that before there are two. */
 const TILE_SLACK = 1.25;
@@ -61,7 +61,7 @@ function shapeOf(layout: PngLayout, { width, height }: Area): TileShape {
 export async function encodePiece(piece: Piece, context: CodeContext): Promise<Uint8Array> {
   const { layout, rows, stream } = piece;
   const [tiles, quick] = await Promise.all([tilesOf(piece, context), brotli(rows, QUICK)]);
-  const candidates = [coded(CODES.stored, rows), coded(CODES.tiles, tiles), coded(CODES.brotli, quick)];
+  const candidates = [coded(CODES.stored, rows), tiles, coded(CODES.brotli, quick)];
   if (stream !== undefined) candidates.push(coded(CODES.zlib, stream));
   const isPhotograph = layout.type !== PALETTE && tiles.length < PHOTOGRAPH * quick.length;
   if (!isPhotograph && rows.length <= STRONG_BYTES)
@@ -82,6 +82,11 @@ async function slowly({ layout, rows }: Piece, quick: Uint8Array, best: Uint8Arr
   return Promise.all(found);
 }
 
+/** Rows as they are. */
+export function encodeStored(rows: Uint8Array): Uint8Array {
+  return coded(CODES.stored, rows);
+}
+
 function shortest(candidates: readonly Uint8Array[]): Uint8Array {
   return candidates.reduce((best, next) => (next.length < best.length ? next : best));
 }
@@ -97,7 +102,7 @@ function strong(bytes: Uint8Array): Promise<Buffer> {
   });
 }
 
-/** Width of a tile; of each its length and the CRC-32 of its samples; then the tiles. */
+/** Width of a tile; of each its length and the CRC-32 of its samples; then the tiles. One alone needs none of that. */
 async function tilesOf({ layout, rows }: Piece, context: CodeContext): Promise<Uint8Array> {
   const tileWidth = Math.ceil(layout.width / tileCountOf(layout.width));
   const natural = layout.type !== PALETTE && layout.depth >= 8;
@@ -109,7 +114,9 @@ async function tilesOf({ layout, rows }: Piece, context: CodeContext): Promise<U
       return { data, check: checkBytes(crc32(bytesOfSamples(samples))) };
     }),
   );
+  if (made.length === 1) return coded(CODES.tile, made[0]!.data);
   return Buffer.concat([
+    Buffer.of(CODES.tiles),
     varint(tileWidth),
     ...made.flatMap(({ data, check }) => [varint(data.length), check]),
     ...made.map(({ data }) => data),
@@ -120,10 +127,19 @@ async function tilesOf({ layout, rows }: Piece, context: CodeContext): Promise<U
 interface CodedTile {
   readonly area: Area;
   readonly data: Uint8Array;
-  readonly check: number;
+  /** CRC-32 of its samples; of one that is alone, that of the rows stands for it. */
+  readonly check: number | undefined;
+}
+
+function hasTiles([code]: Uint8Array): boolean {
+  return code === CODES.tiles || code === CODES.tile;
 }
 
 function readTiles(data: Uint8Array, layout: PngLayout): CodedTile[] {
+  if (data[0] === CODES.tile) {
+    const area = { left: 0, top: 0, width: layout.width, height: layout.height };
+    return [{ area, data: data.subarray(1), check: undefined }];
+  }
   const cursor = { at: 1 };
   const tileWidth = readVarint(data, cursor, data.length, layout.width);
   if (tileWidth < 1) throw damaged('tiles of a picture have no width');
@@ -146,7 +162,7 @@ function readTiles(data: Uint8Array, layout: PngLayout): CodedTile[] {
 
 /** Whether the network coded any of it. */
 export function pieceNeedsModel(data: Uint8Array, layout: PngLayout): boolean {
-  return data[0] === CODES.tiles && readTiles(data, layout).some((tile) => needsModel(tile.data));
+  return hasTiles(data) && readTiles(data, layout).some((tile) => needsModel(tile.data));
 }
 
 export interface DecodePieceOptions extends CodeContext {
@@ -160,7 +176,7 @@ export async function decodePiece(
   layout: PngLayout,
   options: DecodePieceOptions,
 ): Promise<Uint8Array> {
-  if (data[0] !== CODES.tiles) return decodeWhole(data, layout);
+  if (!hasTiles(data)) return decodeWhole(data, layout);
   const rows = new Uint8Array(pieceBytes(layout));
   await Promise.all(
     readTiles(data, layout).map(async (tile) => {
@@ -179,7 +195,8 @@ export async function decodePiece(
 async function tileSamples(tile: CodedTile, layout: PngLayout, context: CodeContext) {
   context.signal?.throwIfAborted();
   const samples = await decodeTile(tile.data, shapeOf(layout, tile.area), context);
-  if (crc32(bytesOfSamples(samples)) !== tile.check) throw damaged('a tile does not have its checksum');
+  if (tile.check !== undefined && crc32(bytesOfSamples(samples)) !== tile.check)
+    throw damaged('a tile does not have its checksum');
   return samples;
 }
 
@@ -194,9 +211,9 @@ export async function decodeArea(
   area: Area,
   context: CodeContext,
 ): Promise<Uint8Array | Uint16Array> {
-  if (data[0] !== CODES.tiles) {
+  if (!hasTiles(data)) {
     const all = await decodeWhole(data, layout);
-    if (crc32(all) !== check) throw damaged('the rows of a picture do not have their checksum');
+    refuseOther(all, check);
     return samplesIn(all, layout, area);
   }
   const tiles = readTiles(data, layout).filter(
@@ -212,7 +229,12 @@ export async function decodeArea(
       putSamples(rows, part, { ...tile.area, left: tile.area.left - left }, samples);
     }),
   );
+  if (data[0] === CODES.tile) refuseOther(rows, check);
   return samplesIn(rows, part, { ...area, left: area.left - left });
+}
+
+function refuseOther(rows: Uint8Array, check: number): void {
+  if (crc32(rows) !== check) throw damaged('the rows of a picture do not have their checksum');
 }
 
 async function decodeWhole(data: Uint8Array, layout: PngLayout): Promise<Uint8Array> {

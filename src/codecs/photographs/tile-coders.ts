@@ -8,12 +8,15 @@ import type { PhotoCodec } from './photo-codec.js';
 import type { TileSamples, TileShape } from './tile-shape.js';
 
 /** How a tile is coded: the byte that its data begin with. Numbers are part of the format. */
-const TILE_CODES = { stored: 1, solid: 2, webp: 3, differences: 4, network: 5 } as const;
+const TILE_CODES = { stored: 1, solid: 2, webp: 3, differences: 4, network: 5, vp8l: 6 } as const;
 /** Added where every 16-bit sample is a byte twice over, and bytes are coded. */
 const DOUBLED = 0x80;
 /** WebP has 14 bits for a side. */
 const MOST_WEBP_SIDE = 16383;
 const WEBP_EFFORT = 4;
+/** Pictures of fewer pixels take no time at any effort. */
+const SMALL = 1 << 16;
+const SMALL_EFFORT = 6;
 /** Shares of pixels that are as the one to their left: below it is a photograph, above it is none. */
 const BUSY = 0.2;
 const FLAT = 0.85;
@@ -77,7 +80,8 @@ export async function encodeTile(
   if (shape.bits > 8) consider(TILE_CODES.differences, await encodeDifferences(samples, shape, SLOW));
   else {
     const webp = await webpOf(samples, shape);
-    consider(TILE_CODES.webp, webp);
+    const bare = webp && bareWebp(webp);
+    consider(bare === undefined ? TILE_CODES.webp : TILE_CODES.vp8l, bare ?? webp);
     if (webp === undefined) consider(TILE_CODES.differences, await encodeDifferences(samples, shape, QUICK));
   }
   return best;
@@ -118,6 +122,7 @@ async function decodeBy(
   }
   if (code === TILE_CODES.solid) return solid(data, shape);
   if (code === TILE_CODES.webp) return fromWebp(data, shape);
+  if (code === TILE_CODES.vp8l) return fromWebp(wholeWebp(data), shape);
   if (code === TILE_CODES.differences) return decodeDifferences(data, shape);
   if (code !== TILE_CODES.network) {
     throw new VaeError(
@@ -173,13 +178,32 @@ function doubledSamples(samples: Uint8Array): Uint16Array {
   return Uint16Array.from(samples, (value) => value * 257);
 }
 
+/** Bytes of a WebP file before what its one chunk holds. */
+const WEBP_START = 20;
+
+/** What the only chunk of a WebP file without loss holds; undefined where there is anything else. */
+function bareWebp(bytes: Uint8Array): Uint8Array | undefined {
+  const { length } = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).subarray(WEBP_START);
+  for (const bare of [bytes.subarray(WEBP_START), bytes.subarray(WEBP_START, WEBP_START + length - 1)])
+    if (Buffer.compare(wholeWebp(bare), bytes) === 0) return bare;
+  return undefined;
+}
+
+function wholeWebp(bare: Uint8Array): Uint8Array {
+  const start = Buffer.from('RIFF\0\0\0\0WEBPVP8L\0\0\0\0', 'latin1');
+  const even = bare.length + (bare.length & 1);
+  start.writeUInt32LE(WEBP_START - 8 + even, 4);
+  start.writeUInt32LE(bare.length, WEBP_START - 4);
+  return Buffer.concat([start, bare, Buffer.alloc(even - bare.length)]);
+}
+
 /** Undefined where WebP cannot have it. */
 async function webpOf(samples: TileSamples, shape: TileShape): Promise<Uint8Array | undefined> {
   const { width, height, channels } = shape;
   if (Math.max(width, height) > MOST_WEBP_SIDE) return undefined;
   const data = channels >= 3 ? (samples as Uint8Array) : spread(samples as Uint8Array, channels);
   const pixels: WebpPixels = { width, height, channels: channels === 3 || channels === 1 ? 3 : 4, data };
-  const bytes = await encodeLosslessWebp(pixels, WEBP_EFFORT);
+  const bytes = await encodeLosslessWebp(pixels, width * height < SMALL ? SMALL_EFFORT : WEBP_EFFORT);
   // What an encoder of pictures promises of its pixels is looked at before it is believed.
   const back = await fromWebp(bytes, shape).catch(() => undefined);
   return back !== undefined && Buffer.compare(back, samples as Uint8Array) === 0 ? bytes : undefined;

@@ -1,5 +1,5 @@
 /** Picture files as units of work: small ones together, large ones in bands. */
-import { checksumOf } from '../../archive/chunk.js';
+import { checksumOf, type EncodedRecord } from '../../archive/chunk.js';
 import type { Prepared, Unit } from '../../archive/pack.js';
 import { digestOf } from '../../archive/verify.js';
 import { VaeError } from '../../core/errors.js';
@@ -17,6 +17,7 @@ import { meant } from './photograph-archive.js';
 import { pieceBytes } from './piece.js';
 import { type CodedEntry, checkedOf, type Entry, encodeEntries, encodeRecord } from './record.js';
 import { damagedPicture, openRows } from './row-source.js';
+import type { CodeContext } from './tile-coders.js';
 
 /** Pictures whose rows have less are gathered, up to so many bytes and pictures in a record. */
 const SMALL_BYTES = 1 << 19;
@@ -197,6 +198,19 @@ function prepared(
       };
     }),
     content: () => undefined,
-    encode: (signal) => encodeRecord(pictures, { ...coding, signal }),
+    encode: (signal) => encoded(pictures, { ...coding, signal }),
   };
+}
+
+/** What naming a model takes of an archive. */
+const MODEL_BYTES = 90;
+/** Records that are larger are not coded twice. */
+const TRIED_BYTES = 1 << 14;
+
+/** A record that gains less by the model than naming it takes is one without. */
+async function encoded(pictures: readonly CodedEntry[], context: CodeContext): Promise<EncodedRecord> {
+  const record = await encodeRecord(pictures, context);
+  if (record.header.method !== 'coded' || record.bytes.length > TRIED_BYTES) return record;
+  const without = await encodeRecord(pictures, { ...context, codec: undefined });
+  return without.bytes.length <= record.bytes.length + MODEL_BYTES ? without : record;
 }
