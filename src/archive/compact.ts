@@ -41,6 +41,7 @@ const MOST_SHAPE_AXES = 8;
 const MOST_HEADER_BYTES = 1 << 12;
 /** Records of an archive of several; more have little to gain. */
 const MOST_FEW = 64;
+const MOST_CODING = 1 << 16;
 
 /** What the compact form keeps of a header. */
 export interface CompactShape {
@@ -167,7 +168,7 @@ export async function expandCompact(
     const own = kinds.find((kind) => 'forms' in kind && kind.forms.includes(form)) as CompactRecords | undefined;
     if (own === undefined) throw damaged('it is of an unknown kind');
     const { header, record } = await own.expand(view);
-    return archiveOf({ ...known, ...header }, [record]);
+    return archiveOf({ ...header, ...known }, [record]);
   }
   const end = view.length - 4;
   if (view.readUInt32LE(end) !== crc32(view.subarray(0, end))) throw damaged('it does not have the checksum it names');
@@ -275,13 +276,17 @@ function archiveOf(header: Header, records: readonly StoredRecord[]): Buffer {
   ]);
 }
 
-/** Several records may be damaged one by one: the checksum is that of what stands before them. */
-function encodeFew({ model, ...header }: Header, records: readonly StoredRecord[]): Buffer {
+/**
+ * An archive of a few records: what is said of the model stands apart from the rest of the header. Records may be damaged
+ * one by one: checksum is that of what stands before them.
+ */
+function encodeFew({ model, coding, ...header }: Header, records: readonly StoredRecord[]): Buffer {
   const json = Buffer.from(JSON.stringify(header));
   const identity = Buffer.from(model ?? '', 'hex');
   const head = sealed([
     magicOf(FORMS.few),
-    ...[varint(json.length), json, varint(identity.length), identity, varint(records.length)],
+    ...[varint(json.length), json, varint(identity.length), identity],
+    ...[varint(typeof coding === 'number' ? coding : 0), varint(records.length)],
     ...records.flatMap(({ header: { kind, method, items, namesBytes, namesDecoded, payloadBytes, checksum } }) => [
       Buffer.of((METHODS[method] << 4) | RECORD_KINDS[kind]),
       ...[items, namesBytes, namesDecoded, payloadBytes].map(varint),
@@ -301,6 +306,7 @@ function expandFew(view: Buffer, known: KnownModel): Buffer {
   };
   const json = take(next(MOST_HEADER_BYTES));
   const identity = take(next(64)).toString('hex');
+  const coding = next(MOST_CODING);
   const headers = Array.from({ length: next(MOST_FEW) }, (): RecordHeader => {
     const [first] = take(1);
     const kind = first! & 15;
@@ -327,7 +333,7 @@ function expandFew(view: Buffer, known: KnownModel): Buffer {
     return { header: record, payload };
   });
   if (cursor.at < view.length) throw damaged('something stands behind its end');
-  const model = identity === '' ? known : { model: identity };
+  const model = identity === '' ? known : { model: identity, ...(coding > 0 && { coding }) };
   return archiveOf({ ...checkedHeader(headerSchema, header), ...model }, records);
 }
 

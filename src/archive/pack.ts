@@ -35,6 +35,8 @@ export interface Prepared {
 export interface Unit {
   /** For progress. */
   readonly items: number;
+  /** Likewise: bytes of the files, or parts of files, that it reads. */
+  readonly fileBytes?: number | undefined;
   prepare(signal: AbortSignal | undefined): Promise<Prepared | undefined>;
   /**
    * Of units whose checksum is not known before they are coded: what a record is, by its note; undefined where it is of
@@ -58,13 +60,15 @@ export interface PackJob extends StartJob {
   /** What is looked at instead of what went in, where records come out of other archives. */
   readonly check?: ((archive: AnyArchive) => Promise<void>) | undefined;
   readonly totalItems: number;
+  /** The `fileBytes` of all units, where all have them: progress is told by those. */
+  readonly totalBytes?: number | undefined;
   readonly threads: number;
   readonly verify: boolean;
   /** The compact form of what was written, where it has one. */
   readonly compact?: ((written: Written) => Promise<Uint8Array | undefined>) | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?:
-    | ((progress: { items: number; totalItems: number; bytesIn: number; bytesOut: number }) => void)
+    | ((progress: { items: number; totalItems: number; share: number; bytesIn: number; bytesOut: number }) => void)
     | undefined;
 }
 
@@ -170,6 +174,7 @@ class Packing {
   #sole: Prepared | undefined;
   #count = 0;
   #items = 0;
+  #fileBytes = 0;
   bytesIn = 0;
   resumed = 0;
 
@@ -327,12 +332,16 @@ class Packing {
     this.#byName.delete(name);
   }
 
-  #tell({ items }: Unit): void {
+  #tell({ items, fileBytes = 0 }: Unit): void {
     this.#items += items;
-    const { totalItems, onProgress } = this.#job;
+    this.#fileBytes += fileBytes;
+    const { totalItems, totalBytes, onProgress } = this.#job;
+    const most = Math.max(totalItems, this.#items);
+    const isAll = this.#items === most;
     onProgress?.({
       items: this.#items,
-      totalItems: Math.max(totalItems, this.#items),
+      totalItems: most,
+      share: isAll ? 1 : totalBytes === undefined ? this.#items / most : Math.min(1, this.#fileBytes / totalBytes),
       bytesIn: this.bytesIn,
       bytesOut: this.#start.writer.byteLength,
     });

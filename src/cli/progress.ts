@@ -153,12 +153,71 @@ export class RowProgress {
     const now = Date.now();
     if (!this.#plain || now - this.#told < LINE_EVERY_MS) return;
     this.#told = now;
-    const left = rows > 0 ? ((now - this.#started) / 1000 / rows) * (this.#total - rows) : 0;
-    note(`${this.#doing}: ${count(rows)} of ${count(this.#total)}, about ${duration(left)} left`);
+    const left = leftText(rows / this.#total, now - this.#started);
+    note(`${this.#doing}: ${count(rows)} of ${count(this.#total)}${left}`);
   }
 
   close(): void {
     this.#bar?.stop();
+  }
+}
+
+/** What is left of work of which a share is done after so long. */
+function leftText(share: number, ms: number): string {
+  return share > 0 ? `, about ${duration((ms / 1000 / share) * (1 - share))} left` : '';
+}
+
+/** A bar is not shown for less. */
+const SHOWN_AFTER_MS = 3000;
+
+/** Shows how far work is whose items may be large: by the share that is done. */
+export class ShareProgress {
+  #bar: SingleBar | undefined;
+  readonly #doing: string;
+  readonly #mode: ProgressMode;
+  readonly #started = Date.now();
+  #told = Date.now();
+
+  constructor(doing: string, mode?: ProgressMode) {
+    this.#doing = doing;
+    this.#mode = mode ?? (process.stderr.isTTY === true ? 'bar' : 'plain');
+  }
+
+  update({
+    items,
+    totalItems,
+    share,
+  }: {
+    readonly items: number;
+    readonly totalItems: number;
+    readonly share: number;
+  }): void {
+    const now = Date.now();
+    const left = leftText(share, now - this.#started);
+    const percentage = Math.floor(100 * share);
+    if (this.#mode === 'bar' && (this.#bar !== undefined || now - this.#started >= SHOWN_AFTER_MS)) {
+      this.#bar ??= this.#begin();
+      this.#bar.update(percentage, { items: count(items), totalItems: count(totalItems), left });
+    }
+    if (this.#mode !== 'plain' || now - this.#told < LINE_EVERY_MS) return;
+    this.#told = now;
+    note(`${this.#doing}: ${percentage}%, ${count(items)} of ${count(totalItems)}${left}`);
+  }
+
+  close(): void {
+    this.#bar?.stop();
+  }
+
+  #begin(): SingleBar {
+    const bar = new SingleBar(
+      {
+        format: `${this.#doing} [{bar}] {percentage}%  {items} of {totalItems}{left}`,
+        ...{ hideCursor: true, barsize: 32, stream: process.stderr, noTTYOutput: process.stderr.isTTY !== true },
+      },
+      Presets.shades_classic,
+    );
+    bar.start(100, 0, { items: '', totalItems: '', left: '' });
+    return bar;
   }
 }
 

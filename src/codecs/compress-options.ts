@@ -60,6 +60,8 @@ export interface CompressOptions extends InputOf<typeof compressSchema> {}
 export interface CompressProgress {
   readonly items: number;
   readonly totalItems: number;
+  /** How much of the work is done, 0 to 1. Large pictures count part by part, although `items` counts them when they are whole. */
+  readonly share: number;
   readonly bytesIn: number;
   readonly bytesOut: number;
 }

@@ -42,6 +42,8 @@ export interface FilesPlan {
   readonly nameOf?: (file: TreeFile) => string;
   /** Whether an archive is made although none of the candidates turn out to be what the model is for. */
   readonly others?: boolean;
+  /** Bytes of all files, where every unit says how many are its own. */
+  readonly totalBytes?: number;
   /** What there is to say of files once all were read. */
   notes?(): readonly string[];
   /** Bytes of an item, where all are of one size. */

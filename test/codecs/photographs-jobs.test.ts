@@ -37,8 +37,7 @@ const LARGE = {
   ...{ width: 3000, height: 6000, type: 0, depth: 8 },
   value: (x: number, y: number): number => (y % 1200 < 40 && x < 400 ? NOISY(x, y, 0) : Math.floor(y / 1200)),
 };
-const photograph = (width: number, value = NOISY, height = 60) =>
-  makePng({ width, height, type: 2, depth: 8, value });
+const photograph = (width: number, value = NOISY, height = 60) => makePng({ width, height, type: 2, depth: 8, value });
 
 beforeAll(async () => {
   for (const each of ['first', 'second', 'large', 'waves', 'noise']) await mkdir(at(each));

@@ -173,9 +173,10 @@ describe('photographs', () => {
   });
 
   it('keeps later layouts and coders apart from damage', async () => {
-    const value = (x: number, y: number) => Math.imul(Math.imul(x * 7919 + y * 104729, 0x9e3779b1) ^ y, 0x85ebca6b) >>> 24;
+    const value = (x: number, y: number) =>
+      Math.imul(Math.imul(x * 7919 + y * 104729, 0x9e3779b1) ^ y, 0x85ebca6b) >>> 24;
     // Larger than what takes a compact form.
-    const noise = makePng({ width: 400, height: 300, type: 0, depth: 8, value });
+    const noise = makePng({ width: 600, height: 400, type: 0, depth: 8, value });
     const { archive } = await compress(await filled('later', { 'a.png': noise }), {});
     expect(await inspectArchive(archive!)).toMatchObject({ kind: 'photographs', items: 1, complete: true });
     const later = Buffer.from(archive!);

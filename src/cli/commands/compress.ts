@@ -12,7 +12,7 @@ import type { RegisterCommand } from '../command.js';
 import { CliError } from '../errors.js';
 import { count } from '../output.js';
 import { decimal, wholeNumber } from '../parse.js';
-import { RowProgress } from '../progress.js';
+import { RowProgress, ShareProgress } from '../progress.js';
 import type { CommandResult } from '../result.js';
 
 interface CompressFlags extends SelectFlags, ProgressFlags {
@@ -96,7 +96,7 @@ Examples:
         if (!isStream(flags.out)) checkEnding(flags.out, ['.vaez']);
         if (flags.lossy !== undefined) return lossily(input, flags, flags.lossy, signal);
         const { compress } = await import('../../index.js');
-        let progress: RowProgress | undefined;
+        const progress = new ShareProgress('compressing', flags.progress);
         try {
           const result = await compress(input, {
             ...(flags.model !== undefined && { model: flags.model }),
@@ -113,12 +113,9 @@ Examples:
             ...(flags.chunk !== undefined && { chunkItems: flags.chunk }),
             ...(flags.threads !== undefined && { threads: flags.threads }),
             signal,
-            onProgress: ({ items, totalItems }) => {
-              progress ??= new RowProgress('compressing', totalItems, 1024, flags.progress);
-              progress.update(items);
-            },
+            onProgress: (each) => progress.update(each),
           });
-          progress?.close();
+          progress.close();
           const { items, bytesIn, bytesOut, bitsPerDim, chunks, resumedChunks, already, verified, seconds } = result;
           const { storedFiles, storedBecause, leftOut, excluded, notes } = result;
           const more = tellSelected(result);
@@ -154,7 +151,7 @@ Examples:
             onStderr: isStream(flags.out),
           };
         } finally {
-          progress?.close();
+          progress.close();
         }
       }),
     );

@@ -129,7 +129,7 @@ function isUnknown(error: unknown): error is VaeError {
 }
 
 /** What headers say beside what may differ: the model, where one archive needs none, and the name of an array. */
-function likeness({ model: _, name: __, ...rest }: Header): string {
+function likeness({ model: _, coding: __, name: ___, ...rest }: Header): string {
   return JSON.stringify(Object.entries(rest).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
@@ -144,7 +144,8 @@ function checkTogether(paths: readonly string[], headers: readonly Header[]): vo
         `${paths[withModel]} was made with the model ${model!.slice(0, 16)}… and ${paths[index]} with ${header.model.slice(0, 16)}…: an archive has one. Unpack them and compress the files with one model.`,
       );
     }
-    if (likeness(header) === likeness(first!)) continue;
+    const like = header.model === undefined || header.coding === headers[withModel]!.coding;
+    if (like && likeness(header) === likeness(first!)) continue;
     throw new VaeError(
       'ERR_VAE_SHAPE',
       `${paths[0]} holds ${described(first!)} and ${paths[index]} holds ${described(header)}: an archive has one kind of items.`,

@@ -109,14 +109,11 @@ export async function writeEdited(
   }
 }
 
-/** Of the first archive, with the model of any. */
+/** Of the first archive, with the model of any, and what is said of that. */
 function headerOf(all: readonly Source[]): Header {
-  const model = all.find(({ layout }) => layout.header.model !== undefined)?.layout.header.model;
-  return { ...(model !== undefined && { model }), ...withoutModel(all[0]!.layout.header) };
-}
-
-function withoutModel({ model: _, ...rest }: Header): Header {
-  return rest as Header;
+  const { model: _, coding: __, ...rest } = all[0]!.layout.header;
+  const { model, coding } = (all.find(({ layout }) => layout.header.model !== undefined) ?? all[0]!).layout.header;
+  return { ...(model !== undefined && { model }), ...rest, ...(coding !== undefined && { coding }) } as Header;
 }
 
 async function modelOf({ codec, all }: Sources): Promise<{ readonly file: Uint8Array }> {

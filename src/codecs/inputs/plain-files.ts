@@ -67,6 +67,7 @@ function groupUnit(
 ): Unit {
   return {
     items: files.length,
+    fileBytes: files.reduce((sum, { size }) => sum + size, 0),
     async prepare(signal) {
       const parts: FilePart[] = [];
       const pieces: Uint8Array[] = [];
@@ -99,6 +100,7 @@ function largeUnits(
   const count = Math.ceil(file.size / recordBytes);
   return Array.from({ length: count }, (_, index) => ({
     items: index === 0 ? 1 : 0,
+    fileBytes: file.size / count,
     async prepare(signal) {
       signal?.throwIfAborted();
       try {
@@ -182,6 +184,7 @@ export function copyUnits(
     const some = copies.slice(start, start + MOST_FILES);
     units.push({
       items: some.length,
+      fileBytes: some.reduce((sum, [copy]) => sum + copy.size, 0),
       async prepare(signal) {
         const parts: FilePart[] = [];
         const kept = new Set<TreeFile>();

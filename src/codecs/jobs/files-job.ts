@@ -44,6 +44,7 @@ export async function filesJob(selection: Selection, job: CompressJob): Promise<
         codec,
         model: job.embedModel && header.model !== undefined ? codec : undefined,
         totalItems: selection.files.length,
+        totalBytes: plan.totalBytes,
       },
       ...{ meaning: plan.meaning, threads, verify: job.verify, dropPartial: job.dropPartial },
       ...{ signal, onProgress: job.onProgress, phase: (control) => phases.next(control) },

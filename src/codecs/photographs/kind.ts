@@ -61,6 +61,7 @@ function planPhotographs(selection: Selection, model: AnyCodec, options: CodingO
     names: [...new Set([...files.map(({ name }) => name), ...names.values()])],
     nameOf: (file) => (options.keepFiles ? file.name : (names.get(file) ?? file.name)),
     others: true,
+    totalBytes: files.reduce((sum, { size }) => sum + size, 0),
     chunkMemory: RECORD_MEMORY,
     notes: () => Array.from(kept, ([format, files]) => keptNote(format, files, options.keepFiles)),
     async units(some, stored) {

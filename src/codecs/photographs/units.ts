@@ -80,6 +80,7 @@ export function pictureUnits(pictures: readonly Planned[], context: UnitsContext
 function groupUnit(pictures: readonly Planned[], { selection, stored, ...coding }: UnitsContext): Unit {
   return {
     items: pictures.length,
+    fileBytes: pictures.reduce((sum, { file }) => sum + file.size, 0),
     async prepare(signal) {
       const read: CodedEntry[] = [];
       let bytes = 0;
@@ -142,6 +143,7 @@ function bandUnits(picture: Planned, { selection, stored, large, ...coding }: Un
   let leave: (() => void) | undefined;
   return tops.map((top, index) => ({
     items: index + 1 === tops.length ? 1 : 0,
+    fileBytes: file.size / tops.length,
     async prepare(signal) {
       // Bands are asked for in order, but several at once: each waits for the one before it.
       const mine = reading.then(async (): Promise<CodedEntry | undefined> => {
