@@ -119,9 +119,9 @@ export async function encodeCompactItems(
   ]);
 }
 
-/** A record of files: the header's JSON without its model, the record's names, the bytes. */
+/** A record of files: the header's JSON without what it says of a model, the record's names, the bytes. */
 export async function encodeCompactFiles(
-  { model: _, ...header }: Header,
+  { model: _, coding: __, ...header }: Header,
   { count, names, data }: RecordContent,
 ): Promise<Buffer> {
   const json = Buffer.from(JSON.stringify(header));

@@ -2,9 +2,11 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { brotliCompressSync, constants, crc32, deflateSync } from 'node:zlib';
+import sharp from 'sharp';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { varint } from '../../src/archive/varint.js';
 import {
+  type CompressProgress,
   compress,
   decompress,
   inspectArchive,
@@ -103,7 +105,7 @@ describe('a small archive of pictures', () => {
     }
   }, 120_000);
 
-  it('is read by everything that reads archives', async () => {
+  it('is read by everything that reads archives', { timeout: 60_000 }, async () => {
     const { archive, bytesOut } = await compress(at('icons'), { output: at('icons.vaez') });
     expect(archive).toBeUndefined();
     const bytes = await readFile(at('icons.vaez'));
@@ -126,12 +128,36 @@ describe('a small archive of pictures', () => {
       for (let x = 3; x < 8; x += 1)
         for (let channel = 0; channel < 4; channel += 1) expected.push(disc(16)(x, y, channel));
     expect([...data]).toEqual(expected);
-    // The same again writes nothing.
-    expect(await compress(at('icons'), { output: at('icons.vaez') })).toMatchObject({ already: true });
-    expect(await readFile(at('icons.vaez'))).toEqual(bytes);
   });
 
-  it('is split, merged with one that has a model, and taken from', async () => {
+  it('is there already when the same is compressed again', { timeout: 60_000 }, async () => {
+    await mkdir(at('plain'));
+    await writeFile(at('plain/a.jpg'), await sharp(ICONS['one.png']!).jpeg().toBuffer());
+    for (const input of ['icons', 'waves', 'plain']) {
+      const output = at(`again-${input}.vaez`);
+      await compress(at(input), { output });
+      const bytes = await readFile(output);
+      expect(formOf(bytes), input).toBeDefined();
+      expect(await compress(at(input), { output }), input).toMatchObject({ already: true });
+      expect(await readFile(output), input).toEqual(bytes);
+    }
+  });
+
+  it('tells of a large picture how much of it is done', { timeout: 180_000 }, async () => {
+    const value = (x: number, y: number) => (y % 1200 < 40 && x < 400 ? WAVES(x, y, 0) & 255 : Math.floor(y / 1200));
+    await writeFile(at('large.png'), makePng({ width: 3000, height: 6000, type: 0, depth: 8, value }));
+    const told: CompressProgress[] = [];
+    await compress(at('large.png'), { verify: false, onProgress: (each) => void told.push(each) });
+    const shares = told.map(({ share }) => share);
+    expect(told.length).toBeGreaterThan(3);
+    expect(shares).toEqual([...shares].sort((a, b) => a - b));
+    expect(shares[0]).toBeGreaterThan(0);
+    expect(shares[0]).toBeLessThan(0.5);
+    expect(told.at(-2)).toMatchObject({ items: 0, totalItems: 1 });
+    expect(told.at(-1)).toMatchObject({ items: 1, totalItems: 1, share: 1 });
+  });
+
+  it('is split, merged with one that has a model, and taken from', { timeout: 60_000 }, async () => {
     await compress(at('icons'), { output: at('edit.vaez') });
     await compress(at('waves'), { output: at('waves.vaez') });
     expect(formOf(await readFile(at('waves.vaez')))).toBe(0x1c);
@@ -160,7 +186,7 @@ describe('a small archive of pictures', () => {
     await expectIcons('left-out', ['two.png', 'grey.PNG', 'bits.png', 'deep.png']);
   });
 
-  it('holds other files beside the pictures, and confines damage to a record', async () => {
+  it('holds other files beside the pictures, and confines damage to a record', { timeout: 60_000 }, async () => {
     await mkdir(at('mixed'));
     await writeFile(at('mixed/one.png'), ICONS['one.png']!);
     await writeFile(at('mixed/note.txt'), 'a note beside it');
@@ -219,7 +245,7 @@ describe('compact forms that are damaged', () => {
     },
   );
 
-  it('make no room for what they claim', async () => {
+  it('make no room for what they claim', { timeout: 60_000 }, async () => {
     const sealed = (...pieces: Uint8Array[]) => {
       const body = Buffer.concat([Buffer.from([0x89, 0x56, 0x5a]), ...pieces]);
       const crc = Buffer.alloc(4);

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmod, lstat, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
-import { RowProgress } from '../../src/cli/progress.js';
+import { RowProgress, ShareProgress } from '../../src/cli/progress.js';
 import { compress, decompress } from '../../src/codecs/index.js';
 import { Codec } from '../../src/codecs/lossless/codec.js';
 import { encodePng } from '../../src/codecs/lossless/image-files.js';
@@ -180,5 +180,31 @@ describe('progress', () => {
       progress.close();
       expect(said.filter((line) => /compressing: [\d,]+ of 1,000, about/.test(line))).toHaveLength(lines);
     }
+  });
+
+  it('tells of large items the share that is done, and nothing of time before that is known', () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const said: string[] = [];
+    vi.spyOn(process.stderr, 'write').mockImplementation((text) => said.push(String(text)) > 0);
+    const progress = new ShareProgress('compressing', 'plain');
+    for (const share of [0, 0.25, 0.5, 1]) {
+      vi.advanceTimersByTime(60_000);
+      progress.update({ items: Math.floor(share), totalItems: 1, share });
+    }
+    progress.close();
+    expect(said.map((line) => line.trim())).toEqual([
+      'compressing: 0%, 0 of 1',
+      'compressing: 25%, 0 of 1, about 6 min 00 s left',
+      'compressing: 50%, 0 of 1, about 3 min 00 s left',
+      'compressing: 100%, 1 of 1, about 0 s left',
+    ]);
+    said.length = 0;
+    const bar = new ShareProgress('compressing', 'bar');
+    bar.update({ items: 0, totalItems: 1, share: 0.1 });
+    expect(said).toEqual([]);
+    vi.advanceTimersByTime(10_000);
+    bar.update({ items: 0, totalItems: 1, share: 0.25 });
+    bar.close();
+    expect(said.join('')).toMatch(/25% {2}0 of 1, about 30 s left/);
   });
 });
