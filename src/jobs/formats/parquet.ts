@@ -1,5 +1,6 @@
 /** Parquet: a row for each row; lists of float32 as Parquet's LIST, row groups of some megabytes. */
 import { type Format, labelOf, pieces, type ShardContent } from './format.js';
+import { FloatColumns } from './parquet-floats.js';
 
 type Element = ConstructorParameters<typeof import('hyparquet-writer').ParquetWriter>[0]['schema'][number];
 
@@ -28,15 +29,19 @@ async function* parquetOf(content: ShardContent): AsyncGenerator<Uint8Array> {
     createdBy: 'node-vae',
     ...(shapes.length > 0 && { kvMetadata: shapes }),
   });
+  const floats = await FloatColumns.of(parquet);
   for await (const { columns, notes } of pieces(content)) {
     const columnData = [
       { name: 'name', data: notes.map(({ name }) => name) },
       ...(content.parts ? [{ name: 'part', data: Int32Array.from(notes, ({ part = 0 }) => part) }] : []),
       ...(content.labels ? [{ name: 'label', data: notes.map((note) => bigOr(labelOf(note, content.labels!))) }] : []),
       ...(content.captions ? [{ name: 'caption', data: notes.map(({ caption }) => caption ?? null) }] : []),
-      ...content.columns.map(({ name, dims }, at) => ({ name, data: rowsOf(columns[at]!, dims, notes.length) })),
     ];
     await parquet.write({ columnData: columnData as never, rowGroupSize: notes.length });
+    for (const [at, { name, dims }] of content.columns.entries()) {
+      const data = columns[at]!;
+      floats.append({ name, size: dims.length === 0 ? undefined : data.length / notes.length, data });
+    }
     yield take();
   }
   await parquet.finish();
@@ -45,12 +50,6 @@ async function* parquetOf(content: ShardContent): AsyncGenerator<Uint8Array> {
 
 function bigOr(value: number | string | null): bigint | string | null {
   return typeof value === 'number' ? (Number.isFinite(value) ? BigInt(Math.trunc(value)) : null) : value;
-}
-
-function rowsOf(data: Float32Array, dims: readonly number[], rows: number): ArrayLike<unknown> {
-  if (dims.length === 0) return data;
-  const size = data.length / rows;
-  return Array.from({ length: rows }, (_, row) => Array.from(data.subarray(row * size, (row + 1) * size)));
 }
 
 function schemaOf(content: ShardContent): Element[] {
