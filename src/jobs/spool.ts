@@ -1,11 +1,11 @@
 /**
  * What is done of a shard, in files of this machine: columns of numbers, notes of the rows, and a journal that says after
- * each batch how far they go and their checksum. A job that was killed goes on behind the last batch that is whole.
+ * each batch how far they go and their checksum. A job that was killed goes on behind the last batch that is whole. Batches
+ * are written several at once: a write for each of a small network takes longer than its run.
  */
-import { createReadStream } from 'node:fs';
 import { type FileHandle, mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
+import { performance } from 'node:perf_hooks';
 import { crc32 } from 'node:zlib';
 import { elementCount } from '../core/dtype.js';
 import { VaeError } from '../core/errors.js';
@@ -41,6 +41,12 @@ interface Entry {
   readonly errors: readonly ItemError[];
 }
 
+/** What a kill may cost: batches that are not written yet, up to so many milliseconds and bytes. */
+const HELD_MS = 250;
+const HELD_BYTES = 4 << 20;
+/** Notes that are read at once, in bytes. */
+const NOTES_BYTES = 1 << 18;
+
 const COLUMN = 'column-';
 const JOURNAL = 'journal.jsonl';
 const NOTES = 'notes.jsonl';
@@ -49,10 +55,17 @@ export class Spool {
   readonly #folder: string;
   readonly #journal: FileHandle;
   readonly #notes: FileHandle;
-  readonly #columns = new Map<string, FileHandle>();
+  readonly #columns = new Map<string, Promise<FileHandle>>();
   #last: Entry = { items: 0, rows: 0, bytesIn: 0, columns: [], notes: 0, crc: 0, errors: [] };
   readonly #errors: ItemError[] = [];
   #withErrors = 0;
+  /** What is to be written of each column, and of the notes, which have no name. */
+  #held = new Map<string | undefined, { readonly at: number; readonly chunks: Uint8Array[] }>();
+  #heldBytes = 0;
+  /** Lines of the journal that are to be written. */
+  #entries: string[] = [];
+  #written = performance.now();
+  #writing: Promise<void> = Promise.resolve();
 
   private constructor(folder: string, journal: FileHandle, notes: FileHandle) {
     this.#folder = folder;
@@ -126,60 +139,105 @@ export class Spool {
     }
     const notes = Buffer.from(batch.notes.map((note) => `${JSON.stringify(note)}\n`).join(''));
     let crc = crc32(notes);
-    try {
-      for (const { name, dims, data } of batch.columns) {
-        const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-        crc = crc32(bytes, crc);
-        await writeFully(await this.#column(name), bytes, before.rows * elementCount(dims) * 4);
-      }
-      await writeFully(this.#notes, notes, before.notes);
-      const entry: Entry = {
-        ...{ items: before.items + batch.items, rows: before.rows + rows, bytesIn: before.bytesIn + batch.bytesIn },
-        columns: rows > 0 ? columns : before.columns,
-        ...{ notes: before.notes + notes.length, crc, errors: batch.errors },
-      };
-      await writeFully(this.#journal, Buffer.from(`${JSON.stringify(entry)}\n`), null);
-      this.#take(entry);
-    } catch (error) {
-      throw ioError(error, `writing ${this.#folder}`);
+    for (const { name, dims, data } of batch.columns) {
+      const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+      crc = crc32(bytes, crc);
+      this.#hold(name, before.rows * elementCount(dims) * 4, bytes);
     }
+    this.#hold(undefined, before.notes, notes);
+    const entry: Entry = {
+      ...{ items: before.items + batch.items, rows: before.rows + rows, bytesIn: before.bytesIn + batch.bytesIn },
+      columns: rows > 0 ? columns : before.columns,
+      ...{ notes: before.notes + notes.length, crc, errors: batch.errors },
+    };
+    this.#entries.push(`${JSON.stringify(entry)}\n`);
+    this.#take(entry);
+    if (this.#heldBytes < HELD_BYTES && performance.now() - this.#written < HELD_MS) return;
+    await this.#write();
   }
 
   /** Rows [from, to) of a column. */
   async read(name: string, from: number, to: number): Promise<Float32Array> {
     const { dims } = this.#last.columns.find((column) => column.name === name)!;
     const size = elementCount(dims) * 4;
+    await this.#write();
     const bytes = await readFully(await this.#column(name), from * size, (to - from) * size);
-    if (bytes === undefined) throw new VaeError('ERR_VAE_IO', `${this.#folder}: became shorter while it was read.`);
+    if (bytes === undefined) throw this.#shorter();
     return new Float32Array(bytes.buffer, bytes.byteOffset, ((to - from) * size) / 4);
   }
 
-  async *notes(): AsyncGenerator<RowNote> {
-    if (this.#last.notes === 0) return;
-    const input = createReadStream(join(this.#folder, NOTES), { end: this.#last.notes - 1 });
-    for await (const line of createInterface({ input, crlfDelay: 0 }))
-      if (line !== '') yield JSON.parse(line) as RowNote;
+  /** Of all rows, some at a time. */
+  async *notes(): AsyncGenerator<readonly RowNote[]> {
+    await this.#write();
+    const { notes: end } = this.#last;
+    let rest = Buffer.alloc(0);
+    for (let at = 0; at < end; at += NOTES_BYTES) {
+      const bytes = await readFully(this.#notes, at, Math.min(NOTES_BYTES, end - at));
+      if (bytes === undefined) throw this.#shorter();
+      const lines = Buffer.concat([rest, bytes]);
+      const cut = lines.lastIndexOf('\n');
+      rest = lines.subarray(cut + 1);
+      // A line end within JSON is written \\n.
+      if (cut > 0) yield JSON.parse(`[${lines.toString('utf8', 0, cut).replaceAll('\n', ',')}]`) as RowNote[];
+    }
   }
 
+  /** What is held is written where that can be. */
   async close(): Promise<void> {
-    for (const file of [this.#journal, this.#notes, ...this.#columns.values()]) await file.close().catch(() => {});
+    await this.#write().catch(() => {});
+    const columns = await Promise.allSettled(this.#columns.values());
+    const opened = columns.flatMap((column) => (column.status === 'fulfilled' ? column.value : []));
+    for (const file of [this.#journal, this.#notes, ...opened]) await file.close().catch(() => {});
     this.#columns.clear();
   }
 
-  /** It is no longer needed. */
-  async remove(): Promise<void> {
-    await this.close();
-    await rm(this.#folder, { recursive: true, force: true });
+  #hold(column: string | undefined, at: number, bytes: Uint8Array): void {
+    let held = this.#held.get(column);
+    if (held === undefined) {
+      held = { at, chunks: [] };
+      this.#held.set(column, held);
+    }
+    held.chunks.push(bytes);
+    this.#heldBytes += bytes.length;
   }
 
-  async #column(name: string): Promise<FileHandle> {
+  /** Everything that is held, and what is being written. */
+  #write(): Promise<void> {
+    this.#writing = this.#writing.then(() => this.#writeHeld());
+    return this.#writing;
+  }
+
+  /** The journal last: what it speaks of is there. */
+  async #writeHeld(): Promise<void> {
+    const [held, entries] = [this.#held, this.#entries];
+    if (entries.length === 0) return;
+    this.#held = new Map();
+    this.#entries = [];
+    this.#heldBytes = 0;
+    try {
+      for (const [column, { at, chunks }] of held) {
+        const file = column === undefined ? this.#notes : await this.#column(column);
+        await writeFully(file, chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks), at);
+      }
+      await writeFully(this.#journal, Buffer.from(entries.join('')), null);
+    } catch (error) {
+      throw ioError(error, `writing ${this.#folder}`);
+    }
+    this.#written = performance.now();
+  }
+
+  #column(name: string): Promise<FileHandle> {
     let file = this.#columns.get(name);
     if (file === undefined) {
       const path = join(this.#folder, `${COLUMN}${name}`);
-      file = await open(path, 'r+').catch(() => open(path, 'w+'));
+      file = open(path, 'r+').catch(() => open(path, 'w+'));
       this.#columns.set(name, file);
     }
     return file;
+  }
+
+  #shorter(): VaeError {
+    return new VaeError('ERR_VAE_IO', `${this.#folder}: became shorter while it was read.`);
   }
 
   #take(entry: Entry): void {

@@ -16,7 +16,8 @@ export interface ShardContent {
   readonly rows: number;
   /** The first is what the job is about. */
   readonly columns: readonly ContentColumn[];
-  notes(): AsyncIterable<RowNote>;
+  /** Of all rows in order, some at a time. */
+  notes(): AsyncIterable<readonly RowNote[]>;
   /** Type of labels, where any item of the job has one: all shards have the same columns. */
   readonly labels: 'number' | 'text' | undefined;
   readonly captions: boolean;
@@ -55,6 +56,21 @@ export async function* bytesOf(column: ContentColumn, rows: number): AsyncGenera
   }
 }
 
+/** A whole number of each row as int64, little-endian; -1 where there is none. */
+export async function* integersOf(
+  { notes: all }: Pick<ShardContent, 'notes'>,
+  of: (note: RowNote) => number,
+): AsyncGenerator<Uint8Array> {
+  for await (const notes of all()) {
+    const bytes = Buffer.alloc(notes.length * 8);
+    for (const [row, note] of notes.entries()) {
+      const value = of(note);
+      bytes.writeBigInt64LE(BigInt(Number.isFinite(value) ? Math.trunc(value) : -1), row * 8);
+    }
+    yield bytes;
+  }
+}
+
 /** Rows in pieces, with the notes of each. */
 export async function* pieces(content: ShardContent): AsyncGenerator<{
   readonly from: number;
@@ -62,14 +78,15 @@ export async function* pieces(content: ShardContent): AsyncGenerator<{
   readonly notes: readonly RowNote[];
 }> {
   const step = Math.min(...content.columns.map(rowsAtOnce), 8192);
-  const notes = content.notes()[Symbol.asyncIterator]();
+  const stream = content.notes()[Symbol.asyncIterator]();
+  let notes: readonly RowNote[] = [];
   for (let from = 0; from < content.rows; from += step) {
     const to = Math.min(content.rows, from + step);
     const columns: Float32Array[] = [];
     for (const column of content.columns) columns.push(await column.read(from, to));
-    const own: RowNote[] = [];
-    for (let row = from; row < to; row += 1) own.push((await notes.next()).value as RowNote);
-    yield { from, columns, notes: own };
+    while (notes.length < to - from) notes = notes.concat((await stream.next()).value as readonly RowNote[]);
+    yield { from, columns, notes: notes.slice(0, to - from) };
+    notes = notes.slice(to - from);
   }
 }
 

@@ -22,13 +22,15 @@ async function* npyOf(column: ContentColumn, rows: number): AsyncGenerator<Uint8
 
 async function* notesOf(content: ShardContent): AsyncGenerator<Uint8Array> {
   let text = '';
-  for await (const note of content.notes()) {
-    text += `${JSON.stringify({
-      name: note.name,
-      ...(content.parts && { part: note.part ?? 0 }),
-      ...(content.labels && { label: labelOf(note, content.labels) }),
-      ...(content.captions && { caption: note.caption ?? null }),
-    })}\n`;
+  for await (const notes of content.notes()) {
+    for (const note of notes) {
+      text += `${JSON.stringify({
+        name: note.name,
+        ...(content.parts && { part: note.part ?? 0 }),
+        ...(content.labels && { label: labelOf(note, content.labels) }),
+        ...(content.captions && { caption: note.caption ?? null }),
+      })}\n`;
+    }
     if (text.length < 1 << 20) continue;
     yield Buffer.from(text);
     text = '';

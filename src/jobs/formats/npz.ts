@@ -2,7 +2,7 @@
 import { Readable } from 'node:stream';
 import { writeNpyHeader } from '../../data/npy/header.js';
 import type { RowNote } from '../rows/piece.js';
-import { bytesOf, type Format, type ShardContent } from './format.js';
+import { bytesOf, type Format, integersOf, type ShardContent } from './format.js';
 
 export const npzFormat: Format = {
   ending: '.npz',
@@ -32,13 +32,13 @@ async function* zipOf(content: ShardContent): AsyncGenerator<Uint8Array> {
   }
   const texts = async (name: string, of: (note: RowNote) => string): Promise<void> => {
     let width = 1;
-    for await (const note of content.notes()) width = Math.max(width, lengthOf(of(note)));
+    for await (const notes of content.notes()) for (const note of notes) width = Math.max(width, lengthOf(of(note)));
     const header = writeNpyHeader({ descr: `<U${width}`, fortranOrder: false, shape: [rows] });
     add(name, header, rows * width * 4, () => utf32(content, of, width));
   };
   const numbers = (name: string, of: (note: RowNote) => number): void => {
     const header = writeNpyHeader({ descr: '<i8', fortranOrder: false, shape: [rows] });
-    add(name, header, rows * 8, () => integers(content, of));
+    add(name, header, rows * 8, () => integersOf(content, of));
   };
   await texts('names', ({ name }) => name);
   if (content.parts) numbers('parts', ({ part = 0 }) => part);
@@ -57,22 +57,15 @@ function lengthOf(text: string): number {
 
 /** NumPy's texts: code points of four bytes, filled up with zeros. */
 async function* utf32(content: ShardContent, of: (note: RowNote) => string, width: number): AsyncGenerator<Uint8Array> {
-  for await (const note of content.notes()) {
-    const bytes = Buffer.alloc(width * 4);
-    let at = 0;
-    for (const character of of(note)) {
-      bytes.writeUInt32LE(character.codePointAt(0)!, at);
-      at += 4;
+  for await (const notes of content.notes()) {
+    const bytes = Buffer.alloc(notes.length * width * 4);
+    for (const [row, note] of notes.entries()) {
+      let at = row * width * 4;
+      for (const character of of(note)) {
+        bytes.writeUInt32LE(character.codePointAt(0)!, at);
+        at += 4;
+      }
     }
-    yield bytes;
-  }
-}
-
-async function* integers(content: ShardContent, of: (note: RowNote) => number): AsyncGenerator<Uint8Array> {
-  for await (const note of content.notes()) {
-    const bytes = Buffer.alloc(8);
-    const value = of(note);
-    bytes.writeBigInt64LE(BigInt(Number.isFinite(value) ? Math.trunc(value) : -1));
     yield bytes;
   }
 }

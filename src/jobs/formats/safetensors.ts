@@ -1,6 +1,6 @@
 /** .safetensors: a tensor for each column and for labels that are numbers; texts as JSON lists in the metadata. */
 import type { RowNote } from '../rows/piece.js';
-import { bytesOf, type Format, type ShardContent } from './format.js';
+import { bytesOf, type Format, integersOf, type ShardContent } from './format.js';
 
 export const safetensorsFormat: Format = {
   ending: '.safetensors',
@@ -21,17 +21,19 @@ async function* tensorsOf(content: ShardContent): AsyncGenerator<Uint8Array> {
     body: () => bytesOf(column, rows),
   }));
   const numbers = (name: string, of: (note: RowNote) => number): void => {
-    tensors.push({ name, dtype: 'I64', shape: [rows], bytes: rows * 8, body: () => integers(content, of) });
+    tensors.push({ name, dtype: 'I64', shape: [rows], bytes: rows * 8, body: () => integersOf(content, of) });
   };
   if (content.labels === 'number') numbers('labels', ({ label }) => Number(label ?? -1));
   if (content.parts) numbers('parts', ({ part = 0 }) => part);
   const names: string[] = [];
   const labels: string[] = [];
   const captions: string[] = [];
-  for await (const note of content.notes()) {
-    names.push(note.name);
-    if (content.labels === 'text') labels.push(String(note.label ?? ''));
-    if (content.captions) captions.push(note.caption ?? '');
+  for await (const notes of content.notes()) {
+    for (const { name, label, caption } of notes) {
+      names.push(name);
+      if (content.labels === 'text') labels.push(String(label ?? ''));
+      if (content.captions) captions.push(caption ?? '');
+    }
   }
   const metadata = {
     names: JSON.stringify(names),
@@ -54,13 +56,4 @@ async function* tensorsOf(content: ShardContent): AsyncGenerator<Uint8Array> {
   yield length;
   yield json;
   for (const { body } of tensors) yield* body();
-}
-
-async function* integers(content: ShardContent, of: (note: RowNote) => number): AsyncGenerator<Uint8Array> {
-  for await (const note of content.notes()) {
-    const bytes = Buffer.alloc(8);
-    const value = of(note);
-    bytes.writeBigInt64LE(BigInt(Number.isFinite(value) ? Math.trunc(value) : -1));
-    yield bytes;
-  }
 }
