@@ -33,9 +33,14 @@ export async function readHead(path: string, length: number): Promise<Buffer> {
   }
 }
 
-/** Exactly these bytes; undefined where the file ends before. */
-export async function readFully(file: ReadableFile, offset: number, length: number): Promise<Buffer | undefined> {
-  const bytes = Buffer.allocUnsafe(length);
+/** Exactly these bytes, into memory of that length; undefined where the file ends before. */
+export async function readFully<T extends Uint8Array = Buffer>(
+  file: ReadableFile,
+  offset: number,
+  length: number,
+  into?: T,
+): Promise<T | undefined> {
+  const bytes = into ?? (Buffer.allocUnsafe(length) as Uint8Array as T);
   return (await readInto(file, bytes, offset)) === length ? bytes : undefined;
 }
 

@@ -15,6 +15,7 @@ import { toRowArray } from '../../data/values.js';
 import type { ByteRange } from '../networks.js';
 import type { Feeds } from '../sessions/session.js';
 import type { LabelledArray } from './labels.js';
+import type { Scratch } from './scratch.js';
 
 /**
  * Rows in memory in any form: a Tensor, an array with a shape, a bare array of one row or many, or rows of numbers.
@@ -31,8 +32,11 @@ export interface RowReader {
   readonly rowShape: readonly number[];
   /** Values that rows may hold. Not given: any number. */
   readonly domain?: Domain | undefined;
-  /** Rows `from` to `to` as float32 [to − from, ...shape]: borrowed where they lie in memory as float32. */
-  read(from: number, to: number): NativeTensor | Promise<NativeTensor>;
+  /**
+   * Rows `from` to `to` as float32 [to − from, ...shape]: borrowed where they lie in memory as float32. `scratch` is where
+   * they may be converted into, if the caller is done with them before its next use.
+   */
+  read(from: number, to: number, scratch?: Scratch): NativeTensor | Promise<NativeTensor>;
   /**
    * As read(), for rows that lie in memory as float32, but before anything looked at their values: the
    * run has to. Absent where there are none.
@@ -110,8 +114,8 @@ class MemoryRows<Data extends TypedArray = TypedArray> implements RowReader {
     this.width = elementCount(rowShape);
   }
 
-  read(from: number, to: number): NativeTensor {
-    return toFloat32(this.part(from, to), from, to, this.rowShape, this.bytes, this.domain, this.where);
+  read(from: number, to: number, scratch?: Scratch): NativeTensor {
+    return toFloat32(this.part(from, to), from, to, this.rowShape, this.bytes, this.domain, this.where, scratch);
   }
 
   stored(row: number): TypedArray {
@@ -153,10 +157,10 @@ class DatasetRows implements RowReader {
     this.rows = data.length;
   }
 
-  async read(from: number, to: number): Promise<NativeTensor> {
+  async read(from: number, to: number, scratch?: Scratch): Promise<NativeTensor> {
     const wanted = Uint32Array.from({ length: to - from }, (_, index) => from + index);
     const data = await this.data.read(wanted, this.signal);
-    return toFloat32(data, from, to, this.rowShape, this.bytes, this.domain, this.where);
+    return toFloat32(data, from, to, this.rowShape, this.bytes, this.domain, this.where, scratch);
   }
 
   stored(row: number): Promise<TypedArray> {
@@ -239,12 +243,13 @@ function toFloat32(
   bytes: ByteRange,
   domain: Domain,
   where: string,
+  scratch?: Scratch,
 ): NativeTensor {
   let values: Float32Array;
   if (data instanceof Float32Array) {
     values = data;
   } else {
-    values = new Float32Array(data.length);
+    values = scratch?.array(data.length) ?? new Float32Array(data.length);
     copyAsFloats(data, 0, data.length, values, 0, byteTable(bytes), where);
   }
   // Bytes are within every range, and on every level where there are 256.

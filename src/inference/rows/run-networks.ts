@@ -7,6 +7,7 @@ import type { GraphSession, WantedOutput } from '../sessions/session.js';
 import { allocate, type PieceOutput, type Port, rowsPerRun, runPiece } from './pieces.js';
 import { type RowReader, withMembers } from './rows.js';
 import { runTiled } from './run-tiled.js';
+import { Scratch } from './scratch.js';
 import type { Tiling } from './tiling.js';
 
 export interface Work {
@@ -193,13 +194,16 @@ async function eachRead(
   targets: Targets,
   done: Done | undefined,
 ): Promise<void> {
-  let next: ReturnType<RowReader['read']> = reader.read(0, Math.min(reader.rows, step));
+  // One for the rows that run, one for those that are read meanwhile.
+  let [scratch, spare] = [Scratch.take(), Scratch.take()];
+  let next: ReturnType<RowReader['read']> = reader.read(0, Math.min(reader.rows, step), scratch);
   for (let from = 0; from < reader.rows; from += step) {
     const to = Math.min(reader.rows, from + step);
     const rows = next instanceof Promise ? await next : next;
     const outputs = pieceOutputs(raw, targets(from, to));
     const running = runPiece(session, port, rows, outputs, flag, reader.feeds?.(from, to));
-    if (to < reader.rows) next = readAhead(reader, to, Math.min(reader.rows, to + step));
+    [scratch, spare] = [spare, scratch];
+    if (to < reader.rows) next = readAhead(reader, to, Math.min(reader.rows, to + step), scratch);
     await running;
     done?.(
       from,
@@ -207,6 +211,9 @@ async function eachRead(
       outputs.map(({ into }) => into),
     );
   }
+  // After a failure something may still be read into them.
+  scratch.release();
+  spare.release();
 }
 
 function pieceOutputs(raw: readonly RawOutput[], into: readonly Float32Array[]): PieceOutput[] {
@@ -242,9 +249,9 @@ async function eachBorrowed(
 }
 
 /** A failure to read counts when the rows are wanted, not before. */
-function readAhead(reader: RowReader, from: number, to: number): ReturnType<RowReader['read']> {
+function readAhead(reader: RowReader, from: number, to: number, scratch: Scratch): ReturnType<RowReader['read']> {
   try {
-    const rows = reader.read(from, to);
+    const rows = reader.read(from, to, scratch);
     if (rows instanceof Promise) rows.catch(() => undefined);
     return rows;
   } catch (error) {

@@ -83,8 +83,8 @@ function openInput(file: FileHandle, path: string, info: Info): OpenInput {
   const size = Number(info.size);
   return {
     ...{ path, size, state: stateOf(info) },
-    async read(offset, length) {
-      const bytes = await readFully(file, offset, length).catch((error: unknown) => {
+    async read(offset, length, _, lend) {
+      const bytes = await readFully(file, offset, length, lend?.(length)).catch((error: unknown) => {
         throw ioError(error, `reading ${shownName(path)}`);
       });
       if (bytes !== undefined) return bytes;

@@ -11,13 +11,20 @@ export interface FoundInput {
   readonly state: string;
 }
 
+/** Gives memory for so many bytes, which holds anything at first. */
+export type Lend = (length: number) => Uint8Array;
+
 /** An open file of which any range can be read. */
 export interface OpenInput {
   readonly path: string;
   readonly size: number;
   readonly state: string;
-  /** Exactly these bytes. @throws VaeError ERR_VAE_FORMAT where the file ends before. */
-  read(offset: number, length: number, signal?: AbortSignal): Promise<Uint8Array>;
+  /**
+   * Exactly these bytes, in memory of `lend` where that is of use.
+   *
+   * @throws VaeError ERR_VAE_FORMAT where the file ends before.
+   */
+  read(offset: number, length: number, signal?: AbortSignal, lend?: Lend): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

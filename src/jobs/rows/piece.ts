@@ -25,4 +25,6 @@ export interface Piece {
   readonly data?: Rows | undefined;
   readonly notes: readonly RowNote[];
   readonly errors: readonly { readonly name: string; readonly error: VaeError }[];
+  /** To be called when `data` is no longer needed, whose memory is then used for others. */
+  readonly release?: (() => void) | undefined;
 }

@@ -11,6 +11,7 @@ import { openRowFile } from '../inputs/rows/index.js';
 import type { RowFile, RowFileOptions } from '../inputs/rows/row-file.js';
 import { storageOf } from '../places/index.js';
 import type { OpenInput } from '../places/place.js';
+import { MemoryPool } from './memory-pool.js';
 import type { Piece, RowNote, Rows } from './piece.js';
 
 export interface ReadOptions {
@@ -81,9 +82,11 @@ class PieceReader {
   readonly #options: ReadOptions;
   readonly #inputs = new Map<string, Promise<OpenInput>>();
   readonly #rowFiles = new Map<string, Promise<RowFile>>();
+  readonly #memory: MemoryPool;
 
   constructor(options: ReadOptions) {
     this.#options = options;
+    this.#memory = new MemoryPool(options.width + 2);
   }
 
   async close(): Promise<void> {
@@ -139,7 +142,8 @@ class PieceReader {
   async rows(item: RowsItem, from: number, to: number): Promise<Piece> {
     const { signal, layout } = this.#options;
     const file = await this.#open(item);
-    const chunk = await this.#timed('read', () => file.read(from, to, signal));
+    const { take, release } = this.#memory.borrow();
+    const chunk = await this.#timed('read', () => file.read(from, to, signal, take));
     const nameOf = (row: number): string => chunk.names?.[row - from] ?? `${textName(item.name)}[${row}]`;
     const noteOf = (row: number): RowNote => ({
       name: nameOf(row),
@@ -152,7 +156,7 @@ class PieceReader {
       const given = { ...content.array, ...(layout && { layout }) };
       const { dtype, dims, data } = asDense(given, shownName(item.name));
       return {
-        ...{ items: to - from, bytesIn: data.byteLength, notes, errors: [] },
+        ...{ items: to - from, bytesIn: data.byteLength, notes, errors: [], release },
         data: { data: toRowArray(data, dtype), shape: dims },
       };
     }
@@ -294,8 +298,11 @@ export function joined(pieces: readonly Piece[]): Piece {
     notes,
     errors: pieces.flatMap(({ errors }) => errors),
   };
+  const release = (): void => {
+    for (const piece of pieces) piece.release?.();
+  };
   if (first === undefined) return whole;
-  if (full.length === 1) return { ...whole, data: first };
+  if (full.length === 1) return { ...whole, data: first, release };
   const rowShape = first.shape.slice(1);
   const bytes = full.every(({ data }) => data instanceof Uint8Array);
   const size = elementCount(rowShape);
@@ -311,5 +318,6 @@ export function joined(pieces: readonly Piece[]): Piece {
     all.set(data, at);
     at += data.length;
   }
+  release();
   return { ...whole, data: { data: all, shape: [notes.length, ...rowShape] } };
 }

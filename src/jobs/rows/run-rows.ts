@@ -22,9 +22,11 @@ import { runBatch } from './run-batch.js';
 /** Values of a batch, at most. */
 const BATCH_VALUES = 1 << 21;
 const MOST_BATCH = 1024;
-/** Pieces that are read at once: enough to keep the decoders busy, and more where each waits for a network. */
-const WIDTH = 8;
-const WIDTH_S3 = 32;
+/**
+ * Pieces that are read at once: enough to keep the decoders busy, and more where each waits for a network. Rows of arrays
+ * come a batch at a time.
+ */
+const WIDTH = { files: 8, rows: 4, s3: 32 };
 
 /** Rows of one batch. Part of what decides the bits that come out, so a matter of the job alone. */
 function batchRows(vae: Vae, { options }: Job): number {
@@ -34,6 +36,11 @@ function batchRows(vae: Vae, { options }: Job): number {
     shape.reduce((product, dim, axis) => product * (dim > 0 ? dim : (sides?.[axis - (shape.length - 2)] ?? 64)), 1);
   const size = Math.max(sizeOf(vae.dataShape), sizeOf(vae.latentShape));
   return Math.max(1, Math.min(MOST_BATCH, Math.floor(BATCH_VALUES / size)));
+}
+
+function widthFor(items: readonly PlanItem[]): number {
+  if (items.some(({ path }) => isS3(path))) return WIDTH.s3;
+  return items.every(({ kind }) => kind === 'rows') ? WIDTH.rows : WIDTH.files;
 }
 
 export async function runRows(
@@ -52,7 +59,7 @@ export async function runRows(
     const pieces = readPieces(items, spool.items, {
       ...readOptionsFor(vae, job, operation.takesLatents),
       rowsAtOnce: rows,
-      width: items.some(({ path }) => isS3(path)) ? WIDTH_S3 : WIDTH,
+      width: widthFor(items),
       signal,
       onSeconds,
     });
@@ -93,6 +100,7 @@ export async function runRows(
     const { columns, notes, errors } = await runBatch(batch, (data, own) =>
       operation.run(vae, { rows: data, labels: labelsFor(vae, job, own), draw }, job.options),
     );
+    batch.release?.();
     onSeconds('run', (performance.now() - started) / 1000);
     const told = errors.map((one) => itemError(shard.number, one));
     await spool.append({ items: batch.items, bytesIn: batch.bytesIn, columns, notes, errors: told });

@@ -3,7 +3,7 @@ import { type DataType, elementCount, type TypedArray } from '../../../core/dtyp
 import { VaeError } from '../../../core/errors.js';
 import type { TensorLike } from '../../../core/tensor.js';
 import { elementsOf } from '../../../data/byte-order.js';
-import type { OpenInput } from '../../places/place.js';
+import type { Lend, OpenInput } from '../../places/place.js';
 
 export interface StoredArray {
   readonly dtype: Exclude<DataType, 'string'>;
@@ -29,7 +29,7 @@ export function rowsIn({ shape }: StoredArray, where: string): number {
   throw new VaeError('ERR_VAE_SHAPE', `${where}: a single number, without an axis of rows.`);
 }
 
-/** Rows [from, to) as a tensor. */
+/** Rows [from, to) as a tensor; in memory of `lend`, where they are stored as they are wanted. */
 export async function readRows(
   input: Pick<OpenInput, 'read'>,
   array: StoredArray,
@@ -37,6 +37,7 @@ export async function readRows(
   to: number,
   where: string,
   signal?: AbortSignal,
+  lend?: Lend,
 ): Promise<ReadRows> {
   const { dtype, shape, start, bigEndian, fortran, Type } = array;
   const size = Type.BYTES_PER_ELEMENT;
@@ -44,7 +45,7 @@ export async function readRows(
   const dims = [to - from, ...(shape.length === 1 ? [1] : shape.slice(1))];
   const count = (to - from) * width;
   if (!fortran || shape.length === 1) {
-    const bytes = await input.read(start + from * width * size, count * size, signal);
+    const bytes = await input.read(start + from * width * size, count * size, signal, lend);
     return rowsOf(dtype, elementsOf(bytes, count, Type, bigEndian), dims);
   }
   if (width > MOST_COLUMNS) {

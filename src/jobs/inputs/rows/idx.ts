@@ -53,8 +53,8 @@ export const idxRows: RowFormat = {
     }
     return {
       rows: rowsIn(array, where),
-      read: async (from, to, abort) => ({
-        content: { kind: 'array', array: await readRows(input, array, from, to, where, abort) },
+      read: async (from, to, abort, lend) => ({
+        content: { kind: 'array', array: await readRows(input, array, from, to, where, abort, lend) },
       }),
       async close() {},
     };

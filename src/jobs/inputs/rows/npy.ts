@@ -46,8 +46,8 @@ export const npyRows: RowFormat = {
     const array = await readArrayHeader(input, where, 0, input.size, signal);
     return {
       rows: rowsIn(array, where),
-      read: async (from, to, abort) => ({
-        content: { kind: 'array', array: await readRows(input, array, from, to, where, abort) },
+      read: async (from, to, abort, lend) => ({
+        content: { kind: 'array', array: await readRows(input, array, from, to, where, abort, lend) },
       }),
       async close() {},
     };

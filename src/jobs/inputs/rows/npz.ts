@@ -32,8 +32,8 @@ export const npzRows: RowFormat = {
     return {
       rows,
       labels: hasLabels ? 'number' : undefined,
-      async read(from, to, signal) {
-        const array = await readRows(data.input, data.array, from, to, `${where}, ${name}`, signal);
+      async read(from, to, signal, lend) {
+        const array = await readRows(data.input, data.array, from, to, `${where}, ${name}`, signal, lend);
         const numbers = hasLabels
           ? (Array.from(
               (await readRows(labels.input, labels.array, from, to, where, signal)).data as Float32Array,

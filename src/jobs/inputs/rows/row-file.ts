@@ -1,7 +1,7 @@
 /** Files of many rows, of which any range can be read without the others. */
 import type { TensorLike } from '../../../core/tensor.js';
 import type { TableRow } from '../../../data/table/rows.js';
-import type { OpenInput } from '../../places/place.js';
+import type { Lend, OpenInput } from '../../places/place.js';
 import type { Label, Mark } from '../items.js';
 
 /** What rows hold: one array, files (pictures, mostly), or cells of a table. */
@@ -26,7 +26,8 @@ export interface RowNotes {
 
 export interface RowFile extends RowNotes {
   readonly rows: number;
-  read(from: number, to: number, signal?: AbortSignal): Promise<RowChunk>;
+  /** @param lend gives memory that the rows may lie in. */
+  read(from: number, to: number, signal?: AbortSignal, lend?: Lend): Promise<RowChunk>;
   /** Where rows that are best read at once with this one end; undefined: anywhere. */
   cutOf?(row: number): number;
   /** Where the search for a row can begin. */

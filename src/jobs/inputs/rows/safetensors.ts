@@ -54,8 +54,8 @@ export const safetensorsRows: RowFormat = {
       rows,
       labels: hasLabels ? 'number' : words ? 'text' : undefined,
       captions: captions !== undefined,
-      async read(from, to, signal) {
-        const values = await readRows(input, array, from, to, `${where}, ${name}`, signal);
+      async read(from, to, signal, lend) {
+        const values = await readRows(input, array, from, to, `${where}, ${name}`, signal, lend);
         const numbers = hasLabels
           ? Array.from(
               (await readRows(input, stored(labels), from, to, `${where}, ${labels}`, signal)).data as Float32Array,
