@@ -1,19 +1,20 @@
 /** Jobs beside their parts: reading, decoding and encoding, each measured alone over the same items; and what a plan takes. */
 import { spawn } from 'node:child_process';
+import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
-import { decodePicture } from '../src/data/image/decode.js';
+import { createInterface } from 'node:readline';
 import { encodePng } from '../src/data/image/encode.js';
 import { inParallel } from '../src/data/parallel.js';
 import { Vae, type VaeOptions, writeNpy } from '../src/index.js';
 import { runJob } from '../src/jobs/index.js';
+import { type Parts, partsAlone } from './lib/job-parts.js';
 import { median } from './lib/stats.js';
 import type { Bench, BenchCase, BenchResult } from './lib/types.js';
 
-const BATCH = 128;
 /** Items of the plan whose memory is measured; NODE_VAE_BENCH_PLAN=10000000 for the figure of the guide. */
 const PLANNED = Number(process.env['NODE_VAE_BENCH_PLAN'] ?? 200_000);
 
@@ -23,6 +24,8 @@ interface Case {
   readonly side: number;
   readonly files: boolean;
   readonly model: VaeOptions;
+  /** Of the run with all processors: many shards, of some thousand items where those are small. */
+  readonly wall: { readonly items: number; readonly shard: number };
 }
 
 const conv = (side: number): VaeOptions => ({
@@ -32,12 +35,21 @@ const conv = (side: number): VaeOptions => ({
 });
 
 const CASES: readonly Case[] = [
-  { name: '2,000 PNG of 64 × 64, conv', items: 2000, side: 64, files: true, model: conv(64) },
-  { name: '300 PNG of 256 × 256, conv', items: 300, side: 256, files: true, model: conv(256) },
   {
-    name: '40,000 rows of .npy of 28 × 28, mlp',
-    ...{ items: 40_000, side: 28, files: false },
+    name: '4,000 PNG of 64 × 64, conv',
+    ...{ items: 4000, side: 64, files: true, model: conv(64) },
+    wall: { items: 20_000, shard: 2000 },
+  },
+  {
+    name: '500 PNG of 256 × 256, conv',
+    ...{ items: 500, side: 256, files: true, model: conv(256) },
+    wall: { items: 2400, shard: 200 },
+  },
+  {
+    name: '80,000 rows of .npy of 28 × 28, mlp',
+    ...{ items: 80_000, side: 28, files: false },
     model: { input: { kind: 'image', height: 28, width: 28, channels: 3 }, latentDim: 20 },
+    wall: { items: 240_000, shard: 10_000 },
   },
 ];
 
@@ -47,7 +59,7 @@ export const bench: Bench = {
   async run({ rounds, log }): Promise<BenchResult> {
     const folder = await mkdtemp(join(tmpdir(), 'node-vae-jobs-'));
     const cases: BenchCase[] = [];
-    const walls: string[][] = [['', 'items/s', 'allowed by the parts', 'part of it']];
+    const walls: string[][] = [['', 'items', 'items/s', 'of the parts, as many at once', 'job / parts (bar 0.9)']];
     try {
       for (const one of CASES) {
         log(`${one.name}: writing the items`);
@@ -59,24 +71,33 @@ export const bench: Bench = {
         await vae.save(model);
         await using loaded = await Vae.load(model, { threads: 1 });
         const ours: number[] = [];
-        const parts: { read: number; decode: number; encode: number }[] = [];
+        const parts: Parts[] = [];
         // The first round warms up file cache and compilers.
         for (let round = 0; round <= rounds; round += 1) {
           const output = join(folder, 'out');
-          const job = { operation: 'encode', model, input: items, output, batch: BATCH, shardSize: 1000 } as const;
+          const job = { operation: 'encode', model, input: items, output, shardSize: one.items } as const;
           const run = async (from: string): Promise<number> => {
             const taken = await processorTime(() => runJob({ ...job, input: from, processes: 1, threads: 1 }));
             await rm(output, { recursive: true });
             return taken;
           };
-          // What a job takes whatever its size, loading the model above all, is taken off: jobs are long.
-          const taken = (await run(items)) - (await run(few));
-          const alone = await partsAlone(one, items, loaded);
+          let taken = 0;
+          let alone: Parts = { read: 0, decode: 0, encode: 0 };
+          const both = [
+            // What a job takes whatever its size, loading the model above all, is taken off: jobs are long.
+            async () => {
+              taken = ((await run(items)) - (await run(few))) / 0.9;
+            },
+            async () => {
+              alone = await partsAlone({ input: items, side: one.side, from: 0, to: one.items }, loaded, processorTime);
+            },
+          ];
+          for (const measure of round % 2 === 0 ? both : both.reverse()) await measure();
           if (round === 0) continue;
           ours.push(taken);
           parts.push(alone);
         }
-        const sum = median(parts.map(({ read, decode, encode }) => read + decode + encode)) * 0.9;
+        const sum = median(parts.map(({ read, decode, encode }) => read + decode + encode));
         const own = median(ours);
         cases.push({
           name: one.name,
@@ -92,9 +113,27 @@ export const bench: Bench = {
           ratios: { 'parts alone': sum / own },
         });
         log(`${one.name}: with a process for each processor`);
-        const rate = await wholeMachine(items, model, join(folder, 'all'));
-        const allowed = (one.items * 0.9 * availableParallelism()) / sum;
-        walls.push([one.name, String(Math.round(rate)), String(Math.round(allowed)), (rate / allowed).toFixed(2)]);
+        const many = await write({ ...one, items: one.wall.items }, `${input}-many`);
+        const rates: { job: number; parts: number }[] = [];
+        for (let round = 0; round < rounds; round += 1) {
+          let job = 0;
+          let together = 0;
+          const both = [
+            async () => {
+              job = await jobAlone(many, model, join(folder, 'all'), one.wall.shard);
+            },
+            async () => {
+              together = await partsAtOnce(many, model, one);
+            },
+          ];
+          for (const measure of round % 2 === 0 ? both : both.reverse()) await measure();
+          rates.push({ job, parts: together });
+        }
+        const rate = median(rates.map(({ job }) => job));
+        const allowed = median(rates.map((both) => both.parts));
+        const part = median(rates.map((both) => both.job / both.parts));
+        const shards = `${one.wall.items} in shards of ${one.wall.shard}`;
+        walls.push([one.name, shards, ...[rate, allowed].map((each) => String(Math.round(each))), part.toFixed(2)]);
       }
       log(`planning ${PLANNED} items`);
       const plan = await planMemory(folder);
@@ -129,8 +168,12 @@ function pixelsOf(side: number, item: number): Uint8Array {
 async function write({ items, side, files }: Case, folder: string): Promise<string> {
   if (!files) {
     const row = side * side * 3;
-    const data = new Uint8Array(items * row);
-    for (let item = 0; item < items; item += 1) data.set(pixelsOf(side, item % 50), item * row);
+    // No row twice: latents that repeat are written otherwise.
+    const data = randomFillSync(new Uint8Array(items * row));
+    const base = Array.from({ length: 50 }, (_, item) => pixelsOf(side, item));
+    for (let at = 0; at < data.length; at += 1) {
+      data[at] = (base[Math.floor(at / row) % 50]![at % row]! & 0xe0) | (data[at]! & 0x1f);
+    }
     await writeNpy(`${folder}.npy`, { data, shape: [items, 3, side, side] });
     return `${folder}.npy`;
   }
@@ -143,49 +186,10 @@ async function write({ items, side, files }: Case, folder: string): Promise<stri
   return folder;
 }
 
-/** Processor seconds of each stage by itself, over all items. */
-async function partsAlone(
-  { items, side, files }: Case,
-  input: string,
-  vae: Vae,
-): Promise<{ read: number; decode: number; encode: number }> {
-  const row = side * side * 3;
-  let rows: Uint8Array = new Uint8Array(0);
-  let [read, decode] = [0, 0];
-  if (files) {
-    const names = await readdir(input);
-    let bytes: Buffer[] = [];
-    read = await processorTime(async () => {
-      bytes = await inParallel(names, (name) => readFile(join(input, name)));
-    });
-    rows = new Uint8Array(items * row);
-    const form = { colour: 'rgb', depth: 8, values: 'stored', range: undefined, clip: undefined } as const;
-    decode = await processorTime(() =>
-      inParallel(bytes, async (one, index) => {
-        const { data } = await decodePicture({ bytes: one, name: 'a picture' }, form);
-        rows.set(data, index * row);
-      }),
-    );
-  } else {
-    read = await processorTime(async () => {
-      const file = await open(input);
-      rows = (await file.readFile()).subarray(-items * row);
-      await file.close();
-    });
-  }
-  const encode = await processorTime(async () => {
-    for (let from = 0; from < items; from += BATCH) {
-      const to = Math.min(items, from + BATCH);
-      await vae.encode({ data: rows.subarray(from * row, to * row), shape: [to - from, 3, side, side] });
-    }
-  });
-  return { read, decode, encode };
-}
-
 /** Items a second of the command, between its first shard and its last. */
-async function wholeMachine(input: string, model: string, output: string): Promise<number> {
+async function jobAlone(input: string, model: string, output: string, shard: number): Promise<number> {
   const program = ['dist/cli/main.js', 'jobs', 'run', 'encode', '-m', model, '-i', input, '-o', output, '--json'];
-  const child = spawn(process.execPath, [...program, '--shard-size', '100', '--batch', String(BATCH)], {
+  const child = spawn(process.execPath, [...program, '--shard-size', String(shard)], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   let first: { at: number; done: number } | undefined;
@@ -194,10 +198,10 @@ async function wholeMachine(input: string, model: string, output: string): Promi
   const watching = (async () => {
     while (running) {
       const done = (await readdir(join(output, '.job', 'done')).catch(() => [])).filter((name) =>
-        /^\d/.test(name),
+        /^\d+\.json$/.test(name),
       ).length;
       const now = performance.now();
-      if (done > 1 && first === undefined) first = { at: now, done };
+      if (done > 0 && first === undefined) first = { at: now, done };
       if (done > last.done) last = { at: now, done };
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
@@ -206,7 +210,28 @@ async function wholeMachine(input: string, model: string, output: string): Promi
   running = false;
   await watching;
   await rm(output, { recursive: true });
-  return first === undefined ? Number.NaN : ((last.done - first.done) * 100 * 1000) / (last.at - first.at);
+  return first === undefined ? Number.NaN : ((last.done - first.done) * shard * 1000) / (last.at - first.at);
+}
+
+/** Items a second of the parts: as many processes as a job has, each with its share of the items at the same time. */
+async function partsAtOnce(input: string, model: string, { side, wall }: Case): Promise<number> {
+  const shares = availableParallelism();
+  const children = Array.from({ length: shares }, (_, share) => {
+    const args = [model, input, side, wall.items, share, shares].map(String);
+    return spawn(process.execPath, ['--import', 'tsx', 'bench/lib/job-parts.ts', ...args], {
+      stdio: ['pipe', 'pipe', 'inherit'],
+    });
+  });
+  const lines = children.map(({ stdout }) => createInterface({ input: stdout })[Symbol.asyncIterator]());
+  await Promise.all(lines.map((line) => line.next()));
+  for (const { stdin } of children) stdin.write('go\n');
+  const seconds = await Promise.all(
+    lines.map(async (line) => {
+      const { read, decode, encode } = JSON.parse((await line.next()).value as string) as Parts;
+      return read + decode + encode;
+    }),
+  );
+  return wall.items / Math.max(...seconds);
 }
 
 /** A list of paths to a few files again and again: what planning takes is per item, not per file. */
