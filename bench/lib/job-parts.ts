@@ -27,7 +27,7 @@ export interface Parts<T = number> {
 }
 
 /** As jobs choose it where nothing is said. */
-export function batchFor(side: number): number {
+function batchFor(side: number): number {
   return Math.max(1, Math.min(1024, Math.floor((1 << 21) / (side * side * 3))));
 }
 
