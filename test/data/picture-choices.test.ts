@@ -1,5 +1,5 @@
 /** What becomes of pictures where nobody says, what is told of it, and what is refused. */
-import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
@@ -46,6 +46,16 @@ describe('values of a row', () => {
     expect(new Set(data.memory).size).toBe(99);
     expect(data.memory![1]).toBeCloseTo(41 / 4095, 7);
     expect(Math.max(...data.memory!)).toBeCloseTo(4018 / 4095, 7);
+  });
+
+  it('are those of a DICOM that begins as a TIFF, which scanners write', async () => {
+    const bytes = await readFile(golden('ct.dcm'));
+    const { memory } = await readImages(golden('ct.dcm'));
+    bytes.set([0x49, 0x49, 0x2a, 0, 0x54, 0x18, 8, 0]);
+    await writeFile(at('tiff-first.dcm'), bytes);
+    expect((await readImages(at('tiff-first.dcm'))).memory).toEqual(memory);
+    await writeFile(at('tiff-first.tif'), bytes);
+    await expect(readImages(at('tiff-first.tif'))).rejects.toMatchObject({ code: 'ERR_VAE_FORMAT' });
   });
 
   it('are brought to a range where it is given, and cut to it', async () => {

@@ -119,8 +119,12 @@ export const PICTURES: FileKind = {
 /** The format of a file that begins so; undefined for all others. Compressed volumes are known by their names only. */
 export function pictureFormat(bytes: Uint8Array, name: string): PictureFormat | undefined {
   const start = startOf(bytes);
-  const packed = bytes[0] === 0x1f && bytes[1] === 0x8b && name.toLowerCase().endsWith('.nii.gz');
-  return PICTURE_FORMATS.find((format) => (packed ? format.name === 'NIfTI' : format.magic.test(start)));
+  const lower = name.toLowerCase();
+  const packed = bytes[0] === 0x1f && bytes[1] === 0x8b && lower.endsWith('.nii.gz');
+  const found = PICTURE_FORMATS.filter((format) => (packed ? format.name === 'NIfTI' : format.magic.test(start)));
+  // What stands before a DICOM's own beginning is free, and scanners write that of a TIFF: the name says what is meant, else
+  // it is what its bytes say later.
+  return found.find(({ endings }) => endings.some((ending) => lower.endsWith(ending))) ?? found.at(-1);
 }
 
 /** The format that is known and not read, by its first bytes, or by the name where it has none. */
