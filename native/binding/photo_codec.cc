@@ -93,12 +93,12 @@ Napi::Value PhotoCodecWrap::Create(const Napi::CallbackInfo& info) {
 
 class PhotoCodecWrap::EncodeJob : public Job {
  public:
-  EncodeJob(PhotoCodecWrap& wrap, napi_env env, napi_value samples, napi_value shape, size_t effort, bool verify,
-            std::shared_ptr<AbortState> abort)
+  EncodeJob(PhotoCodecWrap& wrap, napi_env env, napi_value samples, napi_value shape,
+            coder::PhotoCodec::Options options, bool verify, std::shared_ptr<AbortState> abort)
       : model_(wrap.handle_.native()),
         wrap_(wrap),
         shape_(ToShape(env, shape)),
-        effort_(effort),
+        options_(options),
         verify_(verify),
         abort_(std::move(abort)),
         samples_(ViewSamples(env, samples, shape_)) {
@@ -109,7 +109,7 @@ class PhotoCodecWrap::EncodeJob : public Job {
     const auto stop = [&] { return slot.stop.load() || (abort_ != nullptr && abort_->aborted()); };
     std::visit([&](const auto& samples) {
       coder::PhotoCodec codec(*model_);
-      bytes_ = codec.Encode(samples, shape_, effort_, stop);
+      bytes_ = codec.Encode(samples, shape_, options_, stop);
       if (!verify_) return;
       std::vector<std::remove_const_t<std::remove_reference_t<decltype(samples[0])>>> decoded(samples.size());
       codec.Decode(bytes_, shape_, std::span(decoded), stop);
@@ -133,7 +133,7 @@ class PhotoCodecWrap::EncodeJob : public Job {
   std::shared_ptr<coder::PhotoModel> model_;
   PhotoCodecWrap& wrap_;
   coder::TileShape shape_;
-  size_t effort_;
+  coder::PhotoCodec::Options options_;
   bool verify_;
   bool verified_ = false;
   std::shared_ptr<AbortState> abort_;
@@ -262,12 +262,15 @@ Napi::Function PhotoCodecWrap::Define(Napi::Env env) {
                       InstanceMethod<&PhotoCodecWrap::Close>("close")});
 }
 
-// encode(samples, shape, effort, verify, abort?): Promise<Uint8Array>
+// encode(samples, shape, effort, verify, abort?, asAtFirst?): Promise<Uint8Array>
 Napi::Value PhotoCodecWrap::Encode(const Napi::CallbackInfo& info) {
   const Napi::Env env = info.Env();
   return Guard(env, [&] {
-    auto job = std::make_unique<EncodeJob>(*this, env, info[0], info[1], ToCount(env, info[2], "encode(effort)"),
-                                           info[3].ToBoolean().Value(), AbortFlag::From(env, info[4]));
+    coder::PhotoCodec::Options options;
+    options.effort = ToCount(env, info[2], "encode(effort)");
+    options.choose = !info[5].ToBoolean().Value();
+    auto job = std::make_unique<EncodeJob>(*this, env, info[0], info[1], options, info[3].ToBoolean().Value(),
+                                           AbortFlag::From(env, info[4]));
     return Napi::Value(env, handle_.Start(*this, AddonState::Of(env).codings, std::move(job)));
   });
 }

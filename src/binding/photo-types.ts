@@ -29,7 +29,8 @@ export interface PhotoCodecSpec {
 export interface NativePhotoCodec {
   /**
    * Codes a tile of interleaved samples on a thread of the addon; `samples` is borrowed until the promise settles. With
-   * `verify` the result is decoded again and compared first.
+   * `verify` the result is decoded again and compared first. With `asAtFirst` nothing is told of its values that the first
+   * release did not tell, and the bytes are those that it made.
    */
   encode(
     samples: Uint8Array | Uint16Array,
@@ -37,6 +38,7 @@ export interface NativePhotoCodec {
     effort: number,
     verify: boolean,
     abort?: NativeAbortFlag,
+    asAtFirst?: boolean,
   ): Promise<Uint8Array>;
   /**
    * The samples' bytes, two for each where they have more than 8 bits. Rejects with ERR_VAE_FORMAT when the bytes are not

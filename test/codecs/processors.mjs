@@ -113,15 +113,16 @@ if (input) {
   await sounds.close();
 }
 const photo = await PhotoCodec.load(photographs);
-const tiles = [[3, 8], [1, 12], [4, 16]].map(([channels, bits]) => {
-  // Slopes and noise: photographs enough to run every part of the coder.
+const tiles = [[3, 8, 1], [1, 12, 1], [4, 16, 1], [3, 8, 3], [2, 16, 40]].map(([channels, bits, step]) => {
+  // Slopes and noise, in steps: photographs enough to run every part of the coder.
   const shape = { width: 90, height: 50, channels, bits };
   const samples = bits > 8 ? new Uint16Array(90 * 50 * channels) : new Uint8Array(90 * 50 * channels);
   let state = 1;
   for (let i = 0; i < samples.length; i += 1) {
     state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
     const x = Math.floor(i / channels) % 90;
-    samples[i] = ((x * 2 + Math.floor(i / channels / 90)) * 2 ** (bits - 8) + (state >>> 28)) % 2 ** bits;
+    const value = ((x * 2 + Math.floor(i / channels / 90)) * 2 ** (bits - 8) + (state >>> 28)) % 2 ** bits;
+    samples[i] = value - (value % step);
   }
   return { shape, samples };
 });

@@ -6,20 +6,30 @@
 #include <string>
 
 #include "coder/photo/calibration.h"
+#include "coder/photo/levels.h"
+#include "coder/photo/log_table.h"
 #include "coder/photo/sample_mixture.h"
 #include "coder/photo/wavefront.h"
 #include "coder/rans.h"
-#include "coder/symbol_table.h"
 #include "core/error.h"
 
 namespace node_vae::coder {
 
 namespace {
 
+// The first symbol: the effort, and whether levels are told in the second way.
 constexpr int kEffortBits = 2;
-constexpr int kShiftBits = 4;
-constexpr int kCountBits = 16;
-constexpr int kLengthBits = 5;
+constexpr uint32_t kSecondWay = 2;
+static_assert(PhotoModel::kMostEfforts <= kSecondWay);
+// The most that is coded to see which levels make a tile shorter.
+constexpr size_t kPieceWidth = 256;
+constexpr size_t kPiecePixels = 1 << 16;
+// Differences of a piece that may not be the tile's.
+constexpr double kDoubt = 0.996;
+// Bits of a sample, in 1/256, that lists have to save to be worth a look.
+constexpr int64_t kLeastSaved = 4;
+// Lists that may save so many times what they cost are told whatever a piece says, which need not show what they save.
+constexpr int64_t kSurely = 16;
 
 [[noreturn]] void Damaged() {
   throw Error(code::kFormat, "A coded tile does not decode to its end: it is damaged, or was made with another model.");
@@ -45,98 +55,6 @@ std::vector<Group> Groups(size_t channels) {
 std::vector<const std::vector<int32_t>*> Priors(const Group& group, const std::array<std::vector<int32_t>, kRoles>& of) {
   if (group.channels.size() == 1) return {&of[0]};
   return {&of[1], &of[2], &of[3]};
-}
-
-// What is told of a group before its samples: which values there are, and how coarse differences are looked at.
-struct Levels {
-  int shift = 0;
-  bool listed = false;
-  std::vector<uint32_t> values;  // of the samples that are coded, in rising order, where not all up to `most`
-  std::vector<uint16_t> index;   // the other way round; of the encoder
-  int32_t most = 0;              // the largest sample that is coded
-};
-
-template <typename Sample>
-Levels FindLevels(std::span<const Sample> samples, size_t channels, const Group& group, const TileShape& shape) {
-  const size_t all = size_t{1} << shape.bits;
-  std::vector<bool> used(all);
-  size_t count = 0;
-  for (const size_t channel : group.channels) {
-    for (size_t i = channel; i < samples.size(); i += channels) {
-      if (used[samples[i]]) continue;
-      used[samples[i]] = true;
-      ++count;
-    }
-  }
-  Levels levels;
-  // A list costs two or three bits a value; fewer values save one for each sample.
-  levels.listed = count * 2 <= all && count * 3 * 2 < samples.size() / channels * group.channels.size();
-  levels.listed = levels.listed || count == 1;
-  levels.most = static_cast<int32_t>(levels.listed ? count - 1 : all - 1);
-  if (levels.listed) {
-    levels.index.resize(all);
-    for (size_t value = 0; value < all; ++value) {
-      if (!used[value]) continue;
-      levels.index[value] = static_cast<uint16_t>(levels.values.size());
-      levels.values.push_back(static_cast<uint32_t>(value));
-    }
-  }
-  if (levels.most > 511) {
-    // Differences as large as in 8 bits: the mean one between neighbours comes to 4 to 8.
-    uint64_t sum = 0;
-    uint64_t counted = 0;
-    for (const size_t channel : group.channels) {
-      for (size_t i = channel + channels; i < samples.size(); i += channels) {
-        const auto index = [&](Sample value) -> int { return levels.listed ? levels.index[value] : value; };
-        sum += static_cast<uint64_t>(std::abs(index(samples[i]) - index(samples[i - channels])));
-        ++counted;
-      }
-    }
-    const uint64_t mean = counted == 0 ? 0 : sum / counted;
-    levels.shift = std::clamp(static_cast<int>(std::bit_width(mean)) - 3, 0, 8);
-  }
-  return levels;
-}
-
-void PushHeader(const Levels& levels, std::vector<CodedSymbol>& out) {
-  const auto uniform = [&](uint32_t value, int bits) { out.push_back({{value, 1}, bits}); };
-  uniform(static_cast<uint32_t>(levels.shift), kShiftBits);
-  uniform(levels.listed ? 1 : 0, 1);
-  if (!levels.listed) return;
-  uniform(static_cast<uint32_t>(levels.values.size() - 1), kCountBits);
-  // Distances from one to the next as the Elias gamma code has them.
-  uint32_t next = 0;
-  for (const uint32_t value : levels.values) {
-    const uint32_t distance = value - next + 1;
-    const int length = std::bit_width(distance);
-    uniform(static_cast<uint32_t>(length), kLengthBits);
-    if (length > 1) uniform(distance & ((1U << (length - 1)) - 1), length - 1);
-    next = value + 1;
-  }
-}
-
-Levels PopHeader(RansStack& message, int bits) {
-  const auto uniform = [&](int wide) { return PopSymbol(message, 0, Uniform{wide}); };
-  Levels levels;
-  levels.shift = static_cast<int>(uniform(kShiftBits));
-  levels.listed = uniform(1) == 1;
-  levels.most = (int32_t{1} << bits) - 1;
-  if (levels.shift > 8) Damaged();
-  if (!levels.listed) return levels;
-  const uint32_t count = uniform(kCountBits) + 1;
-  uint32_t next = 0;
-  for (uint32_t i = 0; i < count; ++i) {
-    const auto length = static_cast<int>(uniform(kLengthBits));
-    if (length < 1 || length > 17) Damaged();
-    uint32_t distance = 1U << (length - 1);
-    if (length > 1) distance |= uniform(length - 1);
-    const uint32_t value = next + distance - 1;
-    if (value > static_cast<uint32_t>(levels.most)) Damaged();
-    levels.values.push_back(value);
-    next = value + 1;
-  }
-  levels.most = static_cast<int32_t>(count) - 1;
-  return levels;
 }
 
 // Networks of a group's planes, and room for what they give.
@@ -170,57 +88,180 @@ std::vector<const std::vector<int32_t>*> Priors(const PhotoModel& model, const G
   return {&model.prior(Role::kGreen), &model.prior(Role::kRed), &model.prior(Role::kBlue)};
 }
 
+// Whether differences may be too large for networks of 8-bit samples.
+bool IsWide(const Levels& levels) { return levels.Most() > 511; }
+
+// A tile that is coded: what all of its groups have in common.
+template <typename Sample>
+struct TileEncoder {
+  const PhotoModel& model;
+  std::span<const Sample> samples;
+  const TileShape& shape;
+  size_t effort;
+  const StopCheck& stop;
+
+  // Gives take() the interval of each sample of a group, in their order.
+  template <typename Take>
+  void Code(const Group& group, const Levels& levels, const Take& take) const {
+    if (levels.Most() == 0) return;
+    const size_t planes = group.channels.size();
+    Wavefront wavefront(shape.width, shape.height, planes, levels.Most(), levels.shift, Priors(model, group));
+    Networks networks(model, effort, wavefront);
+    Calibration calibration(planes);
+    wavefront.Run(
+        networks.strides(),
+        [&](size_t plane, const Front* fronts, size_t count, const int16_t* features, int32_t* values) {
+          const int16_t* raw = networks.Run(plane, features, count);
+          for (size_t i = 0; i < count; ++i) {
+            const Sample sample = samples[(fronts[i].y * shape.width + fronts[i].x) * shape.channels + group.channels[plane]];
+            const uint32_t value = levels.NumberOf(plane, sample);
+            const SampleMixture mixture(raw + i * networks.outputs(), model.components(), fronts[i].around,
+                                        static_cast<uint32_t>(levels.most[plane]), calibration.Of(plane, fronts[i].around));
+            const SampleMixture::Place place = mixture.PlaceOf(value);
+            take(place.interval);
+            calibration.Note(plane, fronts[i].around, place.from, place.to);
+            values[i] = static_cast<int32_t>(value);
+          }
+        },
+        [](size_t) {}, [&] { Ask(stop); });
+  }
+
+  // The bits of a group, in 1/256.
+  int64_t Cost(const Group& group, const Levels& levels) const {
+    int64_t cost = 0;
+    Code(group, levels, [&](Interval interval) { cost += kPrecision * 256 - LogTable::Get()(interval.size); });
+    return cost;
+  }
+
+  // How far differences are to be divided so that they are as large as in 8 bits, at a guess.
+  int ShiftOf(const Group& group, const Levels& levels) const {
+    if (!IsWide(levels)) return 0;
+    uint64_t sum = 0;
+    uint64_t counted = 0;
+    for (size_t plane = 0; plane < group.channels.size(); ++plane) {
+      const auto number = [&](size_t i) { return static_cast<int32_t>(levels.NumberOf(plane, samples[i])); };
+      for (size_t i = group.channels[plane] + shape.channels; i < samples.size(); i += shape.channels) {
+        sum += static_cast<uint64_t>(std::abs(number(i) - number(i - shape.channels)));
+        ++counted;
+      }
+    }
+    const uint64_t mean = counted == 0 ? 0 : sum / counted;
+    return std::clamp(static_cast<int>(std::bit_width(mean)) - 3, 0, kMostShift);
+  }
+
+  // The levels of a group that make the tile shortest, as far as a piece of it tells.
+  Levels Choose(const Group& group) const;
+};
+
+int64_t CostOf(const Levels& levels, int bits) {
+  std::vector<CodedSymbol> symbols;
+  PushLevels(levels, true, bits, symbols);
+  int64_t cost = 0;
+  for (const CodedSymbol& one : symbols) cost += one.precision * 256 - LogTable::Get()(one.interval.size);
+  return cost;
+}
+
+template <typename Sample>
+Levels TileEncoder<Sample>::Choose(const Group& group) const {
+  std::vector<ValueCounts> counts;
+  for (const size_t channel : group.channels) {
+    ValueCounts& own = counts.emplace_back(size_t{1} << shape.bits);
+    for (size_t i = channel; i < samples.size(); i += shape.channels) ++own[samples[i]];
+  }
+  Levels all = AllLevels(group.channels.size(), shape.bits);
+  Levels listed = ListedLevels(counts, shape.bits);
+  if (listed.Most() == 0) return listed;
+  const int64_t told = CostOf(listed, shape.bits);
+  const int64_t saved = MostSavedByLists(counts);
+  const auto coded = static_cast<int64_t>(shape.width * shape.height * group.channels.size());
+  const bool may_save = saved > told + coded * kLeastSaved;
+  if (!may_save && !IsWide(all)) return all;
+
+  // A piece of the tile stands for all of it.
+  TileShape part = shape;
+  part.width = std::min(shape.width, kPieceWidth);
+  part.height = std::min(shape.height, kPiecePixels / part.width);
+  const size_t left = (shape.width - part.width) / 2;
+  const size_t top = (shape.height - part.height) / 2;
+  std::vector<Sample> piece;
+  for (size_t y = top; y < top + part.height; ++y) {
+    const auto row = samples.begin() + static_cast<ptrdiff_t>((y * shape.width + left) * shape.channels);
+    piece.insert(piece.end(), row, row + static_cast<ptrdiff_t>(part.width * part.channels));
+  }
+  const TileEncoder trial{model, piece, part, effort, stop};
+  const double times = static_cast<double>(shape.width * shape.height) / static_cast<double>(part.width * part.height);
+  const auto cost = [&](const Levels& levels) { return static_cast<double>(trial.Cost(group, levels)) * times; };
+  // What is learned on the way to the end of a tile evens out some of what is seen here.
+  const double doubt = times > 1.0 ? kDoubt : 1.0;
+
+  // Networks of wide samples like to look a little coarser than at a guess.
+  const auto coarse = [&](const Levels& levels) {
+    return IsWide(levels) ? std::min(ShiftOf(group, levels) + 1, kMostShift) : 0;
+  };
+  all.shift = coarse(all);
+  listed.shift = coarse(listed);
+  Levels best = std::move(all);
+  double least = -1.0;
+  if (may_save && saved > kSurely * told) {
+    best = std::move(listed);
+  } else if (may_save) {
+    least = cost(best);
+    const double other = cost(listed);
+    if (other + static_cast<double>(told) < least) {
+      best = std::move(listed);
+      least = other;
+    }
+  }
+  if (best.shift == 0) return best;
+  if (least < 0.0) least = cost(best);
+  for (Levels next = best; next.shift-- > 0;) {
+    const double other = cost(next);
+    if (other >= least * doubt) break;
+    best.shift = next.shift;
+    least = other;
+  }
+  return best;
+}
+
 template <typename Sample>
 std::vector<uint8_t> EncodeTile(const PhotoModel& model, std::span<const Sample> samples, const TileShape& shape,
-                                size_t effort, const StopCheck& stop) {
+                                const PhotoCodec::Options& options, const StopCheck& stop) {
   if (samples.size() != PhotoCodec::Samples(shape)) throw Error(code::kShape, "A tile has another size than it says.");
-  if (effort >= model.efforts()) throw Error(code::kOption, "The model has no such effort.");
-  const size_t channels = shape.channels;
+  if (options.effort >= model.efforts()) throw Error(code::kOption, "The model has no such effort.");
   const uint32_t limit = (uint32_t{1} << shape.bits) - 1;
   if (limit < static_cast<uint32_t>(static_cast<Sample>(~Sample{0}))) {
     for (const Sample value : samples) {
       if (value > limit) throw Error(code::kData, "A tile holds a sample of " + std::to_string(value) + ", more than " + std::to_string(shape.bits) + " bits.");
     }
   }
+  const TileEncoder<Sample> encoder{model, samples, shape, options.effort, stop};
   struct Coded {
-    std::vector<CodedSymbol> header;
+    Levels levels;
     std::vector<Interval> samples;
   };
   std::vector<Coded> coded;
-  for (const Group& group : Groups(channels)) {
+  bool second_way = false;
+  for (const Group& group : Groups(shape.channels)) {
     Coded& out = coded.emplace_back();
-    const Levels levels = FindLevels(samples, channels, group, shape);
-    PushHeader(levels, out.header);
-    if (levels.most == 0) continue;
-    Wavefront wavefront(shape.width, shape.height, group.channels.size(), levels.most, levels.shift, Priors(model, group));
-    Networks networks(model, effort, wavefront);
-    Calibration calibration(group.channels.size());
+    if (options.choose) {
+      out.levels = encoder.Choose(group);
+    } else {
+      out.levels = AllLevels(group.channels.size(), shape.bits);
+      out.levels.shift = encoder.ShiftOf(group, out.levels);
+    }
+    second_way = second_way || !out.levels.lists.empty();
     out.samples.reserve(shape.width * shape.height * group.channels.size());
-    wavefront.Run(
-        networks.strides(),
-        [&](size_t plane, const Front* fronts, size_t count, const int16_t* features, int32_t* values) {
-          const int16_t* raw = networks.Run(plane, features, count);
-          for (size_t i = 0; i < count; ++i) {
-            const Sample sample = samples[(fronts[i].y * shape.width + fronts[i].x) * channels + group.channels[plane]];
-            const uint32_t value = levels.listed ? levels.index[sample] : sample;
-            const SampleMixture mixture(raw + i * networks.outputs(), model.components(), fronts[i].around,
-                                        static_cast<uint32_t>(levels.most), calibration.Of(plane, fronts[i].around));
-            out.samples.push_back(mixture.IntervalOf(value));
-            calibration.Note(plane, fronts[i].around, mixture.ShareBelow(value), mixture.ShareBelow(value + 1));
-            values[i] = static_cast<int32_t>(value);
-          }
-        },
-        [](size_t) {}, [&] { Ask(stop); });
+    encoder.Code(group, out.levels, [&](Interval interval) { out.samples.push_back(interval); });
   }
   // A stack: what is decoded first is pushed last.
   RansStack message(1);
   for (size_t g = coded.size(); g-- > 0;) {
     for (size_t i = coded[g].samples.size(); i-- > 0;) message.Push(0, coded[g].samples[i], kPrecision);
-    for (size_t i = coded[g].header.size(); i-- > 0;) {
-      message.Push(0, coded[g].header[i].interval, coded[g].header[i].precision);
-    }
+    std::vector<CodedSymbol> header;
+    PushLevels(coded[g].levels, second_way, shape.bits, header);
+    for (size_t i = header.size(); i-- > 0;) message.Push(0, header[i].interval, header[i].precision);
   }
-  message.Push(0, {static_cast<uint32_t>(effort), 1}, kEffortBits);
+  message.Push(0, {static_cast<uint32_t>(options.effort) + (second_way ? kSecondWay : 0), 1}, kEffortBits);
   return message.Serialize();
 }
 
@@ -230,17 +271,20 @@ void DecodeTile(const PhotoModel& model, std::span<const uint8_t> bytes, const T
   if (samples.size() != PhotoCodec::Samples(shape)) throw Error(code::kShape, "A tile has another size than it says.");
   const size_t channels = shape.channels;
   RansStack message(1, bytes);
-  const size_t effort = PopSymbol(message, 0, Uniform{kEffortBits});
+  const uint32_t first = PopSymbol(message, 0, Uniform{kEffortBits});
+  const size_t effort = first % kSecondWay;
+  const bool second_way = first >= kSecondWay;
   if (effort >= model.efforts()) Damaged();
   for (const Group& group : Groups(channels)) {
-    const Levels levels = PopHeader(message, shape.bits);
-    if (levels.most == 0) {
-      for (const size_t channel : group.channels) {
-        for (size_t i = channel; i < samples.size(); i += channels) samples[i] = static_cast<Sample>(levels.values[0]);
+    const Levels levels = PopLevels(message, second_way, shape.bits, group.channels.size());
+    if (levels.Most() == 0) {
+      for (size_t plane = 0; plane < group.channels.size(); ++plane) {
+        const auto value = static_cast<Sample>(levels.ValueOf(plane, 0));
+        for (size_t i = group.channels[plane]; i < samples.size(); i += channels) samples[i] = value;
       }
       continue;
     }
-    Wavefront wavefront(shape.width, shape.height, group.channels.size(), levels.most, levels.shift, Priors(model, group));
+    Wavefront wavefront(shape.width, shape.height, group.channels.size(), levels.Most(), levels.shift, Priors(model, group));
     Networks networks(model, effort, wavefront);
     Calibration calibration(group.channels.size());
     wavefront.Run(
@@ -249,14 +293,14 @@ void DecodeTile(const PhotoModel& model, std::span<const uint8_t> bytes, const T
           const int16_t* raw = networks.Run(plane, features, count);
           for (size_t i = 0; i < count; ++i) {
             const SampleMixture mixture(raw + i * networks.outputs(), model.components(), fronts[i].around,
-                                        static_cast<uint32_t>(levels.most), calibration.Of(plane, fronts[i].around));
-            Interval interval;
-            const uint32_t value = mixture.Find(message.Peek(0, kPrecision), &interval);
-            message.Pop(0, interval, kPrecision);
-            calibration.Note(plane, fronts[i].around, mixture.ShareBelow(value), mixture.ShareBelow(value + 1));
+                                        static_cast<uint32_t>(levels.most[plane]), calibration.Of(plane, fronts[i].around));
+            SampleMixture::Place place;
+            const uint32_t value = mixture.Find(message.Peek(0, kPrecision), &place);
+            message.Pop(0, place.interval, kPrecision);
+            calibration.Note(plane, fronts[i].around, place.from, place.to);
             values[i] = static_cast<int32_t>(value);
             samples[(fronts[i].y * shape.width + fronts[i].x) * channels + group.channels[plane]] =
-                static_cast<Sample>(levels.listed ? levels.values[value] : value);
+                static_cast<Sample>(levels.ValueOf(plane, value));
           }
         },
         [](size_t) {}, [&] { Ask(stop); });
@@ -277,13 +321,13 @@ size_t PhotoCodec::Samples(const TileShape& shape) {
   return shape.width * shape.height * shape.channels;
 }
 
-std::vector<uint8_t> PhotoCodec::Encode(std::span<const uint8_t> samples, const TileShape& shape, size_t effort,
+std::vector<uint8_t> PhotoCodec::Encode(std::span<const uint8_t> samples, const TileShape& shape, const Options& options,
                                         const StopCheck& stop) {
-  return EncodeTile(model_, samples, shape, effort, stop);
+  return EncodeTile(model_, samples, shape, options, stop);
 }
-std::vector<uint8_t> PhotoCodec::Encode(std::span<const uint16_t> samples, const TileShape& shape, size_t effort,
+std::vector<uint8_t> PhotoCodec::Encode(std::span<const uint16_t> samples, const TileShape& shape, const Options& options,
                                         const StopCheck& stop) {
-  return EncodeTile(model_, samples, shape, effort, stop);
+  return EncodeTile(model_, samples, shape, options, stop);
 }
 void PhotoCodec::Decode(std::span<const uint8_t> bytes, const TileShape& shape, std::span<uint8_t> samples,
                         const StopCheck& stop) {

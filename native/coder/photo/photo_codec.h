@@ -36,14 +36,23 @@ class PhotoCodec {
   static constexpr size_t kMostPixels = size_t{1} << 24;
   static constexpr size_t kMostSide = size_t{1} << 16;
 
+  struct Options {
+    size_t effort = 0;
+    // Whether it is looked for which values occur and how coarse differences are best looked at; else what is coded says
+    // what it did in the first release: models know by it whether a machine computes what their maker's did.
+    bool choose = true;
+  };
+
   explicit PhotoCodec(const PhotoModel& model) : model_(model) {}
 
   // Throws Error(kShape) for a shape that cannot be coded.
   static size_t Samples(const TileShape& shape);
 
   // `samples` interleaved, each at most 2^bits - 1. Asks `stop` now and then, and throws Error(kAborted) when it says so.
-  std::vector<uint8_t> Encode(std::span<const uint8_t> samples, const TileShape& shape, size_t effort, const StopCheck& stop = {});
-  std::vector<uint8_t> Encode(std::span<const uint16_t> samples, const TileShape& shape, size_t effort, const StopCheck& stop = {});
+  std::vector<uint8_t> Encode(std::span<const uint8_t> samples, const TileShape& shape, const Options& options,
+                              const StopCheck& stop = {});
+  std::vector<uint8_t> Encode(std::span<const uint16_t> samples, const TileShape& shape, const Options& options,
+                              const StopCheck& stop = {});
   // Throws Error(kFormat) when the bytes are not a tile of this shape and model.
   void Decode(std::span<const uint8_t> bytes, const TileShape& shape, std::span<uint8_t> samples, const StopCheck& stop = {});
   void Decode(std::span<const uint8_t> bytes, const TileShape& shape, std::span<uint16_t> samples, const StopCheck& stop = {});

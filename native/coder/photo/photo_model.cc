@@ -10,7 +10,7 @@ namespace node_vae::coder {
 PhotoModel::PhotoModel(const PhotoModelSpec& spec) : components_(spec.components) {
   Demand(components_ >= 2 && components_ <= SampleMixture::kMaxComponents, "its mixture has 2 to 8 components");
   const size_t efforts = spec.roles[0].networks.size();
-  Demand(efforts >= 1 && efforts <= kMostEfforts, "it has 1 to 4 efforts");
+  Demand(efforts >= 1 && efforts <= kMostEfforts, "it has 1 or 2 efforts");
   for (size_t r = 0; r < kRoles; ++r) {
     const Role role{static_cast<int>(r)};
     const PhotoModelSpec::RoleSpec& from = spec.roles[r];

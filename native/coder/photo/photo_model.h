@@ -25,7 +25,7 @@ struct PhotoModelSpec {
 // Immutable and shared by any number of threads.
 class PhotoModel {
  public:
-  static constexpr size_t kMostEfforts = 4;
+  static constexpr size_t kMostEfforts = 2;
 
   // Copies the numbers. Throws Error(kFormat) when they do not make a model.
   explicit PhotoModel(const PhotoModelSpec& spec);

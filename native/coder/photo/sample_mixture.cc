@@ -51,37 +51,32 @@ SampleMixture::SampleMixture(const int16_t* raw, size_t components, const Surrou
   guess_ = static_cast<uint32_t>(std::clamp<int32_t>((mean_[best] + kOne / 2) >> kFractionBits, 0, static_cast<int32_t>(most)));
 }
 
-uint32_t SampleMixture::ShareBelow(uint32_t value) const noexcept {
-  if (value == 0) return 0;
-  if (value > most_) return 1U << kPrecision;
+SampleMixture::Edge SampleMixture::EdgeOf(uint32_t value) const noexcept {
+  if (value == 0) return {0, 0};
+  if (value > most_) return {1U << kPrecision, 1U << kPrecision};
   const int32_t edge = (static_cast<int32_t>(value) << kFractionBits) - kOne / 2;
   int64_t mass = 0;
   for (size_t k = 0; k < components_; ++k) {
     const int64_t product = int64_t{edge - mean_[k]} * factor_[k];
     mass += int64_t{weight_[k]} * Sigmoid(product >> shift_[k]);
   }
-  return static_cast<uint32_t>(mass >> kWeightBits);
-}
-
-uint32_t SampleMixture::Cumulative(uint32_t value) const noexcept {
-  if (value == 0) return 0;
-  if (value > most_) return 1U << kPrecision;
+  const auto share = static_cast<uint32_t>(mass >> kWeightBits);
   const uint64_t room = (uint64_t{1} << kPrecision) - most_ - 1;
-  return value + static_cast<uint32_t>(((*curve_)(ShareBelow(value)) * room) >> kPrecision);
+  return {share, value + static_cast<uint32_t>(((*curve_)(share) * room) >> kPrecision)};
 }
 
-uint32_t SampleMixture::Find(uint32_t position, Interval* interval) const noexcept {
+uint32_t SampleMixture::Find(uint32_t position, Place* place) const noexcept {
   // Steps that double, away from where most is expected; then halves.
   uint32_t low = guess_;
-  uint32_t below = Cumulative(low);
+  Edge below = EdgeOf(low);
   uint32_t high;
-  uint32_t above;
-  if (below <= position) {
+  Edge above;
+  if (below.start <= position) {
     uint32_t step = 1;
     for (;;) {
       high = std::min(low + step, most_ + 1);
-      above = Cumulative(high);
-      if (above > position) break;
+      above = EdgeOf(high);
+      if (above.start > position) break;
       low = high;
       below = above;
       step *= 2;
@@ -92,8 +87,8 @@ uint32_t SampleMixture::Find(uint32_t position, Interval* interval) const noexce
     uint32_t step = 1;
     for (;;) {
       low = high > step ? high - step : 0;
-      below = Cumulative(low);
-      if (below <= position) break;
+      below = EdgeOf(low);
+      if (below.start <= position) break;
       high = low;
       above = below;
       step *= 2;
@@ -101,16 +96,16 @@ uint32_t SampleMixture::Find(uint32_t position, Interval* interval) const noexce
   }
   while (high - low > 1) {
     const uint32_t middle = low + (high - low) / 2;
-    const uint32_t share = Cumulative(middle);
-    if (share <= position) {
+    const Edge edge = EdgeOf(middle);
+    if (edge.start <= position) {
       low = middle;
-      below = share;
+      below = edge;
     } else {
       high = middle;
-      above = share;
+      above = edge;
     }
   }
-  *interval = {below, above - below};
+  *place = {{below.start, above.start - below.start}, below.share, above.share};
   return low;
 }
 

@@ -36,19 +36,29 @@ class SampleMixture {
   SampleMixture(const int16_t* raw, size_t components, const Surroundings& around, uint32_t most,
                 const ShareCurve& curve) noexcept;
 
-  Interval IntervalOf(uint32_t value) const noexcept {
-    const uint32_t start = Cumulative(value);
-    return {start, Cumulative(value + 1) - start};
-  }
-  // The value whose share holds the position, and its share.
-  uint32_t Find(uint32_t position, Interval* interval) const noexcept;
+  // What a value takes: of the coder's numbers, and between which of the mixture's own shares it lies, of 2^kPrecision.
+  struct Place {
+    Interval interval;
+    uint32_t from;
+    uint32_t to;
+  };
 
-  // The mixture's own share of what is below `value`, of 2^kPrecision.
-  uint32_t ShareBelow(uint32_t value) const noexcept;
+  Place PlaceOf(uint32_t value) const noexcept {
+    const Edge below = EdgeOf(value);
+    const Edge above = EdgeOf(value + 1);
+    return {{below.start, above.start - below.start}, below.share, above.share};
+  }
+  // The value whose interval holds the position.
+  uint32_t Find(uint32_t position, Place* place) const noexcept;
 
  private:
-  // The share of what is below `value`, with at least 1 for each; rises from 0 to 2^kPrecision.
-  uint32_t Cumulative(uint32_t value) const noexcept;
+  // What lies below a value: the mixture's own share, and where the coder's intervals have come to, with at least 1 for each
+  // value; both rise from 0 to 2^kPrecision.
+  struct Edge {
+    uint32_t share;
+    uint32_t start;
+  };
+  Edge EdgeOf(uint32_t value) const noexcept;
 
   const ShareCurve* curve_;
   size_t components_;

@@ -99,7 +99,7 @@ class RandomPhotoModel : private RandomLayers {
  public:
   explicit RandomPhotoModel(uint64_t seed) : RandomLayers(seed) {
     spec_.components = 2 + random_.Below(SampleMixture::kMaxComponents - 1);
-    const size_t efforts = 1 + random_.Below(3);
+    const size_t efforts = 1 + random_.Below(PhotoModel::kMostEfforts);
     for (size_t r = 0; r < kRoles; ++r) {
       const Role role{static_cast<int>(r)};
       const size_t values = PhotoFeatures::Differences(role).size() + 1;

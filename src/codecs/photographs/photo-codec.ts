@@ -135,7 +135,12 @@ export class PhotoCodec implements AsyncDisposable {
   }
 }
 
-/** Fixed tiles of several kinds, coded with every effort: every path of the arithmetic is in it. */
+/** Whether a tile's bytes tell which values it has, as the first release could not: its second bit is set then. */
+export function isListed(bytes: Uint8Array): boolean {
+  return ((bytes[0] ?? 0) & 2) !== 0;
+}
+
+/** Fixed tiles of several kinds, coded with every effort as in the first release, so that its models stay what they are. */
 async function fingerprintOf(native: NativePhotoCodec, { hidden }: PhotoConfig): Promise<string> {
   const hash = createHash('sha256');
   for (const shape of [
@@ -152,7 +157,7 @@ async function fingerprintOf(native: NativePhotoCodec, { hidden }: PhotoConfig):
       return (slope + (state >>> (32 - bits + 3))) & (2 ** bits - 1);
     });
     const data = bits > 8 ? Uint16Array.from(samples) : Uint8Array.from(samples);
-    for (const effort of hidden.keys()) hash.update(await native.encode(data, shape, effort, false));
+    for (const effort of hidden.keys()) hash.update(await native.encode(data, shape, effort, false, undefined, true));
   }
   return hash.digest('hex');
 }

@@ -4,11 +4,11 @@ import { VaeError } from '../../core/errors.js';
 import { decodeLosslessWebp, encodeLosslessWebp, type WebpPixels } from '../../data/image/encode.js';
 import type { CodingOptions } from '../kind.js';
 import { decodeDifferences, encodeDifferences } from './differences.js';
-import type { PhotoCodec } from './photo-codec.js';
+import { isListed, type PhotoCodec } from './photo-codec.js';
 import type { TileSamples, TileShape } from './tile-shape.js';
 
 /** How a tile is coded: the byte that its data begin with. Numbers are part of the format. */
-const TILE_CODES = { stored: 1, solid: 2, webp: 3, differences: 4, network: 5, vp8l: 6 } as const;
+const TILE_CODES = { stored: 1, solid: 2, webp: 3, differences: 4, network: 5, vp8l: 6, listed: 7 } as const;
 /** Added where every 16-bit sample is a byte twice over, and bytes are coded. */
 const DOUBLED = 0x80;
 /** WebP has 14 bits for a side. */
@@ -73,7 +73,8 @@ export async function encodeTile(
     const { signal, effort = 'best' } = context;
     // The archive is verified as a whole.
     const options = { verify: false, effort, ...(signal && { signal }) };
-    consider(TILE_CODES.network, await context.codec.encodeTile(samples, shape, options));
+    const data = await context.codec.encodeTile(samples, shape, options);
+    consider(isListed(data) ? TILE_CODES.listed : TILE_CODES.network, data);
   }
   // Photographs seldom have the same colour twice in a row: nothing else comes near the network there.
   if (byNetwork && same < BUSY) return best;
@@ -124,7 +125,7 @@ async function decodeBy(
   if (code === TILE_CODES.webp) return fromWebp(data, shape);
   if (code === TILE_CODES.vp8l) return fromWebp(wholeWebp(data), shape);
   if (code === TILE_CODES.differences) return decodeDifferences(data, shape);
-  if (code !== TILE_CODES.network) {
+  if (code !== TILE_CODES.network && code !== TILE_CODES.listed) {
     throw new VaeError(
       'ERR_VAE_REPRODUCIBILITY',
       `A tile of the archive is coded by method ${code}, which this node-vae does not know: use a newer one.`,
@@ -136,7 +137,8 @@ async function decodeBy(
 
 /** Whether the network coded a tile. */
 export function needsModel(data: Uint8Array): boolean {
-  return ((data[0] ?? 0) & ~DOUBLED) === TILE_CODES.network;
+  const code = (data[0] ?? 0) & ~DOUBLED;
+  return code === TILE_CODES.network || code === TILE_CODES.listed;
 }
 
 function coded(code: number, data: Uint8Array): Uint8Array {
