@@ -7,16 +7,12 @@
  * several sizes (1280x800.jpg) the largest is taken.
  */
 import { createHash } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { photoConfigSchema } from '../src/codecs/photographs/network/config.js';
 import { trainPhotoCodec } from '../src/codecs/photographs/network/train.js';
-import type { Picture } from '../src/codecs/pictures/picture.js';
-import { type FoundFile, findFiles } from '../src/data/find-files.js';
-import { PICTURES } from '../src/data/image/formats.js';
-import { readPictureHeader } from '../src/data/image/pixels.js';
-import { type PictureHeader, shrunk } from './photographs/shrunk.js';
+import { trainingPictures } from './photographs/pictures.js';
 
 const { positionals, values } = parseArgs({
   allowPositionals: true,
@@ -37,24 +33,7 @@ const { positionals, values } = parseArgs({
 if (positionals.length === 0) throw new Error('Usage: train-photographs.ts FOLDER…');
 const heldOut = values['hold-out'].split(',').filter((word) => word !== '');
 
-/** Wallpapers lie there in many sizes, as 1280x800.jpg and the like in one folder: the largest of them. */
-const files = new Map<string, { file: FoundFile; header: PictureHeader }>();
-for (const file of await findFiles(positionals, PICTURES)) {
-  if (heldOut.some((word) => file.name.includes(word))) continue;
-  const header = await readPictureHeader(file);
-  const key = file.name.replace(/(^|\/)\d+x\d+\.[^/.]+$/, '$1');
-  const other = files.get(key)?.header;
-  if (other && other.width * other.height >= header.width * header.height) continue;
-  files.set(key, { file, header });
-}
-
-const pictures: Picture[] = [];
-let photographs = 0;
-for (const { file, header } of files.values()) {
-  const sizes = await shrunk(file, header);
-  if (sizes.length > 0) photographs += 1;
-  pictures.push(...sizes);
-}
+const { photographs, pictures } = await trainingPictures(positionals, heldOut);
 console.log(`${photographs} photographs, ${pictures.length} pictures`);
 
 const config = photoConfigSchema.parse(JSON.parse(values.config));
@@ -78,6 +57,9 @@ const codec = await trainPhotoCodec(pictures, {
 const trainSeconds = Math.round((performance.now() - started) / 1000);
 await mkdir(values.out, { recursive: true });
 await codec.save(values.out);
+// What was measured of latents (photographs/latents/run.ts) does not depend on the weights.
+const before = await readFile(join(values.out, 'card.json'), 'utf8').catch(() => '{}');
+const { latents } = JSON.parse(before) as { latents?: unknown };
 const card = {
   name: basename(values.out),
   data: values.description || `${photographs} photographs`,
@@ -89,6 +71,7 @@ const card = {
   seed: 1,
   trainSeconds,
   steps: Number(values.steps),
+  ...(latents !== undefined && { latents }),
   files: {
     'photo.safetensors': {
       sha256: createHash('sha256').update(codec.file).digest('hex'),

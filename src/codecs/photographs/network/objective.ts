@@ -44,17 +44,39 @@ export function buildPhotoObjective(
     top = g.op('Relu', [linear(scope.at(index), top, width, outputs)]);
     width = outputs;
   }
-  const raw = g.op('Add', [
-    linear(scope.at(hidden.length), top, width, 3 * components),
-    g.constant(startingScales(components), 'float32', [3 * components]),
-  ]);
+  const raw = linear(scope.at(hidden.length), top, width, 3 * components);
+  const bits = sampleBits(g, raw, components, { prediction, alternative, scale, value, most });
+
+  const reconstruction = g.op('Reshape', [bits, g.int64s([-1])]);
+  const kl = g.op('Mul', [reconstruction, g.scalar(0)]);
+  const loss = g.op('Add', [reconstruction, g.op('Mul', [kl, klWeight])]);
+  const terms = { loss, reconstruction, kl };
+  for (const term of TERMS) {
+    g.output(term, meanOverBatch(g, terms[term]));
+    g.output(perExample(term), terms[term]);
+  }
+  return { model: g.model, stopped: scope.stopped };
+}
+
+/** What is known around a sample, and the sample, in its steps; [N, 1] each. */
+export interface SampleValues {
+  readonly prediction: Value;
+  readonly alternative: Value;
+  readonly scale: Value;
+  readonly value: Value;
+  readonly most: Value;
+}
+
+/** The bits that samples take, [N, 1], by what networks give for them, [N, 3 · components]. */
+export function sampleBits(g: GraphBuilder, given: Value, components: number, values: SampleValues): Value {
+  const { prediction, alternative, scale, value, most } = values;
+  const raw = g.op('Add', [given, g.constant(startingScales(components), 'float32', [3 * components])]);
   const sizes = g.int64s([components, components, components]);
   const [logits, offsets, logScales] = g.ops('Split', [raw, sizes], { axis: 1 }, { outputs: 3 }) as [
     Value,
     Value,
     Value,
   ];
-
   // The last component stands on the alternative prediction.
   const spread = g.op('Sub', [alternative, prediction]);
   const isLast = g.constant(
@@ -68,16 +90,7 @@ export function buildPhotoObjective(
   const [low, high] = LOG_SCALE_RANGE;
   const limited = g.op('Clip', [logScale, g.scalar(low), g.scalar(high)]);
   const bits = mixtureBits(g, { value, most, logits, means, logScale: limited });
-
-  const reconstruction = g.op('Reshape', [g.op('Min', [bits, g.scalar(MOST_BITS)]), g.int64s([-1])]);
-  const kl = g.op('Mul', [reconstruction, g.scalar(0)]);
-  const loss = g.op('Add', [reconstruction, g.op('Mul', [kl, klWeight])]);
-  const terms = { loss, reconstruction, kl };
-  for (const term of TERMS) {
-    g.output(term, meanOverBatch(g, terms[term]));
-    g.output(perExample(term), terms[term]);
-  }
-  return { model: g.model, stopped: scope.stopped };
+  return g.op('Min', [bits, g.scalar(MOST_BITS)]);
 }
 
 /** What is added to the last layer's output: components of several scales to begin with. */
