@@ -64,10 +64,10 @@ const PEERS: readonly Contender[] = [
     // The shorter of one filter for all rows and one for each. (Sharp's "effort" would make a palette of the colours.)
     name: 'PNG',
     async pack(path) {
-      const { depth, channels } = await wide(path).metadata();
+      const { depth, channels } = await samplesOf(path).metadata();
       const deep = channels === 1 ? 'grey16' : 'rgb16';
       const sizes = [true, false].map(async (adaptiveFiltering) => {
-        const image = depth === 'ushort' ? wide(path).toColourspace(deep) : wide(path);
+        const image = depth === 'ushort' ? samplesOf(path).toColourspace(deep) : samplesOf(path);
         return (await image.png({ compressionLevel: 9, adaptiveFiltering }).toBuffer()).length;
       });
       return Math.min(...(await Promise.all(sizes)));
