@@ -18,7 +18,10 @@ constexpr int kCoarseBits[] = {0, 2, 3};
 constexpr int kMaxCoarseBits = 3;
 
 // Values evaluated together when all of an item is known.
-constexpr size_t kBlock = 48;
+constexpr size_t kBlockValues = 48;
+
+// The share of 0 above which a value's mixture waits for being asked for.
+constexpr uint32_t kMostlyZero = kUnit / 32 * 31;
 
 void CheckStop(const StopCheck& stop) {
   if (stop && stop()) throw Error(code::kAborted, "Aborted.");
@@ -84,7 +87,7 @@ void ChunkCodec::SetLatents(size_t level, size_t count, int bits) {
 }
 
 void ChunkCodec::SetFeatures(size_t count) {
-  features_.resize(count * model_.feature_size());
+  features_.resize(count * model_.feature_size() + 7);
   model_.Decode(latents_[0].data(), count, features_.data(), scratch_);
 }
 
@@ -214,33 +217,49 @@ void ChunkCodec::CodeCoarse(const uint8_t* items, size_t count, int bits, RansSt
 }
 
 void ChunkCodec::PushValues(const uint8_t* items, size_t count, RansStack& message) {
+  const LocalNetwork& local = model_.local();
   const size_t size = model_.item_size();
-  const size_t stride = model_.local_stride();
   planes_.resize(model_.plane_size());
-  rows_.assign(kBlock * stride, 0);
-  raw_.resize(kBlock * model_.raw_size());
+  PrepareRows(kBlockValues);
   intervals_.resize(count * size);
   for (size_t i = 0; i < count; ++i) {
     const uint8_t* item = items + i * size;
     const int16_t* features = features_.data() + i * model_.feature_size();
+    Interval* intervals = intervals_.data() + i * size;
     model_.FillPlane(item, planes_.data());
-    for (size_t begin = 0; begin < size; begin += kBlock) {
-      const size_t block = std::min(kBlock, size - begin);
+    for (size_t begin = 0; begin < size; begin += kBlockValues) {
+      const size_t block = std::min(kBlockValues, size - begin);
       for (size_t j = 0; j < block; ++j) {
-        model_.Gather(planes_.data(), model_.PlaneIndex(begin + j), features, begin + j, rows_.data() + j * stride);
+        model_.Gather(planes_.data(), model_.PlaneIndex(begin + j), features, begin + j, rows_.data() + j * local.stride());
       }
-      model_.RunLocal(rows_.data(), block, raw_.data(), scratch_, local_);
+      local.Run(rows_.data(), block, zeros_.data(), local_);
+      size_t others = 0;
       for (size_t j = 0; j < block; ++j) {
-        intervals_[(begin + j) * count + i] =
-            model_.Mixture(raw_.data() + j * model_.raw_size()).IntervalOf(item[begin + j]);
+        intervals[begin + j] = {0, zeros_[j]};
+        which_[others] = static_cast<uint32_t>(j);
+        others += item[begin + j] != 0;
+      }
+      local.RunMixtures(rows_.data(), which_.data(), others, raw_.data(), local_);
+      for (size_t k = 0; k < others; ++k) {
+        const size_t j = which_[k];
+        intervals[begin + j] = model_.Mixture(raw_.data() + k * local.raw_size(), zeros_[j]).IntervalOf(item[begin + j]);
       }
     }
   }
   for (size_t position = size; position-- > 0;) {
     for (size_t i = count; i-- > 0;) {
-      message.Push(static_cast<int>(i % kChunkLanes), intervals_[position * count + i], kPrecision);
+      message.Push(static_cast<int>(i % kChunkLanes), intervals_[i * size + position], kPrecision);
     }
   }
+}
+
+void ChunkCodec::PrepareRows(size_t count) {
+  const LocalNetwork& local = model_.local();
+  rows_.assign(count * local.stride(), 0);
+  zeros_.resize(count);
+  which_.resize(count + 1);
+  raw_.resize(count * local.raw_size());
+  seldom_.resize(local.raw_size());
 }
 
 void ChunkCodec::DecodeWave(uint8_t mode, size_t count, RansStack& message, uint8_t* items) {
@@ -273,22 +292,46 @@ void ChunkCodec::DecodeWave(uint8_t mode, size_t count, RansStack& message, uint
 }
 
 void ChunkCodec::DecodeValues(size_t count, RansStack& message, uint8_t* items) {
+  const LocalNetwork& local = model_.local();
   const size_t size = model_.item_size();
-  const size_t stride = model_.local_stride();
   const size_t plane = model_.plane_size();
   planes_.assign(count * plane, 0);
-  rows_.assign(count * stride, 0);
-  raw_.resize(count * model_.raw_size());
+  PrepareRows(count);
   for (size_t position = 0; position < size; ++position) {
     const size_t at = model_.PlaneIndex(position);
     for (size_t i = 0; i < count; ++i) {
       model_.Gather(planes_.data() + i * plane, at, features_.data() + i * model_.feature_size(), position,
-                    rows_.data() + i * stride);
+                    rows_.data() + i * local.stride());
     }
-    model_.RunLocal(rows_.data(), count, raw_.data(), scratch_, local_);
+    local.Run(rows_.data(), count, zeros_.data(), local_);
+    // Mixtures that are likely to be asked for are made together. Lanes share the message's words, so that no value can
+    // be decoded before its turn comes.
+    size_t likely = 0;
     for (size_t i = 0; i < count; ++i) {
-      const uint32_t value =
-          PopSymbol(message, static_cast<int>(i % kChunkLanes), model_.Mixture(raw_.data() + i * model_.raw_size()));
+      which_[likely] = static_cast<uint32_t>(i);
+      likely += zeros_[i] < kMostlyZero;
+    }
+    local.RunMixtures(rows_.data(), which_.data(), likely, raw_.data(), local_);
+    const int16_t* made = raw_.data();
+    for (size_t i = 0; i < count; ++i) {
+      const int lane = static_cast<int>(i % kChunkLanes);
+      const uint32_t zero = zeros_[i];
+      const int16_t* raw = made;
+      if (zero < kMostlyZero) made += local.raw_size();
+      const uint32_t coded = message.Peek(lane, kPrecision);
+      if (coded < zero) {
+        message.Pop(lane, {0, zero}, kPrecision);
+        items[i * size + position] = 0;
+        continue;
+      }
+      if (zero >= kMostlyZero) {
+        const auto which = static_cast<uint32_t>(i);
+        local.RunMixtures(rows_.data(), &which, 1, seldom_.data(), local_);
+        raw = seldom_.data();
+      }
+      Interval interval;
+      const uint32_t value = model_.Mixture(raw, zero).Find(coded, &interval);
+      message.Pop(lane, interval, kPrecision);
       planes_[i * plane + at] = static_cast<int16_t>(value);
       items[i * size + position] = static_cast<uint8_t>(value);
     }

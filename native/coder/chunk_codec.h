@@ -57,6 +57,8 @@ class ChunkCodec {
   // what level 1 says is worth more than what choosing the others would cost.
   void CodeCoarse(const uint8_t* items, size_t count, int bits, RansStack& message);
   void PushValues(const uint8_t* items, size_t count, RansStack& message);
+  // Room for as many of the local network's rows, and what it makes of them.
+  void PrepareRows(size_t count);
   // Latents of a level as its buckets have them.
   void SetLatents(size_t level, size_t count, int bits);
   // Features of the values, from the latents of level 0.
@@ -74,7 +76,7 @@ class ChunkCodec {
 
   const ItemModel& model_;
   DenseStack::Scratch scratch_;
-  ItemModel::LocalScratch local_;
+  LocalNetwork::Scratch local_;
   std::vector<int16_t> posterior_;
   std::vector<int16_t> prior_;
   // Of each level.
@@ -83,7 +85,10 @@ class ChunkCodec {
   std::vector<int16_t> features_;
   std::vector<int16_t> planes_;
   std::vector<int16_t> rows_;
+  std::vector<uint32_t> zeros_;
+  std::vector<uint32_t> which_;
   std::vector<int16_t> raw_;
+  std::vector<int16_t> seldom_;
   std::vector<Interval> intervals_;
 };
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "core/clones.h"
 #include "core/error.h"
 
 namespace node_vae::coder {
@@ -11,25 +10,6 @@ namespace node_vae::coder {
 namespace {
 
 constexpr size_t kMaxWidth = size_t{1} << 22;
-
-NODE_VAE_CLONES void Requantize(const int32_t* NODE_VAE_RESTRICT sums, const int32_t* NODE_VAE_RESTRICT start,
-                                const int32_t* NODE_VAE_RESTRICT shift, size_t count, int16_t low, int16_t high,
-                                int16_t* NODE_VAE_RESTRICT out) {
-  for (size_t o = 0; o < count; ++o) {
-    const int32_t value = (sums[o] + start[o]) >> shift[o];
-    out[o] = static_cast<int16_t>(std::min<int32_t>(std::max<int32_t>(value, low), high));
-  }
-}
-
-// The same with one shift for all, which processors before AVX2 do many at a time.
-NODE_VAE_CLONES void RequantizeEven(const int32_t* NODE_VAE_RESTRICT sums, const int32_t* NODE_VAE_RESTRICT start,
-                                    int32_t shift, size_t count, int16_t low, int16_t high,
-                                    int16_t* NODE_VAE_RESTRICT out) {
-  for (size_t o = 0; o < count; ++o) {
-    const int32_t value = (sums[o] + start[o]) >> shift;
-    out[o] = static_cast<int16_t>(std::min<int32_t>(std::max<int32_t>(value, low), high));
-  }
-}
 
 [[noreturn]] void Refuse(const std::string& name, const std::string& what) {
   throw Error(code::kFormat, "Layer \"" + name + "\" of the codec model " + what + ".");
@@ -47,11 +27,15 @@ Dense::Dense(const std::string& name, const DenseSpec& spec, std::span<const int
     Refuse(name, "has arrays of the wrong length for " + std::to_string(outputs_) + " x " + std::to_string(inputs_));
   }
   if (low_ > high_) Refuse(name, "has an empty output range");
-  pairs_ = (inputs_ + 1) / 2;
-  tiles_ = (outputs_ + kTile - 1) / kTile;
-  packed_.assign(tiles_ * pairs_ * 2 * kTile, 0);
-  start_.assign(tiles_ * kTile, 0);
-  shift_.assign(tiles_ * kTile, 0);
+  const DenseKernels kernels = ChooseDenseKernels();
+  // A block of few outputs would be half empty.
+  const bool by_inputs = kernels.by_inputs != nullptr && outputs_ > kTile;
+  order_ = by_inputs ? DenseOrder::kInputs : DenseOrder::kPairs;
+  kernel_ = by_inputs ? kernels.by_inputs : kernels.by_pairs;
+  const size_t padded = by_inputs ? layout().blocks() * kBlock : layout().tiles() * kTile;
+  weights_ = CacheLines<int16_t>(padded * (by_inputs ? inputs_ : layout().pairs() * 2));
+  start_ = CacheLines<int32_t>(padded);
+  shift_ = CacheLines<int32_t>(padded);
   for (size_t o = 0; o < outputs_; ++o) {
     const int shift = spec.shift[o];
     if (shift > 30) Refuse(name, "shifts by more than 30");
@@ -62,33 +46,48 @@ Dense::Dense(const std::string& name, const DenseSpec& spec, std::span<const int
       // -2^15 twice in a pair of inputs of -2^15 would be the one sum that overflows inside an instruction.
       if (weight == INT16_MIN) Refuse(name, "has a weight of -32768");
       reach += std::abs(int64_t{weight}) * input_limits[i];
-      packed_[((o / kTile * pairs_ + i / 2) * kTile + o % kTile) * 2 + i % 2] = weight;
+      weights_[WeightAt(o, i)] = weight;
     }
     if (reach > INT32_MAX) Refuse(name, "can overflow 32 bits at output " + std::to_string(o));
-    start_[o] = static_cast<int32_t>(spec.bias[o] + half);
-    shift_[o] = shift;
+    start_[SumAt(o)] = static_cast<int32_t>(spec.bias[o] + half);
+    shift_[SumAt(o)] = shift;
   }
-  even_shift_ = std::all_of(spec.shift.begin(), spec.shift.end(), [&](uint8_t s) { return s == spec.shift[0]; });
-  kernel_ = ChooseMatrixKernel();
+}
+
+size_t Dense::WeightAt(size_t output, size_t input) const noexcept {
+  const bool by_inputs = order_ == DenseOrder::kInputs;
+  const size_t width = by_inputs ? kBlock : kTile;
+  const size_t most = by_inputs ? kGroupBlocks : kGroupTiles;
+  const size_t unit = output / width;
+  const size_t group = unit / most * most;
+  const size_t together = std::min(most, (outputs_ + width - 1) / width - group);
+  const size_t steps = by_inputs ? inputs_ : (inputs_ + 1) / 2;
+  const size_t step = by_inputs ? input : input / 2;
+  const size_t at = (group * steps + step * together + (unit - group)) * width + output % width;
+  return by_inputs ? at : at * 2 + input % 2;
+}
+
+size_t Dense::SumAt(size_t output) const noexcept {
+  return order_ == DenseOrder::kPairs ? output : output / kBlock * kBlock + BlockLane(output % kBlock);
+}
+
+DenseOutput::DenseOutput(const DenseSpec& spec, size_t output)
+    : shift_(spec.shift[output]),
+      low_(spec.low),
+      high_(spec.high),
+      weights_((spec.inputs + kDotWidth - 1) / kDotWidth * kDotWidth),
+      kernel_(ChooseDenseKernels().dot) {
+  start_ = spec.bias[output] + (shift_ == 0 ? 0 : 1 << (shift_ - 1));
+  for (size_t i = 0; i < spec.inputs; ++i) weights_[i] = spec.weights[output * spec.inputs + i];
+}
+
+void DenseOutput::Run(const int16_t* inputs, size_t stride, size_t rows, int32_t* outputs) const {
+  kernel_(inputs, stride, rows, weights_.data(), weights_.size(), outputs);
+  for (size_t r = 0; r < rows; ++r) outputs[r] = std::clamp((outputs[r] + start_) >> shift_, low_, high_);
 }
 
 int32_t Dense::output_limit() const noexcept {
   return std::max(std::abs(static_cast<int32_t>(low_)), std::abs(static_cast<int32_t>(high_)));
-}
-
-void Dense::Run(const int16_t* inputs, size_t rows, int16_t* outputs, size_t output_stride, int32_t* scratch) const {
-  kernel_(inputs, input_stride(), rows, packed_.data(), pairs_, tiles_, scratch);
-  const size_t width = tiles_ * kTile;
-  for (size_t r = 0; r < rows; ++r) {
-    int16_t* out = outputs + r * output_stride;
-    const int32_t* sums = scratch + r * width;
-    if (even_shift_) {
-      RequantizeEven(sums, start_.data(), shift_[0], outputs_, low_, high_, out);
-    } else {
-      Requantize(sums, start_.data(), shift_.data(), outputs_, low_, high_, out);
-    }
-    std::fill(out + outputs_, out + output_stride, int16_t{0});
-  }
 }
 
 }  // namespace node_vae::coder

@@ -6,7 +6,8 @@
 #include <string>
 #include <vector>
 
-#include "coder/matrix_kernel.h"
+#include "coder/cache_lines.h"
+#include "coder/dense_kernel.h"
 
 namespace node_vae::coder {
 
@@ -33,29 +34,54 @@ class Dense {
 
   size_t inputs() const noexcept { return inputs_; }
   size_t outputs() const noexcept { return outputs_; }
-  // Elements a row of inputs takes; what lies beyond inputs() must be zero.
-  size_t input_stride() const noexcept { return pairs_ * 2; }
+  // Elements a row of inputs takes at least; what lies beyond inputs() does not matter.
+  size_t input_stride() const noexcept { return (inputs_ + 1) / 2 * 2; }
   // The largest magnitude of any output.
   int32_t output_limit() const noexcept;
-  // int32 scratch that Run() needs for so many rows.
-  size_t scratch(size_t rows) const noexcept { return rows * tiles_ * kTile; }
+  // Words of scratch that Run() needs for so many rows.
+  size_t scratch(size_t rows) const noexcept { return layout().scratch(rows); }
 
-  // Rows of `output_stride` elements each; at least outputs() of them are written, and zeros follow
-  // up to `output_stride`.
-  void Run(const int16_t* inputs, size_t rows, int16_t* outputs, size_t output_stride, int32_t* scratch) const;
+  // Rows from and to where `rows` says; what is beyond outputs() in a row's room may be written too.
+  void Run(const DenseRows& rows, uint64_t* scratch) const { kernel_(layout(), rows, scratch); }
 
  private:
+  DenseLayout layout() const noexcept {
+    return {order_, weights_.data(), start_.data(), shift_.data(), inputs_, outputs_, low_, high_};
+  }
+  // Where a weight is among weights_, and an output among start_ and shift_.
+  size_t WeightAt(size_t output, size_t input) const noexcept;
+  size_t SumAt(size_t output) const noexcept;
+
   size_t inputs_ = 0;
   size_t outputs_ = 0;
-  size_t pairs_ = 0;
-  size_t tiles_ = 0;
   int16_t low_ = 0;
   int16_t high_ = 0;
-  bool even_shift_ = false;  // every output has the same shift
-  std::vector<int16_t> packed_;
-  std::vector<int32_t> start_;  // bias + half
-  std::vector<int32_t> shift_;
-  MatrixKernel kernel_ = nullptr;
+  DenseOrder order_ = DenseOrder::kPairs;
+  CacheLines<int16_t> weights_;
+  CacheLines<int32_t> start_;  // bias + half
+  CacheLines<int32_t> shift_;
+  DenseKernel kernel_ = nullptr;
+};
+
+// One output of a layer by itself.
+class DenseOutput {
+ public:
+  DenseOutput() = default;
+  // Of a layer that Dense has taken.
+  DenseOutput(const DenseSpec& spec, size_t output);
+
+  // Elements of a row that are read, whatever lies beyond the layer's inputs.
+  size_t reach() const noexcept { return weights_.size(); }
+  // One number of each row.
+  void Run(const int16_t* inputs, size_t stride, size_t rows, int32_t* outputs) const;
+
+ private:
+  int32_t start_ = 0;
+  int shift_ = 0;
+  int32_t low_ = 0;
+  int32_t high_ = 0;
+  CacheLines<int16_t> weights_;
+  DotKernel kernel_ = nullptr;
 };
 
 }  // namespace node_vae::coder

@@ -15,6 +15,20 @@ constexpr int32_t kMostExponent = 923;
 // The smallest share a yes-or-no decision may have, of 2^24: 3e-6.
 constexpr int32_t kLeastShare = 48;
 
+// Where sigmoid(t / 4096) comes to each share, about.
+struct Logits {
+  static constexpr int kBits = 8;
+  int32_t value[1 << kBits];
+
+  Logits() noexcept {
+    int32_t at = 0;
+    for (int32_t i = 0; i < 1 << kBits; ++i) {
+      while (at < 1024 && kSigmoid[at] < i << (kUnitBits - kBits)) ++at;
+      value[i] = (at - 512) * 128;
+    }
+  }
+};
+
 // The last symbol in [low, high) whose cumulative share is at most `position`.
 template <typename Cumulative>
 uint32_t LastAtMost(uint32_t low, uint32_t high, uint32_t position, const Cumulative& cumulative) {
@@ -51,54 +65,96 @@ uint32_t DiscretisedNormal::BucketOf(int32_t value, int bits) noexcept {
   return low;
 }
 
-PixelMixture::PixelMixture(const int16_t* raw, int components) noexcept : components_(components) {
+PixelMixture::PixelMixture(const int16_t* raw, int components, uint32_t zero) noexcept
+    : components_(components), zero_(zero) {
   const int16_t* logits = raw;
   const int16_t* means = raw + components;
   const int16_t* scales = raw + 2 * components;
-  int32_t best = 0;
+  int best = 0;
+  int32_t most = logits[0];
   for (int k = 1; k < components; ++k) {
-    if (logits[k] > logits[best]) best = k;
+    // Without a branch, which nobody could foresee.
+    best = logits[k] > most ? k : best;
+    most = logits[k] > most ? logits[k] : most;
   }
-  int64_t sum = 0;
+  best_ = best;
+  best_exponent_ = std::clamp<int32_t>(scales[best], kLeastExponent, kMostExponent);
+  uint32_t sum = 0;
   for (int k = 0; k < components; ++k) {
     // 2^14 stands for the likeliest component. Twelve octaves below it nothing is left.
-    weight_[k] = static_cast<int32_t>(ScaleExp2(1 << kWeightBits, std::max(logits[k] - logits[best], -12 * 256)));
-    sum += weight_[k];
-  }
-  int32_t rest = 1 << kWeightBits;
-  for (int k = 0; k < components; ++k) {
-    weight_[k] = static_cast<int32_t>((int64_t{weight_[k]} << kWeightBits) / sum);
-    rest -= weight_[k];
-  }
-  weight_[best] += rest;
-  for (int k = 0; k < components; ++k) {
+    weight_[k] = static_cast<int32_t>(ScaleExp2(1 << kWeightBits, std::max(logits[k] - most, -12 * 256)));
+    sum += static_cast<uint32_t>(weight_[k]);
     mean_[k] = means[k];
     const int32_t exponent = std::clamp<int32_t>(scales[k], kLeastExponent, kMostExponent);
     scale_[k] = kExp2[exponent & 255];
     // Distances are in 1/64 of a value, Sigmoid takes 1/4096: six bits up, the mantissa's 15 down.
     shift_[k] = 9 - (exponent >> 8);
   }
-  const int32_t zero = Sigmoid(int64_t{raw[3 * components]} * 16);
-  zero_ = static_cast<uint32_t>(std::clamp<int32_t>(zero, kLeastShare, kUnit - 4096));
+  // One division for all: what it rounds up is below 2^-47 for dividends to 2^28 and sums to 2^18, too little to show.
+  const uint64_t inverse = (uint64_t{1} << 47) / sum + 1;
+  int32_t rest = 1 << kWeightBits;
+  for (int k = 0; k < components; ++k) {
+    weight_[k] = static_cast<int32_t>(((static_cast<uint64_t>(weight_[k]) << kWeightBits) * inverse) >> 47);
+    rest -= weight_[k];
+  }
+  weight_[best] += rest;
 }
 
-uint32_t PixelMixture::Cumulative(uint32_t value) const noexcept {
+uint32_t PixelMixture::ZeroShare(int16_t logit) noexcept {
+  return static_cast<uint32_t>(std::clamp<int32_t>(Sigmoid(int64_t{logit} * 16), kLeastShare, kUnit - 4096));
+}
+
+Interval PixelMixture::Between(uint32_t value) const noexcept {
   constexpr uint32_t kValues = 255;  // 1..255
   const uint64_t room = kUnit - zero_ - kValues;
-  if (value == 1) return zero_;
-  if (value >= 256) return kUnit;
   const int32_t edge = static_cast<int32_t>(value << 6) - 32;
-  int64_t mass = 0;
+  int64_t below = 0;
+  int64_t above = 0;
   for (int k = 0; k < components_; ++k) {
     const int64_t distance = edge - mean_[k];
-    mass += int64_t{weight_[k]} * Sigmoid((distance * scale_[k]) >> shift_[k]);
+    below += int64_t{weight_[k]} * Sigmoid((distance * scale_[k]) >> shift_[k]);
+    above += int64_t{weight_[k]} * Sigmoid(((distance + 64) * scale_[k]) >> shift_[k]);
   }
-  return zero_ + (value - 1) + static_cast<uint32_t>(((static_cast<uint64_t>(mass) >> kWeightBits) * room) >> kUnitBits);
+  const auto share = [&](int64_t mass, uint32_t values) {
+    return zero_ + values + static_cast<uint32_t>(((static_cast<uint64_t>(mass) >> kWeightBits) * room) >> kUnitBits);
+  };
+  // What is below 1 is of 1, what is above 255 of 255.
+  const uint32_t start = value == 1 ? zero_ : share(below, value - 1);
+  return {start, (value == 255 ? static_cast<uint32_t>(kUnit) : share(above, value)) - start};
 }
 
-uint32_t PixelMixture::SymbolAt(uint32_t position) const noexcept {
-  if (position < zero_) return 0;
-  return LastAtMost(1, 256, position, [this](uint32_t value) { return Cumulative(value); });
+int32_t PixelMixture::Guess(uint32_t position) const noexcept {
+  static const Logits logits;
+  const uint32_t of_rest = ((position - zero_) << Logits::kBits) / (kUnit - zero_);
+  const int64_t distance = ScaleExp2(logits.value[of_rest], -best_exponent_) >> 6;
+  return static_cast<int32_t>(std::clamp<int64_t>((mean_[best_] + distance + 32) >> 6, 1, 255));
+}
+
+uint32_t PixelMixture::Find(uint32_t position, Interval* interval) const noexcept {
+  if (position < zero_) {
+    *interval = {0, zero_};
+    return 0;
+  }
+  // Newton's steps, of which two or three do: an interval's size is how fast shares grow there. Halves where they lead
+  // out of what is left, or are too many.
+  constexpr int kMostSteps = 6;
+  int32_t low = 1;
+  int32_t high = 256;
+  int32_t value = Guess(position);
+  for (int steps = 0;; ++steps) {
+    *interval = Between(static_cast<uint32_t>(value));
+    int32_t next;
+    if (position < interval->start) {
+      high = value;
+      next = value - 1 - static_cast<int32_t>((interval->start - 1 - position) / interval->size);
+    } else if (position - interval->start >= interval->size) {
+      low = value + 1;
+      next = value + static_cast<int32_t>((position - interval->start) / interval->size);
+    } else {
+      return static_cast<uint32_t>(value);
+    }
+    value = next >= low && next < high && steps < kMostSteps ? next : low + (high - low) / 2;
+  }
 }
 
 uint32_t Categorical::SymbolAt(uint32_t position) const noexcept {

@@ -71,22 +71,36 @@ class PixelMixture {
 
   // `raw` holds 3 * components + 1 numbers: logits (log2 * 2^8), means (value * 2^6), log2 of the
   // inverse scales (* 2^8), and last the logit of "is zero" (natural * 2^8).
-  PixelMixture(const int16_t* raw, int components) noexcept;
+  PixelMixture(const int16_t* raw, int components) noexcept
+      : PixelMixture(raw, components, ZeroShare(raw[3 * components])) {}
+  // The same where the last number's share is known.
+  PixelMixture(const int16_t* raw, int components, uint32_t zero) noexcept;
+
+  // The share of 0, by the last of the raw numbers.
+  static uint32_t ZeroShare(int16_t logit) noexcept;
 
   Interval IntervalOf(uint32_t value) const noexcept {
     if (value == 0) return {0, zero_};
-    const uint32_t start = Cumulative(value);
-    return {start, Cumulative(value + 1) - start};
+    return Between(value);
   }
-  uint32_t SymbolAt(uint32_t position) const noexcept;
+  // The value whose interval holds the position, and its interval.
+  uint32_t Find(uint32_t position, Interval* interval) const noexcept;
+  uint32_t SymbolAt(uint32_t position) const noexcept {
+    Interval interval;
+    return Find(position, &interval);
+  }
   int precision() const noexcept { return kPrecision; }
 
  private:
-  // Share of the values 0..value-1, for value in [1, 256].
-  uint32_t Cumulative(uint32_t value) const noexcept;
+  // For value in [1, 255].
+  Interval Between(uint32_t value) const noexcept;
+  // A value that is likely near the one that holds the position.
+  int32_t Guess(uint32_t position) const noexcept;
 
   int components_;
   uint32_t zero_;
+  int best_;  // the likeliest component
+  int32_t best_exponent_;
   int32_t weight_[kMaxComponents];  // sum to 2^kWeightBits
   int32_t mean_[kMaxComponents];
   int32_t scale_[kMaxComponents];  // mantissa of the inverse scale, [2^15, 2^16)

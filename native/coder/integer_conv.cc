@@ -30,7 +30,7 @@ IntegerConvNet::IntegerConvNet(const std::string& name, std::span<const IntegerC
 std::vector<int16_t> IntegerConvNet::Run(std::vector<int16_t> values, size_t height, size_t width) const {
   std::vector<int16_t> rows;
   std::vector<int16_t> outputs;
-  std::vector<int32_t> sums;
+  std::vector<uint64_t> masks;
   for (const Layer& layer : layers_) {
     const size_t stride = layer.dense.input_stride();
     const size_t channels = layer.channels;
@@ -41,7 +41,7 @@ std::vector<int16_t> IntegerConvNet::Run(std::vector<int16_t> values, size_t hei
     std::vector<int16_t> next(height * parts * width * parts * made);
     rows.assign(width * stride, 0);
     outputs.resize(width * block);
-    sums.resize(layer.dense.scratch(width));
+    masks.resize(layer.dense.scratch(width));
     // A row of the picture at a time: little memory, whatever its size.
     for (size_t y = 0; y < height; ++y) {
       for (size_t x = 0; x < width; ++x) {
@@ -60,7 +60,7 @@ std::vector<int16_t> IntegerConvNet::Run(std::vector<int16_t> values, size_t hei
           }
         }
       }
-      layer.dense.Run(rows.data(), width, outputs.data(), block, sums.data());
+      layer.dense.Run({rows.data(), stride, width, outputs.data(), block, block}, masks.data());
       for (size_t x = 0; x < width; ++x) {
         for (size_t part = 0; part < parts * parts; ++part) {
           const size_t row = y * parts + part / parts;

@@ -20,38 +20,6 @@ constexpr size_t kMaxLevels = 32;
 
 }  // namespace
 
-DenseStack::DenseStack(const char* name, const std::vector<DenseSpec>& specs, std::vector<int32_t> input_limits) {
-  Demand(!specs.empty(), std::string(name) + " has no layers");
-  for (size_t i = 0; i < specs.size(); ++i) {
-    layers_.emplace_back(std::string(name) + "." + std::to_string(i), specs[i], input_limits);
-    input_limits.assign(layers_[i].outputs(), layers_[i].output_limit());
-    if (i + 1 < specs.size()) {
-      Demand(specs[i + 1].inputs == specs[i].outputs, std::string(name) + "'s layers do not fit together");
-      widest_ = std::max(widest_, layers_[i].outputs() + 1);
-    }
-  }
-}
-
-void DenseStack::Run(const int16_t* inputs, size_t rows, int16_t* outputs, size_t output_stride,
-                     Scratch& scratch) const {
-  size_t sums = 0;
-  for (const Dense& layer : layers_) sums = std::max(sums, layer.scratch(rows));
-  if (scratch.sums.size() < sums) scratch.sums.resize(sums);
-  if (scratch.first.size() < rows * widest_) {
-    scratch.first.resize(rows * widest_);
-    scratch.second.resize(rows * widest_);
-  }
-  const int16_t* from = inputs;
-  int16_t* to = scratch.first.data();
-  for (size_t i = 0; i < layers_.size(); ++i) {
-    const bool last = i + 1 == layers_.size();
-    layers_[i].Run(from, rows, last ? outputs : to, last ? output_stride : layers_[i + 1].input_stride(),
-                   scratch.sums.data());
-    from = to;
-    to = to == scratch.first.data() ? scratch.second.data() : scratch.first.data();
-  }
-}
-
 ItemModel::ItemModel(const ItemModelSpec& spec)
     : height_(spec.height),
       row_(0),
@@ -82,15 +50,21 @@ ItemModel::ItemModel(const ItemModelSpec& spec)
     if (neighbour.columns > 0) right = std::max(right, static_cast<size_t>(neighbour.columns));
   }
   plane_row_ = border_left_ + row_ + right;
-  plane_size_ = (border_rows_ + height_) * plane_row_;
-  for (const Neighbour& neighbour : spec.neighbours) {
+  plane_size_ = (border_rows_ + height_) * plane_row_ + 7;
+  // In rising order, so that what one writes too much the next one mends.
+  neighbours_ = spec.neighbours.size();
+  ptrdiff_t next = 0;
+  size_t together = 8;
+  for (size_t i = 0; i < neighbours_; ++i) {
+    const Neighbour& neighbour = spec.neighbours[i];
     const ptrdiff_t offset =
         neighbour.columns - static_cast<ptrdiff_t>(plane_row_) * static_cast<ptrdiff_t>(neighbour.rows);
-    if (!runs_.empty() && runs_.back().offset + static_cast<ptrdiff_t>(runs_.back().length) == offset) {
-      ++runs_.back().length;
-    } else {
-      runs_.push_back({offset, 1});
+    if (together == 8 || offset != next) {
+      eights_.push_back({offset, i});
+      together = 0;
     }
+    ++together;
+    next = offset + 1;
   }
 
   const auto inputs_of = [](const std::vector<DenseSpec>& layers) { return layers.empty() ? 0 : layers[0].inputs; };
@@ -100,17 +74,7 @@ ItemModel::ItemModel(const ItemModelSpec& spec)
   Demand(inputs_of(spec.decoder) == latents_, "its decoder does not take its latents");
   decoder_ = DenseStack("decoder", spec.decoder, std::vector<int32_t>(latents_, NormalQuantile(4095)));
   Demand(decoder_.outputs() == item_size() * features_, "its decoder does not give features");
-  Demand(spec.local.size() >= 2, "its local network has fewer than two layers");
-  neighbours_ = spec.neighbours.size();
-  Demand(inputs_of(spec.local) == neighbours_ + features_, "its local network does not take neighbours and features");
-  std::vector<int32_t> limits(neighbours_, 255);
-  limits.insert(limits.end(), features_, decoder_.output_limit());
-  local_ = DenseStack("local", {spec.local.begin(), spec.local.end() - 1}, limits);
-  limits.assign(local_.outputs(), local_.output_limit());
-  limits.insert(limits.end(), neighbours_, 255);
-  Demand(spec.local.back().inputs == limits.size(), "its last local layer does not take the one before and neighbours");
-  output_ = Dense("local.last", spec.local.back(), limits);
-  Demand(output_.outputs() == raw_size(), "its local network does not give a mixture");
+  local_ = LocalNetwork(spec.local, spec.neighbours.size(), features_, decoder_.output_limit(), components_);
 
   Demand(spec.levels.size() < kMaxLevels, "it has more than 32 levels of latents");
   for (const LevelSpec& level : spec.levels) {
@@ -149,21 +113,6 @@ void ItemModel::Encode(const uint8_t* items, size_t count, int16_t* posterior, D
 
 void ItemModel::Decode(const int16_t* latents, size_t count, int16_t* features, DenseStack::Scratch& scratch) const {
   decoder_.Run(latents, count, features, feature_size(), scratch);
-}
-
-void ItemModel::RunLocal(const int16_t* rows, size_t count, int16_t* raw, DenseStack::Scratch& scratch,
-                         LocalScratch& local) const {
-  const size_t stride = output_.input_stride();
-  if (local.tops.size() < count * stride) {
-    local.tops.resize(count * stride);
-    local.sums.resize(output_.scratch(count));
-  }
-  int16_t* tops = local.tops.data();
-  local_.Run(rows, count, tops, stride, scratch);
-  for (size_t i = 0; i < count; ++i) {
-    std::copy_n(rows + i * local_stride(), neighbours_, tops + i * stride + local_.outputs());
-  }
-  output_.Run(tops, count, raw, raw_size(), local.sums.data());
 }
 
 void ItemModel::FillPlane(const uint8_t* item, int16_t* plane) const {

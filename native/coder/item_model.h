@@ -2,11 +2,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <vector>
 
-#include "coder/dense.h"
+#include "coder/dense_stack.h"
 #include "coder/distributions.h"
+#include "coder/local_network.h"
 
 // The model behind the codec: a VAE whose networks run in integers and whose likelihood of a value
 // depends on the latents and on values already decoded nearby (local autoregression, as in Chen et
@@ -56,29 +58,6 @@ struct ItemModelSpec {
   std::vector<LevelSpec> levels;
 };
 
-// A chain of layers with its scratch sizes.
-class DenseStack {
- public:
-  DenseStack() = default;
-  DenseStack(const char* name, const std::vector<DenseSpec>& specs, std::vector<int32_t> input_limits);
-
-  size_t input_stride() const noexcept { return layers_.front().input_stride(); }
-  size_t outputs() const noexcept { return layers_.back().outputs(); }
-  int32_t output_limit() const noexcept { return layers_.back().output_limit(); }
-
-  struct Scratch {
-    std::vector<int32_t> sums;
-    std::vector<int16_t> first;
-    std::vector<int16_t> second;
-  };
-  // `outputs` takes rows of `output_stride` >= outputs().
-  void Run(const int16_t* inputs, size_t rows, int16_t* outputs, size_t output_stride, Scratch& scratch) const;
-
- private:
-  std::vector<Dense> layers_;
-  size_t widest_ = 0;
-};
-
 // Immutable and shared by any number of threads.
 class ItemModel {
  public:
@@ -90,7 +69,7 @@ class ItemModel {
   // Latents of a level, the first being 0.
   size_t latents(size_t level = 0) const noexcept { return level == 0 ? latents_ : upper_[level - 1].latents; }
   int latent_bits() const noexcept { return latent_bits_; }
-  // Rows of values with a zero border, so that every neighbour of every value can be read.
+  // Rows of values with a zero border, so that every neighbour of every value can be read, eight at a time.
   size_t plane_size() const noexcept { return plane_size_; }
   size_t feature_size() const noexcept { return item_size() * features_; }
 
@@ -113,31 +92,25 @@ class ItemModel {
   size_t PlaneIndex(size_t position) const noexcept {
     return border_rows_ * plane_row_ + border_left_ + position / row_ * plane_row_ + position % row_;
   }
-  // One row of the local network's input, for the value at `position` (PlaneIndex gives `at`).
+  const LocalNetwork& local() const noexcept { return local_; }
+  // The inputs of the local network's row for the value at `position` (PlaneIndex gives `at`). Up to seven elements are
+  // read beyond the features of all values.
   void Gather(const int16_t* plane, size_t at, const int16_t* features, size_t position, int16_t* row) const noexcept {
-    for (const auto& run : runs_) {
-      const int16_t* from = plane + at + run.offset;
-      for (size_t i = 0; i < run.length; ++i) *row++ = from[i];
-    }
+    row += local_.inputs();
+    for (const Eight& eight : eights_) std::memcpy(row + eight.to, plane + at + eight.from, 16);
     const int16_t* own = features + position * features_;
-    for (size_t i = 0; i < features_; ++i) *row++ = own[i];
+    row += neighbours_;
+    for (size_t i = 0; i < features_; i += 8) std::memcpy(row + i, own + i, 16);
   }
-  size_t local_stride() const noexcept { return local_.input_stride(); }
-  size_t raw_size() const noexcept { return 3 * components_ + 1; }
-  struct LocalScratch {
-    std::vector<int16_t> tops;
-    std::vector<int32_t> sums;
-  };
-  // Rows [count][local_stride()] -> raw [count][raw_size()].
-  void RunLocal(const int16_t* rows, size_t count, int16_t* raw, DenseStack::Scratch& scratch,
-                LocalScratch& local) const;
-  PixelMixture Mixture(const int16_t* raw) const noexcept { return {raw, static_cast<int>(components_)}; }
+  PixelMixture Mixture(const int16_t* raw, uint32_t zero) const noexcept {
+    return {raw, static_cast<int>(components_), zero};
+  }
 
  private:
-  // Neighbours that follow one another in memory.
-  struct NeighbourRun {
-    ptrdiff_t offset;
-    size_t length;
+  // Up to eight neighbours that follow one another in memory.
+  struct Eight {
+    ptrdiff_t from;
+    size_t to;
   };
 
   struct Level {
@@ -156,13 +129,12 @@ class ItemModel {
   size_t border_left_ = 0;
   size_t plane_row_ = 0;
   size_t plane_size_ = 0;
-  std::vector<NeighbourRun> runs_;
+  size_t neighbours_ = 0;
+  std::vector<Eight> eights_;
   DenseStack encoder_;
   DenseStack decoder_;
-  DenseStack local_;
-  Dense output_;
+  LocalNetwork local_;
   std::vector<Level> upper_;
-  size_t neighbours_;
 };
 
 }  // namespace node_vae::coder

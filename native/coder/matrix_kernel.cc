@@ -1,7 +1,8 @@
 #include "coder/matrix_kernel.h"
 
-#include <cstdlib>
 #include <cstring>
+
+#include "coder/isa.h"
 
 namespace node_vae::coder {
 
@@ -25,23 +26,16 @@ void MatrixKernelGeneric(const int16_t* inputs, size_t stride, size_t rows, cons
 
 MatrixKernel ChooseMatrixKernel() {
 #if defined(NODE_VAE_CODER_X86)
-  const char* limit = std::getenv("NODE_VAE_CODER_ISA");
-  const auto allowed = [limit](const char* wanted) {
-    // In rising order: a limit allows itself and whatever stands before it.
-    constexpr const char* kOrder[] = {"generic", "sse2", "avx2", "avx512"};
-    if (limit == nullptr) return true;
-    for (const char* isa : kOrder) {
-      if (std::strcmp(isa, wanted) == 0) return true;
-      if (std::strcmp(isa, limit) == 0) return false;
-    }
-    return true;
-  };
-  __builtin_cpu_init();
-  if (allowed("avx512") && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vnni")) {
-    return MatrixKernelAvx512;
+  switch (ChooseIsa()) {
+    case Isa::kAvx512:
+      return MatrixKernelAvx512;
+    case Isa::kAvx2:
+      return MatrixKernelAvx2;
+    case Isa::kSse2:
+      return MatrixKernelSse2;
+    case Isa::kGeneric:
+      break;
   }
-  if (allowed("avx2") && __builtin_cpu_supports("avx2")) return MatrixKernelAvx2;
-  if (allowed("sse2")) return MatrixKernelSse2;
 #endif
   return MatrixKernelGeneric;
 }

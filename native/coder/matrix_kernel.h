@@ -14,8 +14,7 @@ inline constexpr size_t kTile = 16;  // outputs computed together
 using MatrixKernel = void (*)(const int16_t* inputs, size_t stride, size_t rows, const int16_t* packed, size_t pairs,
                               size_t tiles, int32_t* sums);
 
-// The fastest one that this processor runs. NODE_VAE_CODER_ISA=generic|sse2|avx2|avx512 in the
-// environment limits the choice, for tests that compare them.
+// The fastest one that this processor runs.
 MatrixKernel ChooseMatrixKernel();
 
 void MatrixKernelGeneric(const int16_t* inputs, size_t stride, size_t rows, const int16_t* packed, size_t pairs,

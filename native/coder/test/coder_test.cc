@@ -80,6 +80,51 @@ void TestDistributions() {
   CheckDistribution(Uniform{10}, 1024);
 }
 
+// Shares of a mixture as archives have had them since the first: whatever is computed sooner, later or not at all.
+void TestMixtureFormula() {
+  TestRandom random(7);
+  for (int round = 0; round < 3000; ++round) {
+    const int components = 1 + static_cast<int>(random.Below(PixelMixture::kMaxComponents));
+    int16_t raw[3 * PixelMixture::kMaxComponents + 1];
+    const uint64_t narrow = random.Below(12);
+    for (int16_t& value : raw) value = static_cast<int16_t>(static_cast<int16_t>(random.Below(65536)) >> random.Below(narrow + 1));
+    // Equal ones among them.
+    if (round % 4 == 0) std::fill(raw, raw + components, raw[0]);
+    const int16_t* logits = raw;
+    int best = 0;
+    for (int k = 1; k < components; ++k) best = logits[k] > logits[best] ? k : best;
+    int64_t weight[PixelMixture::kMaxComponents];
+    int64_t sum = 0;
+    for (int k = 0; k < components; ++k) sum += weight[k] = ScaleExp2(1 << 14, std::max(logits[k] - logits[best], -12 * 256));
+    int64_t rest = 1 << 14;
+    for (int k = 0; k < components; ++k) rest -= weight[k] = (weight[k] << 14) / sum;
+    weight[best] += rest;
+    const auto zero = static_cast<uint32_t>(std::clamp<int32_t>(Sigmoid(int64_t{raw[3 * components]} * 16), 48, kUnit - 4096));
+    const auto cumulative = [&](int32_t value) -> uint32_t {
+      if (value == 1) return zero;
+      if (value == 256) return kUnit;
+      int64_t mass = 0;
+      for (int k = 0; k < components; ++k) {
+        const int32_t exponent = std::clamp<int32_t>(raw[2 * components + k], -2031, 923);
+        const int64_t distance = (value << 6) - 32 - raw[components + k];
+        mass += weight[k] * Sigmoid((distance * kExp2[exponent & 255]) >> (9 - (exponent >> 8)));
+      }
+      const uint64_t room = kUnit - zero - 255;
+      return zero + static_cast<uint32_t>(value - 1) + static_cast<uint32_t>(((static_cast<uint64_t>(mass) >> 14) * room) >> 24);
+    };
+    const PixelMixture mixture(raw, components);
+    CHECK(PixelMixture::ZeroShare(raw[3 * components]) == zero);
+    CHECK(mixture.IntervalOf(0).start == 0 && mixture.IntervalOf(0).size == zero);
+    for (int32_t value = 1; value < 256; ++value) {
+      const Interval interval = mixture.IntervalOf(static_cast<uint32_t>(value));
+      CHECK(interval.start == cumulative(value) && interval.start + interval.size == cumulative(value + 1));
+      Interval found;
+      CHECK(mixture.Find(interval.start + static_cast<uint32_t>(random.Below(interval.size)), &found) == static_cast<uint32_t>(value));
+      CHECK(found.start == interval.start && found.size == interval.size);
+    }
+  }
+}
+
 // The mean of a discretised normal lies in the bucket it should, and most mass lies near it.
 void TestNormalIsCentred() {
   for (int mean = -8000; mean <= 8000; mean += 500) {
@@ -228,6 +273,22 @@ void TestLevels() {
   CHECK(code(spec) == kWaves - 1);
 }
 
+// Runs a test with the kernels of every set of instructions that this processor has, or the one that the environment
+// names.
+template <typename Body>
+void WithEveryIsa(const Body& body) {
+  if (std::getenv("NODE_VAE_CODER_ISA") != nullptr) return body();
+#if defined(NODE_VAE_CODER_X86)
+  for (const char* isa : {"generic", "sse2", "avx2", "avx512"}) {
+    setenv("NODE_VAE_CODER_ISA", isa, 1);
+    body();
+  }
+  unsetenv("NODE_VAE_CODER_ISA");
+#else
+  body();
+#endif
+}
+
 // What the coder writes is part of the archive format: these numbers hold on every processor and
 // never change. Run under emulated processors by test/codecs/processors.mjs.
 void TestGolden() {
@@ -238,15 +299,21 @@ void TestGolden() {
       0x2491601B5499A7FEu, 0xB7797C0F721D28A7u};
   for (uint64_t which = 0; which < std::size(kExpected); ++which) {
     const RandomModel source(100 + which, which < 6 ? 1 : which - 4);
-    const ItemModel model(source.spec());
-    TestRandom random(200 + which);
-    const size_t count = 50;
-    std::vector<uint8_t> items(count * model.item_size());
-    for (uint8_t& value : items) value = static_cast<uint8_t>(random.Below(3) == 0 ? random.Below(256) : 0);
-    uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
-    for (const uint8_t byte : ChunkCodec(model).Encode(items.data(), count)) hash = (hash ^ byte) * 0x100000001B3u;
-    if (hash != kExpected[which]) std::fprintf(stderr, "golden %d: 0x%016llX\n", static_cast<int>(which), static_cast<unsigned long long>(hash));
-    CHECK(hash == kExpected[which]);
+    WithEveryIsa([&] {
+      const ItemModel model(source.spec());
+      TestRandom random(200 + which);
+      const size_t count = 50;
+      std::vector<uint8_t> items(count * model.item_size());
+      for (uint8_t& value : items) value = static_cast<uint8_t>(random.Below(3) == 0 ? random.Below(256) : 0);
+      uint64_t hash = 0xCBF29CE484222325u;  // FNV-1a
+      const std::vector<uint8_t> chunk = ChunkCodec(model).Encode(items.data(), count);
+      for (const uint8_t byte : chunk) hash = (hash ^ byte) * 0x100000001B3u;
+      if (hash != kExpected[which]) std::fprintf(stderr, "golden %d: 0x%016llX\n", static_cast<int>(which), static_cast<unsigned long long>(hash));
+      CHECK(hash == kExpected[which]);
+      std::vector<uint8_t> decoded(items.size());
+      ChunkCodec(model).Decode(chunk, count, decoded.data());
+      CHECK(decoded == items);
+    });
   }
 }
 
@@ -275,6 +342,66 @@ void TestKernels() {
       kernel(inputs.data(), pairs * 2, rows, packed.data(), pairs, tiles, sums.data());
       CHECK(sums == expected);
     }
+  }
+}
+
+// Layers of every width, on rows from empty to full, give what the plain sums give, and write no further than they may.
+void TestDense() {
+  TestRandom random(6);
+  for (int round = 0; round < 250; ++round) {
+    const size_t inputs = 1 + random.Below(round % 5 == 0 ? 400 : 100);
+    const size_t outputs = 1 + random.Below(round % 3 == 0 ? 330 : 40);
+    const size_t rows = 1 + random.Below(37);
+    const auto number = [&](int64_t most) { return static_cast<int64_t>(random.Below(2 * static_cast<uint64_t>(most) + 1)) - most; };
+    // Sums near 2^31, and shifts that leave 16 bits of them or much less.
+    const int64_t most_input = round % 2 == 0 ? 4095 : 32767;
+    const int64_t most_weight = std::min<int64_t>(32767, (int64_t{1} << 31) / (most_input + 1) / static_cast<int64_t>(inputs) - 1);
+    if (most_weight < 1) continue;
+    std::vector<int16_t> weights(inputs * outputs);
+    for (int16_t& weight : weights) weight = static_cast<int16_t>(number(most_weight));
+    std::vector<int32_t> bias(outputs);
+    std::vector<uint8_t> shift(outputs);
+    const bool even = random.Below(2) == 0;
+    for (size_t o = 0; o < outputs; ++o) {
+      bias[o] = static_cast<int32_t>(number(10000));
+      shift[o] = static_cast<uint8_t>(even ? 11 : random.Below(13));
+    }
+    const auto low = static_cast<int16_t>(random.Below(2) == 0 ? 0 : -static_cast<int>(random.Below(32769)));
+    const auto high = static_cast<int16_t>(random.Below(32768));
+    const DenseSpec spec{inputs, outputs, weights, bias, shift, low, high};
+    const size_t stride = inputs + 1 + random.Below(40);
+    std::vector<int16_t> from(rows * stride);
+    // From rows of zeros to rows without one.
+    const uint64_t kept = random.Below(9);
+    for (int16_t& value : from) value = static_cast<int16_t>(random.Below(8) < kept ? number(most_input) : 0);
+    const size_t room = outputs + random.Below(40);
+    const size_t to_stride = room + random.Below(3);
+    constexpr int16_t kUntouched = 0x5A5A;
+    std::vector<int32_t> expected(rows * outputs);
+    for (size_t r = 0; r < rows; ++r) {
+      for (size_t o = 0; o < outputs; ++o) {
+        int64_t sum = bias[o] + (shift[o] == 0 ? 0 : int64_t{1} << (shift[o] - 1));
+        for (size_t i = 0; i < inputs; ++i) sum += int64_t{weights[o * inputs + i]} * from[r * stride + i];
+        expected[r * outputs + o] = static_cast<int32_t>(std::clamp<int64_t>(sum >> shift[o], low, high));
+      }
+    }
+    WithEveryIsa([&] {
+      const Dense dense("layer", spec, std::vector<int32_t>(inputs, static_cast<int32_t>(most_input)));
+      std::vector<int16_t> to(rows * to_stride, kUntouched);
+      std::vector<uint64_t> scratch(dense.scratch(rows));
+      dense.Run({from.data(), stride, rows, to.data(), to_stride, room}, scratch.data());
+      for (size_t r = 0; r < rows; ++r) {
+        for (size_t o = 0; o < outputs; ++o) CHECK(to[r * to_stride + o] == expected[r * outputs + o]);
+        for (size_t o = room; o < to_stride; ++o) CHECK(to[r * to_stride + o] == kUntouched);
+      }
+      const size_t output = outputs - 1;
+      const DenseOutput one(spec, output);
+      std::vector<int16_t> wide(rows * (one.reach() + stride));
+      for (size_t r = 0; r < rows; ++r) std::copy_n(from.data() + r * stride, stride, wide.data() + r * (one.reach() + stride));
+      std::vector<int32_t> ones(rows);
+      one.Run(wide.data(), one.reach() + stride, rows, ones.data());
+      for (size_t r = 0; r < rows; ++r) CHECK(ones[r] == expected[r * outputs + output]);
+    });
   }
 }
 
@@ -533,11 +660,13 @@ void TestPhotographs() {
 int main() {
   using namespace node_vae::coder;
   TestDistributions();
+  TestMixtureFormula();
   TestNormalIsCentred();
   TestStack();
   TestPopThenPush();
   TestStackRefusesDamage();
   TestKernels();
+  TestDense();
   TestChunks();
   TestLevels();
   TestGolden();
