@@ -28,8 +28,7 @@ Dense::Dense(const std::string& name, const DenseSpec& spec, std::span<const int
   }
   if (low_ > high_) Refuse(name, "has an empty output range");
   const DenseKernels kernels = ChooseDenseKernels();
-  // A block of few outputs would be half empty.
-  const bool by_inputs = kernels.by_inputs != nullptr && outputs_ > kTile;
+  const bool by_inputs = kernels.ByInputs(inputs_, outputs_);
   order_ = by_inputs ? DenseOrder::kInputs : DenseOrder::kPairs;
   kernel_ = by_inputs ? kernels.by_inputs : kernels.by_pairs;
   const size_t padded = by_inputs ? layout().blocks() * kBlock : layout().tiles() * kTile;

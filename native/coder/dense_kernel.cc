@@ -44,7 +44,7 @@ void Dot(const int16_t* inputs, size_t stride, size_t rows, const int16_t* weigh
 
 }  // namespace
 
-const DenseKernels kGenericDenseKernels = {Layer, nullptr, Dot};
+const DenseKernels kGenericDenseKernels = {Layer, Dot};
 
 DenseKernels ChooseDenseKernels() {
 #if defined(NODE_VAE_CODER_X86)
@@ -58,9 +58,12 @@ DenseKernels ChooseDenseKernels() {
       return kAvx2DenseKernels;
     case Isa::kSse2:
       return kSse2DenseKernels;
-    case Isa::kGeneric:
+    default:
       break;
   }
+#elif defined(NODE_VAE_CODER_NEON)
+  // Every processor of the kind has NEON.
+  if (ChooseIsa() == Isa::kNeon) return {kGenericDenseKernels.by_pairs, kGenericDenseKernels.dot, DenseByInputsNeon, 0};
 #endif
   return kGenericDenseKernels;
 }

@@ -77,8 +77,16 @@ using DotKernel = void (*)(const int16_t* inputs, size_t stride, size_t rows, co
 
 struct DenseKernels {
   DenseKernel by_pairs;
-  DenseKernel by_inputs;  // null where pairs are always faster
   DotKernel dot;
+  // Null where pairs are always faster.
+  DenseKernel by_inputs = nullptr;
+  // Layers of more outputs than this are computed by inputs.
+  size_t most_by_pairs = kTile;
+
+  // Inputs are listed as 16 bits.
+  bool ByInputs(size_t inputs, size_t outputs) const noexcept {
+    return by_inputs != nullptr && inputs <= 65536 && outputs > most_by_pairs;
+  }
 };
 
 // The fastest that this processor runs; as ChooseMatrixKernel().
@@ -91,6 +99,10 @@ extern const DenseKernels kAvx2DenseKernels;
 extern const DenseKernels kAvx512DenseKernels;
 // With VNNI and VBMI2.
 void DenseByInputsAvx512(const DenseLayout& layout, const DenseRows& rows, uint64_t* scratch);
+#endif
+#if defined(__aarch64__) && !defined(_MSC_VER)
+#define NODE_VAE_CODER_NEON 1
+void DenseByInputsNeon(const DenseLayout& layout, const DenseRows& rows, uint64_t* scratch);
 #endif
 
 }  // namespace node_vae::coder

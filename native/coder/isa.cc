@@ -6,8 +6,8 @@
 namespace node_vae::coder {
 
 Isa ChooseIsa() {
+  [[maybe_unused]] const char* limit = std::getenv("NODE_VAE_CODER_ISA");
 #if defined(NODE_VAE_CODER_X86)
-  const char* limit = std::getenv("NODE_VAE_CODER_ISA");
   const auto allowed = [limit](const char* wanted) {
     // In rising order: a limit allows itself and whatever stands before it.
     constexpr const char* kOrder[] = {"generic", "sse2", "avx2", "avx512"};
@@ -25,6 +25,8 @@ Isa ChooseIsa() {
   }
   if (allowed("avx2") && __builtin_cpu_supports("avx2")) return Isa::kAvx2;
   if (allowed("sse2")) return Isa::kSse2;
+#elif defined(__aarch64__) && !defined(_MSC_VER)
+  if (limit == nullptr || std::strcmp(limit, "generic") != 0) return Isa::kNeon;
 #endif
   return Isa::kGeneric;
 }

@@ -33,7 +33,7 @@ MatrixKernel ChooseMatrixKernel() {
       return MatrixKernelAvx2;
     case Isa::kSse2:
       return MatrixKernelSse2;
-    case Isa::kGeneric:
+    default:
       break;
   }
 #endif

@@ -11,6 +11,11 @@ const decompressBrotli = promisify(brotliDecompress);
 /** Quick, and enough to notice data that the model does not fit at all. */
 export const FALLBACK_QUALITY = 5;
 const TEXT_QUALITY = 9;
+/** Two to three times as fast as the usual quality, and rarely a fifth longer. */
+const LOOK_QUALITY = 3;
+/** What the usual way makes of what the quick look makes, at the best; what is nearly nothing is left out of this. */
+const HOPE = 0.71;
+const NEARLY_NOTHING = 0.05;
 
 export interface ChunkItems {
   /** [count, ...itemShape] */
@@ -86,6 +91,13 @@ export function brotli(bytes: Uint8Array, quality = TEXT_QUALITY): Promise<Buffe
   return compressBrotli(bytes, {
     params: { [constants.BROTLI_PARAM_QUALITY]: quality, [constants.BROTLI_PARAM_SIZE_HINT]: bytes.length },
   });
+}
+
+/** Bytes by the usual quality; undefined where a quick look shows that they would not come to less than `best`. */
+export async function hopefulBrotli(bytes: Uint8Array, best: number): Promise<Buffer | undefined> {
+  const look = await brotli(bytes, LOOK_QUALITY);
+  const hopeless = look.length > NEARLY_NOTHING * bytes.length && HOPE * look.length > best;
+  return hopeless ? undefined : brotli(bytes, FALLBACK_QUALITY);
 }
 
 /** Stops at `most` bytes, whatever the compressed bytes would become. */

@@ -5,6 +5,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { brotli, FALLBACK_QUALITY } from '../../src/archive/chunk.js';
 import {
   Codec,
   compress,
@@ -115,6 +116,28 @@ it('codes what the model was not made for, at worse rates', async () => {
   expect(bitsPerDim).toBeLessThan(8.08);
   await using opened = await openArchive(archive!, { model: codec });
   expect(Buffer.compare((await opened.read(0, 200)).data, noise)).toBe(0);
+});
+
+it('leaves to a general compressor what that does better, however much of it', async () => {
+  await using codec = await Codec.load(join(root, 'models', 'mnist-codec'));
+  const pictures = digits(64).data;
+  // Digits again and again cost the model what they always do.
+  const same = new Uint8Array(256 * SIZE);
+  for (let i = 0; i < 256; i += 1) same.set(pictures.subarray(0, SIZE), i * SIZE);
+  const size = async (items: Uint8Array) => {
+    const { archive } = await compress({ data: items, shape: [256, 28, 28] }, { model: codec });
+    await using opened = await openArchive(archive!, { model: codec });
+    expect(Buffer.compare((await opened.read(0, 256)).data, items)).toBe(0);
+    return archive!.length;
+  };
+  expect(await size(same)).toBeLessThan(1500);
+  for (const kinds of [2, 8, 32, 64]) {
+    const some = new Uint8Array(256 * SIZE);
+    for (let i = 0; i < 256; i += 1)
+      some.set(pictures.subarray((i % kinds) * SIZE, ((i % kinds) + 1) * SIZE), i * SIZE);
+    const general = (await brotli(some, FALLBACK_QUALITY)).length;
+    expect(await size(some)).toBeLessThan(Math.min(general, (some.length * 1.2) / 8) + 700);
+  }
 });
 
 describe('photo-lossy', () => {

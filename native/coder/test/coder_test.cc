@@ -279,14 +279,18 @@ template <typename Body>
 void WithEveryIsa(const Body& body) {
   if (std::getenv("NODE_VAE_CODER_ISA") != nullptr) return body();
 #if defined(NODE_VAE_CODER_X86)
-  for (const char* isa : {"generic", "sse2", "avx2", "avx512"}) {
+  constexpr const char* kLimits[] = {"generic", "sse2", "avx2"};
+#else
+  constexpr const char* kLimits[] = {"generic"};
+#endif
+#if !defined(_MSC_VER)
+  for (const char* isa : kLimits) {
     setenv("NODE_VAE_CODER_ISA", isa, 1);
     body();
   }
   unsetenv("NODE_VAE_CODER_ISA");
-#else
-  body();
 #endif
+  body();
 }
 
 // What the coder writes is part of the archive format: these numbers hold on every processor and
@@ -349,14 +353,14 @@ void TestKernels() {
 void TestDense() {
   TestRandom random(6);
   for (int round = 0; round < 250; ++round) {
-    const size_t inputs = 1 + random.Below(round % 5 == 0 ? 400 : 100);
+    // Once more than 16 bits can number.
+    const size_t inputs = round == 249 ? 66000 : 1 + random.Below(round % 5 == 0 ? 400 : 100);
     const size_t outputs = 1 + random.Below(round % 3 == 0 ? 330 : 40);
     const size_t rows = 1 + random.Below(37);
     const auto number = [&](int64_t most) { return static_cast<int64_t>(random.Below(2 * static_cast<uint64_t>(most) + 1)) - most; };
     // Sums near 2^31, and shifts that leave 16 bits of them or much less.
     const int64_t most_input = round % 2 == 0 ? 4095 : 32767;
-    const int64_t most_weight = std::min<int64_t>(32767, (int64_t{1} << 31) / (most_input + 1) / static_cast<int64_t>(inputs) - 1);
-    if (most_weight < 1) continue;
+    const int64_t most_weight = std::clamp<int64_t>((int64_t{1} << 31) / (most_input + 1) / static_cast<int64_t>(inputs) - 1, 1, 32767);
     std::vector<int16_t> weights(inputs * outputs);
     for (int16_t& weight : weights) weight = static_cast<int16_t>(number(most_weight));
     std::vector<int32_t> bias(outputs);
@@ -365,6 +369,10 @@ void TestDense() {
     for (size_t o = 0; o < outputs; ++o) {
       bias[o] = static_cast<int32_t>(number(10000));
       shift[o] = static_cast<uint8_t>(even ? 11 : random.Below(13));
+    }
+    // Of the 66000, weights of 0 leave room for the others' sums.
+    if (round == 249) {
+      for (size_t i = 0; i < weights.size(); ++i) weights[i] = static_cast<int16_t>(i % 97 == 0 ? number(40) : 0);
     }
     const auto low = static_cast<int16_t>(random.Below(2) == 0 ? 0 : -static_cast<int>(random.Below(32769)));
     const auto high = static_cast<int16_t>(random.Below(32768));

@@ -5,6 +5,7 @@ import {
   checkDecoded,
   type EncodedRecord,
   FALLBACK_QUALITY,
+  hopefulBrotli,
   makeRecord,
   parseNames,
   plainData,
@@ -50,10 +51,15 @@ export async function encodeChunk(
   { items, count, names, extras }: ItemChunk,
   options: { readonly verify: boolean; readonly signal?: AbortSignal | undefined },
 ): Promise<EncodedRecord> {
-  const [coded, general] = await Promise.all([codec?.encode(items, options), brotli(items, FALLBACK_QUALITY)]);
+  const coded = await codec?.encode(items, options);
+  const general =
+    coded === undefined ? await brotli(items, FALLBACK_QUALITY) : await hopefulBrotli(items, coded.length);
+  const candidates: [Method, Uint8Array][] = [['stored', items]];
+  if (general !== undefined) candidates.unshift(['brotli', general]);
+  if (coded !== undefined) candidates.unshift(['coded', coded]);
   return makeRecord({
     ...{ kind: 'chunk', items: count, names: encodeItemNames(names, extras), checked: [items] },
-    candidates: [...(coded === undefined ? [] : [['coded', coded] as const]), ['brotli', general], ['stored', items]],
+    candidates,
   });
 }
 
