@@ -18,15 +18,22 @@ async function residentAfter(rounds: number, round: (index: number) => Promise<v
   return process.memoryUsage.rss();
 }
 
-/** A leak of 100 bytes a call would show. Collecting often keeps the JavaScript heap from hiding it by growing. */
+/**
+ * A leak of 100 bytes a call would show. Collecting often keeps the JavaScript heap from hiding it by growing. What takes
+ * its time to become flat, threads' own memory on a busy machine above all, has several times; a leak never does.
+ */
 async function expectFlat(callsPerRound: number, round: (index: number) => Promise<void>): Promise<void> {
   const rounds = 30;
   for (let sample = 0; sample < 4; sample += 1) await residentAfter(rounds, round);
-  const warm = await residentAfter(rounds, round);
   const samples = 10;
-  let last = warm;
-  for (let sample = 0; sample < samples; sample += 1) last = await residentAfter(rounds, round);
-  expect((last - warm) / (samples * rounds * callsPerRound)).toBeLessThan(100);
+  let slope = Number.POSITIVE_INFINITY;
+  for (let time = 0; time < 4 && slope >= 100; time += 1) {
+    const warm = await residentAfter(rounds, round);
+    let last = warm;
+    for (let sample = 0; sample < samples; sample += 1) last = await residentAfter(rounds, round);
+    slope = (last - warm) / (samples * rounds * callsPerRound);
+  }
+  expect(slope).toBeLessThan(100);
 }
 
 test('training steps, requests and evaluations', async () => {
