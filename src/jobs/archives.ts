@@ -85,6 +85,7 @@ export async function runCompress(
   for (const { name, reason } of leftOut) {
     errors.push(itemError(shard.number, { name, error: { code: 'ERR_VAE_DATA', message: reason } }));
   }
+  run.onRun();
   const written = performance.now();
   const name = `${shardStem(shard.number)}.vaez`;
   const file = (): NewFile => ({ name, chunks: createReadStream(archive, { highWaterMark: 1 << 20 }) });

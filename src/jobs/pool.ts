@@ -70,47 +70,53 @@ export async function runShards(
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted) abort();
   let failure: unknown;
+  // The first ends the others in good order.
+  const failed = (error: unknown): void => {
+    failure ??= error;
+    stop.abort(error);
+  };
+  const runOne = async (runner: Runner, own: number, onRun: () => void): Promise<void> => {
+    const result = await runner.run(plan.job, own, {
+      maxErrors: maxErrors - sum.failed,
+      signal: stop.signal,
+      onRun,
+      onProgress: (progress) => {
+        running.set(own, progress);
+        unfinished.set(own, [...(unfinished.get(own) ?? []), ...progress.newErrors]);
+        tell();
+      },
+    });
+    const { items } = await plan.shard(own);
+    running.delete(own);
+    unfinished.delete(own);
+    sum.shards += 1;
+    sum.items += items;
+    sum.bytesIn += result.bytesIn;
+    sum.failed += result.errors.length;
+    for (const stage of Object.keys(seconds) as (keyof StageSeconds)[]) seconds[stage] += result.seconds[stage];
+    tell();
+    if (sum.failed > maxErrors) throw tooManyErrors(sum.failed, maxErrors, result.errors.at(-1)?.reason);
+  };
   const work = async (): Promise<void> => {
     const runner = await (processes === 1 ? openHere(plan.job, threads) : openProcess(plan.job, threads));
+    // The next shard begins while the last is written, which waits for the disk; no third before that is done.
+    let written: Promise<void> = Promise.resolve();
     try {
       for (let number = pending.shift(); number !== undefined && !stop.signal.aborted; number = pending.shift()) {
         const own = number;
-        const result = await runner.run(plan.job, own, {
-          maxErrors: maxErrors - sum.failed,
-          signal: stop.signal,
-          onProgress: (progress) => {
-            running.set(own, progress);
-            unfinished.set(own, [...(unfinished.get(own) ?? []), ...progress.newErrors]);
-            tell();
-          },
+        const before = written;
+        await new Promise<void>((begin) => {
+          written = runOne(runner, own, begin).catch(failed).finally(begin);
         });
-        running.delete(own);
-        unfinished.delete(own);
-        sum.shards += 1;
-        sum.items += (await plan.shard(own)).items;
-        sum.bytesIn += result.bytesIn;
-        sum.failed += result.errors.length;
-        for (const stage of Object.keys(seconds) as (keyof StageSeconds)[]) seconds[stage] += result.seconds[stage];
-        tell();
-        if (sum.failed > maxErrors) throw tooManyErrors(sum.failed, maxErrors, result.errors.at(-1)?.reason);
+        await before;
       }
-    } catch (error) {
-      // The first failure ends the others in good order.
-      failure ??= error;
-      stop.abort(error);
+      await written;
     } finally {
       await runner.close();
     }
   };
   try {
-    await Promise.all(
-      Array.from({ length: processes }, () =>
-        work().catch((error: unknown) => {
-          failure ??= error;
-          stop.abort(error);
-        }),
-      ),
-    );
+    await Promise.all(Array.from({ length: processes }, () => work().catch(failed)));
   } finally {
     signal?.removeEventListener('abort', abort);
   }
@@ -135,8 +141,8 @@ function roomFor(): number {
 async function openHere(job: Job, threads: number): Promise<Runner> {
   const worker = await ShardWorker.open(job, { threads });
   return {
-    run: (given, shard, { maxErrors, signal, onProgress }) =>
-      worker.runShard(given, shard, { maxErrors, onProgress, ...(signal && { signal }) }),
+    run: (given, shard, { signal, ...options }) =>
+      worker.runShard(given, shard, { ...options, ...(signal && { signal }) }),
     close: () => worker.close(),
   };
 }

@@ -13,12 +13,13 @@ import { type ShardProgress, ShardWorker } from './shard.js';
 type Order =
   | { readonly kind: 'open'; readonly job: Job; readonly threads: number }
   | { readonly kind: 'run'; readonly job: Job; readonly shard: number; readonly maxErrors: number | null }
-  | { readonly kind: 'stop' };
+  | { readonly kind: 'stop'; readonly shard: number };
 
-/** What comes from it. */
-type Answer =
+/** What comes from it, of a shard or, where that is undefined, of opening. */
+type Answer = { readonly shard?: number | undefined } & (
   | { readonly kind: 'opened' }
   | { readonly kind: 'progress'; readonly progress: ShardProgress }
+  | { readonly kind: 'run' }
   | { readonly kind: 'done'; readonly result: ShardResult }
   | { readonly kind: 'stopped' }
   | {
@@ -26,7 +27,8 @@ type Answer =
       readonly code: string | undefined;
       readonly message: string;
       readonly progress: ShardProgress | undefined;
-    };
+    }
+);
 
 /** Progress is told so often at most. */
 const TELL_MS = 200;
@@ -59,13 +61,14 @@ export async function openProcess(job: Job, threads: number): Promise<Runner> {
     throw error;
   }
   return {
-    async run(given, shard, { maxErrors, signal, onProgress }) {
+    async run(given, shard, { maxErrors, signal, onProgress, onRun }) {
       signal?.throwIfAborted();
-      const stop = (): void => void (child.connected && child.send({ kind: 'stop' } satisfies Order));
+      const stop = (): void => void (child.connected && child.send({ kind: 'stop', shard } satisfies Order));
       signal?.addEventListener('abort', stop, { once: true });
       try {
         const most = Number.isFinite(maxErrors) ? maxErrors : null;
-        const answer = await ask(child, { kind: 'run', job: given, shard, maxErrors: most }, 'done', onProgress);
+        const order = { kind: 'run', job: given, shard, maxErrors: most } as const;
+        const answer = await ask(child, order, 'done', { onProgress, onRun });
         if (answer.kind === 'done') return answer.result;
         throw signal?.reason ?? new Error('stopped');
       } finally {
@@ -80,22 +83,25 @@ function ask(
   child: ChildProcess,
   order: Order,
   wanted: 'opened' | 'done',
-  onProgress?: (progress: ShardProgress) => void,
+  told: { onProgress?(progress: ShardProgress): void; onRun?: (() => void) | undefined } = {},
 ): Promise<Answer> {
+  const shard = 'shard' in order ? order.shard : undefined;
   return new Promise((resolve, reject) => {
     const settle = (): void => {
       child.off('message', take);
       child.off('exit', ended);
     };
     const take = (answer: Answer): void => {
-      if (answer.kind === 'progress') {
-        onProgress?.(answer.progress);
+      if (answer.shard !== shard) return;
+      if (answer.kind === 'progress' || answer.kind === 'run') {
+        if (answer.kind === 'run') told.onRun?.();
+        else told.onProgress?.(answer.progress);
         return;
       }
       settle();
       if (answer.kind === wanted || answer.kind === 'stopped') resolve(answer);
       else if (answer.kind === 'failed') {
-        if (answer.progress !== undefined) onProgress?.(answer.progress);
+        if (answer.progress !== undefined) told.onProgress?.(answer.progress);
         reject(errorOf(answer));
       }
     };
@@ -122,6 +128,11 @@ function errorOf({ code, message }: { readonly code: string | undefined; readonl
   return code?.startsWith('ERR_VAE_') ? new VaeError(code as VaeErrorCode, message) : new Error(message);
 }
 
+function failureOf(error: unknown): { kind: 'failed'; code: string | undefined; message: string } {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return { kind: 'failed', code, message };
+}
+
 /** @internal What the process does: it runs shards until whoever started it lets go. */
 export async function serveShards(): Promise<void> {
   if (process.send === undefined) {
@@ -130,43 +141,53 @@ export async function serveShards(): Promise<void> {
   const send = (answer: Answer): void => void (process.connected && process.send!(answer));
   const stopping = new Error('The job is to stop.');
   let worker: ShardWorker | undefined;
-  let stop = new AbortController();
-  let told = 0;
-  // What was not told yet.
-  let waiting: ShardProgress | undefined;
-  const failed = (error: unknown): void => {
-    const { code, message } = error as NodeJS.ErrnoException;
-    send({ kind: 'failed', code, message, progress: waiting });
-  };
-  // The one that was started by a terminal is asked to stop by that one, not by the terminal.
-  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => {});
-  process.on('message', (order: Order) => {
-    if (order.kind === 'stop') return stop.abort(stopping);
-    void (async () => {
-      if (order.kind === 'open') {
-        worker = await ShardWorker.open(order.job, { threads: order.threads });
-        return send({ kind: 'opened' });
-      }
-      stop = new AbortController();
-      waiting = undefined;
-      const result = await worker!.runShard(order.job, order.shard, {
+  const stops = new Map<number, AbortController>();
+  const runOne = async ({ job, shard, maxErrors }: Order & { kind: 'run' }): Promise<void> => {
+    const stop = new AbortController();
+    stops.set(shard, stop);
+    let told = 0;
+    // What was not told yet.
+    let waiting: ShardProgress | undefined;
+    try {
+      const result = await worker!.runShard(job, shard, {
         signal: stop.signal,
-        ...(order.maxErrors !== null && { maxErrors: order.maxErrors }),
+        ...(maxErrors !== null && { maxErrors }),
+        onRun: () => send({ kind: 'run', shard }),
         onProgress: (progress) => {
           waiting = { ...progress, newErrors: [...(waiting?.newErrors ?? []), ...progress.newErrors] };
           const now = performance.now();
           if (now - told < TELL_MS) return;
           told = now;
-          send({ kind: 'progress', progress: waiting });
+          send({ kind: 'progress', shard, progress: waiting });
           waiting = undefined;
         },
       });
-      send({ kind: 'done', result });
-    })().catch((error: unknown) => (error === stopping ? send({ kind: 'stopped' }) : failed(error)));
+      send({ kind: 'done', shard, result });
+    } catch (error) {
+      if (error === stopping) send({ kind: 'stopped', shard });
+      else send({ ...failureOf(error), shard, progress: waiting });
+    } finally {
+      stops.delete(shard);
+    }
+  };
+  // The one that was started by a terminal is asked to stop by that one, not by the terminal.
+  for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => {});
+  process.on('message', (order: Order) => {
+    if (order.kind === 'stop') stops.get(order.shard)?.abort(stopping);
+    else if (order.kind === 'run') void runOne(order);
+    else {
+      ShardWorker.open(order.job, { threads: order.threads }).then(
+        (opened) => {
+          worker = opened;
+          send({ kind: 'opened' });
+        },
+        (error: unknown) => send({ ...failureOf(error), progress: undefined }),
+      );
+    }
   });
   await new Promise<void>((resolve) => {
     process.once('disconnect', () => {
-      stop.abort(stopping);
+      for (const stop of stops.values()) stop.abort(stopping);
       resolve();
     });
   });

@@ -7,5 +7,7 @@ export interface ShardRun {
   readonly threads: number;
   readonly signal?: AbortSignal | undefined;
   onItems(items: number, bytesIn: number, errors: readonly ItemError[]): void;
+  /** Nothing is left but to write what came out. */
+  onRun(): void;
   onSeconds(stage: 'read' | 'decode' | 'run' | 'write', seconds: number): void;
 }

@@ -41,6 +41,8 @@ export interface WorkerOptions {
 export interface RunShardOptions {
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: ShardProgress) => void) | undefined;
+  /** Called when nothing is left but to write the shard: time to begin another, since writing waits for disks. */
+  readonly onRun?: (() => void) | undefined;
   /** Items that may be left out of this shard. Default: all. */
   readonly maxErrors?: number | undefined;
 }
@@ -139,6 +141,7 @@ export class ShardWorker implements AsyncDisposable {
         told = errors.length;
         onProgress?.({ shard: number, items: done, totalItems: shard.items, bytesIn, errors: told, newErrors });
       },
+      onRun: () => options.onRun?.(),
       onSeconds: (stage, time) => {
         seconds[stage] += time;
       },

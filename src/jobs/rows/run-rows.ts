@@ -78,6 +78,7 @@ export async function runRows(
       await running;
     }
     signal?.throwIfAborted();
+    run.onRun();
     const started = performance.now();
     const files = await writeFiles(
       plan.place,
