@@ -9,6 +9,7 @@
 #include "binding/napi.h"
 #include "binding/picture_difference.h"
 #include "binding/random.h"
+#include "binding/read_files.h"
 #include "binding/runtime.h"
 #include "binding/state.h"
 #include "binding/training_session.h"
@@ -42,6 +43,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   exports.Set("createPhotoCodec", Napi::Function::New(env, PhotoCodecWrap::Create, "createPhotoCodec"));
   exports.Set("collectPhotoSamples", Napi::Function::New(env, PhotoCodecWrap::Collect, "collectPhotoSamples"));
   exports.Set("lockFile", Napi::Function::New(env, LockFile, "lockFile"));
+#ifndef _WIN32
+  exports.Set("readFiles", Napi::Function::New(env, ReadFiles, "readFiles"));
+#endif
   exports.Set("pictureDifference", Napi::Function::New(env, PictureDifference, "pictureDifference"));
   exports.Set("coderConstants", CoderConstants(env));
   exports.Set("photoConstants", PhotoConstants(env));

@@ -10,12 +10,14 @@ namespace {
 
 size_t CodingThreads() { return std::clamp<size_t>(static_cast<size_t>(AvailableThreads()), 2, 64); }
 
+constexpr size_t kFileThreads = 4;
+
 size_t RunThreads() { return std::clamp<size_t>(static_cast<size_t>(AvailableThreads()), 2, 8); }
 
 }  // namespace
 
 AddonState::AddonState(Napi::Env env)
-    : completions(env), runs(completions, RunThreads()), trainings(completions, 256), loads(completions, 2), codings(completions, CodingThreads()), env_(env) {
+    : completions(env), runs(completions, RunThreads()), trainings(completions, 256), loads(completions, 2), codings(completions, CodingThreads()), files(completions, kFileThreads), env_(env) {
   // After the thread-safe function was made, so that this hook runs before Node closes that.
   Check(env, napi_add_env_cleanup_hook(env, OnCleanup, this));
 }
@@ -39,6 +41,7 @@ void AddonState::OnCleanup(void* data) {
   state->trainings.Stop();
   state->loads.Stop();
   state->codings.Stop();
+  state->files.Stop();
 }
 
 }  // namespace node_vae

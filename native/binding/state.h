@@ -23,6 +23,8 @@ class AddonState {
   Workers loads;
   // Coding of chunks, one thread each: long and steady work.
   Workers codings;
+  // Reading of files, which waits for disks and networks.
+  Workers files;
 
   Napi::FunctionReference error_factory;
   Napi::ObjectReference poll_request;

@@ -425,6 +425,20 @@ export interface Addon {
    */
   lockFile(descriptor: number): 'held' | 'taken' | 'unsupported';
   /**
+   * Reads files of `most` bytes at most, by their paths, a zero byte behind each; 0: only looks at them. Of each the size,
+   * -1 for what is no ordinary file or cannot be read; the time of its last change in nanoseconds; and how many of `bytes`
+   * it has, in this order, -1 where it was not read. Not on Windows.
+   */
+  readonly readFiles?: (
+    paths: Uint8Array,
+    most: number,
+  ) => Promise<{
+    readonly sizes: Float64Array;
+    readonly lengths: Float64Array;
+    readonly changed: BigInt64Array;
+    readonly bytes: Uint8Array;
+  }>;
+  /**
    * How one channel of two pictures of one size differs, [height, width, channels] bytes, borrowed until the promise is
    * settled: the sum of squared differences, and the means of MS-SSIM's five scales (contrast and structure; at the last
    * one times luminance), which are 0 for pictures of less than 176 pixels a side.

@@ -2,16 +2,25 @@
 import { type BigIntStats, close as closeFile, constants, fstat, open as openFile, read } from 'node:fs';
 import { type FileHandle, lstat, mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { readSmallFiles } from '../../binding/read-files.js';
 import { nameFromBytes, nameToBytes, pathOf, shownName } from '../../core/byte-names.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError, makeFolder } from '../../core/files.js';
 import { readFully, writeFully } from '../../core/ranges.js';
 import { dropStale, temporaryBeside } from '../../core/temporary.js';
-import type { FoundInput, OpenInput, Place, Storage, WalkOptions } from './place.js';
+import {
+  type FoundInput,
+  type OpenInput,
+  type Place,
+  SMALL_FILE_BYTES,
+  type Storage,
+  type WalkOptions,
+} from './place.js';
 import { sortedEntries } from './sorted-names.js';
 
-/** Files whose state is asked for at once. */
-const STATS = 32;
+/** Files whose state is asked for at once, and groups of them. */
+const STATS = 64;
+const GROUPS = 2;
 
 export const localStorage: Storage = {
   async stat(path) {
@@ -27,7 +36,7 @@ export const localStorage: Storage = {
       `${shownName(path)} is no file that can be read twice, as jobs do. Copy what it gives into a file first.`,
     );
   },
-  walk: (folder, options) => inChunks(walk(folder, '', [], options), STATS),
+  walk: (folder, options) => withStates(walk(folder, '', [], options)),
   async open(path) {
     const file = await open(pathOf(path), 'r').catch((error: unknown) => {
       throw ioError(error, `reading ${shownName(path)}`);
@@ -57,7 +66,15 @@ export const localStorage: Storage = {
       throw ioError(error, `reading ${shownName(path)}`);
     }
   },
+  async readSmall(paths) {
+    const found = await readSmallFiles(paths.map(pathOf), SMALL_FILE_BYTES);
+    return found.map((file) => file?.bytes && { bytes: file.bytes, size: file.size, state: stateOfTime(file.changed) });
+  },
 };
+
+function stateOfTime(mtimeNs: bigint): string {
+  return mtimeNs.toString(36);
+}
 
 /** Callbacks cost a third of what file handles do, and folders have many small files. */
 function called<T>(call: (done: (error: Error | null, value: T) => void) => void): Promise<T> {
@@ -72,7 +89,7 @@ interface Info {
 }
 
 function stateOf({ mtimeNs }: Info): string {
-  return mtimeNs.toString(36);
+  return stateOfTime(mtimeNs);
 }
 
 function foundFile(path: string, name: string, info: Info): FoundInput {
@@ -97,34 +114,64 @@ function openInput(file: FileHandle, path: string, info: Info): OpenInput {
   };
 }
 
-/** Work that was begun, several at once, given in order. */
-async function* inChunks<T>(source: AsyncIterable<() => Promise<T | undefined>>, width: number): AsyncGenerator<T> {
-  const running: Promise<T | undefined>[] = [];
+/** An entry of a folder, before it is known what it is like. */
+interface Entry {
+  readonly path: string;
+  /** Path within the folder that is walked. */
+  readonly name: string;
+  readonly dangling: boolean;
+}
+
+/** With the states of what there is: many at once, in order. */
+async function* withStates(source: AsyncIterable<Entry>): AsyncGenerator<FoundInput> {
+  const running: Promise<FoundInput[]>[] = [];
+  let group: Entry[] = [];
+  const begin = (): void => {
+    const found = statesOf(group);
+    found.catch(() => {}); // awaited later; until then not unhandled
+    running.push(found);
+    group = [];
+  };
   try {
-    for await (const begin of source) {
-      const one = begin();
-      one.catch(() => {});
-      running.push(one);
-      if (running.length < width) continue;
-      const value = await running.shift()!;
-      if (value !== undefined) yield value;
+    for await (const entry of source) {
+      group.push(entry);
+      if (group.length < STATS) continue;
+      begin();
+      if (running.length >= GROUPS) yield* await running.shift()!;
     }
-    while (running.length > 0) {
-      const value = await running.shift()!;
-      if (value !== undefined) yield value;
-    }
+    begin();
+    while (running.length > 0) yield* await running.shift()!;
   } finally {
     await Promise.allSettled(running);
   }
 }
 
-/** Files of a folder, depth first, each as the call that asks for its state. */
+async function statesOf(entries: readonly Entry[]): Promise<FoundInput[]> {
+  const files = await readSmallFiles(
+    entries.map(({ path }) => pathOf(path)),
+    0,
+  );
+  const found = await Promise.all(
+    entries.map(async ({ path, name, dangling }, index): Promise<FoundInput | undefined> => {
+      const file = files[index];
+      // Named when its turn comes, as an item that cannot be read.
+      if (dangling) return { path, name, size: 0, state: 'link' };
+      if (file) return { path, name, size: file.size, state: stateOfTime(file.changed) };
+      const info = await stat(pathOf(path), { bigint: true }).catch(() => undefined);
+      // What went while the folder was listed is not there.
+      return info?.isFile() ? foundFile(path, name, info) : undefined;
+    }),
+  );
+  return found.filter((file) => file !== undefined);
+}
+
+/** What lies in a folder, depth first. */
 async function* walk(
   folder: string,
   within: string,
   above: readonly string[],
   options: WalkOptions,
-): AsyncGenerator<() => Promise<FoundInput | undefined>> {
+): AsyncGenerator<Entry> {
   const own = await stat(pathOf(folder), { bigint: true }).catch((error: unknown) => {
     throw ioError(error, `reading ${shownName(folder)}`);
   });
@@ -139,16 +186,7 @@ async function* walk(
     const full = within === '' ? name : `${within}/${name}`;
     const kind = entry.isOther ? await kindBehind(path) : entry.isFolder ? 'folder' : 'file';
     if (kind === 'folder') yield* walk(path, full, [...above, identity], options);
-    else if (kind === 'file') {
-      yield async () => {
-        const info = await stat(pathOf(path), { bigint: true }).catch(() => undefined);
-        // What went while the folder was listed is not there.
-        return info?.isFile() ? foundFile(path, full, info) : undefined;
-      };
-    } else if (kind === 'dangling') {
-      // Named when its turn comes, as an item that cannot be read.
-      yield async () => ({ path, name: full, size: 0, state: 'link' });
-    }
+    else if (kind !== 'other') yield { path, name: full, dangling: kind === 'dangling' };
   }
 }
 

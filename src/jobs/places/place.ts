@@ -36,8 +36,22 @@ export interface Storage {
   walk(folder: string, options: WalkOptions): AsyncIterable<FoundInput>;
   open(path: string): Promise<OpenInput>;
   /** The whole file; what it changes by when it was read. */
-  readWhole(path: string, signal?: AbortSignal): Promise<{ bytes: Uint8Array; size: number; state: string }>;
+  readWhole(path: string, signal?: AbortSignal): Promise<WholeFile>;
+  /**
+   * Small files, all at once, where that costs less than one by one; undefined for each that is not small or could not be
+   * read: readWhole() reads it, or tells why not.
+   */
+  readSmall?(paths: readonly string[]): Promise<readonly (WholeFile | undefined)[]>;
 }
+
+export interface WholeFile {
+  readonly bytes: Uint8Array;
+  readonly size: number;
+  readonly state: string;
+}
+
+/** Files that are read together with others have so many bytes at most. */
+export const SMALL_FILE_BYTES = 1 << 18;
 
 export interface WalkOptions {
   readonly hidden: boolean;

@@ -6,11 +6,19 @@ import { VaeError } from '../../core/errors.js';
 import { asDense } from '../../core/tensor.js';
 import type { TableRow } from '../../data/table/rows.js';
 import { allocateRows, toRowArray } from '../../data/values.js';
-import { countOf, type ItemNotes, type PlanItem, type RowsItem, type SampleItem } from '../inputs/items.js';
+import {
+  countOf,
+  type FileItem,
+  type ItemNotes,
+  type PlanItem,
+  type RowsItem,
+  type SampleItem,
+} from '../inputs/items.js';
 import { openRowFile } from '../inputs/rows/index.js';
 import type { RowFile, RowFileOptions } from '../inputs/rows/row-file.js';
 import { storageOf } from '../places/index.js';
-import type { OpenInput } from '../places/place.js';
+import type { OpenInput, WholeFile } from '../places/place.js';
+import { FilesAhead } from './files-ahead.js';
 import { MemoryPool } from './memory-pool.js';
 import type { Piece, RowNote, Rows } from './piece.js';
 
@@ -60,7 +68,8 @@ async function* tasksOf(
   reader: PieceReader,
 ): AsyncGenerator<() => Promise<Piece>> {
   let left = skip;
-  for (const item of items) {
+  const files = new FilesAhead(items, reader.signal);
+  for (const [index, item] of items.entries()) {
     const count = countOf(item);
     if (left >= count) {
       left -= count;
@@ -73,7 +82,9 @@ async function* tasksOf(
         yield () => reader.rows(item, begin, to);
         from = to;
       }
-    } else yield () => (item.kind === 'file' ? reader.file(item) : reader.sample(item));
+    } else if (item.kind === 'file') {
+      yield () => reader.file(item, files.read(index));
+    } else yield () => reader.sample(item);
     left = 0;
   }
 }
@@ -89,6 +100,10 @@ class PieceReader {
     this.#memory = new MemoryPool(options.width + 2);
   }
 
+  get signal(): AbortSignal | undefined {
+    return this.#options.signal;
+  }
+
   async close(): Promise<void> {
     for (const file of this.#rowFiles.values()) await (await file.catch(() => undefined))?.close();
     for (const input of this.#inputs.values()) await (await input.catch(() => undefined))?.close();
@@ -100,14 +115,13 @@ class PieceReader {
     return file.cutOf?.(from) ?? from + this.#options.rowsAtOnce;
   }
 
-  async file(item: PlanItem & { readonly kind: 'file' }): Promise<Piece> {
-    const { signal } = this.#options;
+  async file(item: FileItem, read: () => Promise<WholeFile>): Promise<Piece> {
     return this.#orError(item, async () => {
       if (item.state === 'link' || item.state === 'missing') {
         const why = item.state === 'link' ? 'a link that leads nowhere' : 'there is no such file';
         throw new VaeError('ERR_VAE_IO', `${shownName(item.name)}: ${why}.`);
       }
-      const { bytes, ...now } = await this.#timed('read', () => storageOf(item.path).readWhole(item.path, signal));
+      const { bytes, ...now } = await this.#timed('read', read);
       refuseChanged(item, now);
       return this.#ofFile(bytes, item.path, item, item.name);
     });
