@@ -1,8 +1,10 @@
-/** Files of a list, each read when its turn comes; small ones together, a group ahead. */
+/** Files of a list, each read when its turn comes; small ones together, groups ahead. */
 import type { PlanItem } from '../inputs/items.js';
 import { storageOf } from '../places/index.js';
 import { SMALL_FILE_BYTES, type WholeFile } from '../places/place.js';
 
+/** Groups that are read at once: disks of other machines answer many as fast as one. */
+const GROUPS = 4;
 /** Of a group. */
 const MOST_FILES = 16;
 const MOST_BYTES = 1 << 20;
@@ -28,9 +30,12 @@ export class FilesAhead {
     const { path } = this.#items[index]!;
     // Those before are read by whoever asked for them.
     this.#groups = this.#groups.filter(({ to }) => to > index);
-    let last = this.#groups.at(-1)?.to ?? index;
-    if (this.#groups.length === 0) last = this.#begin(index);
-    if (this.#groups.length === 1) this.#begin(last);
+    let next = this.#groups.at(-1)?.to ?? index;
+    while (this.#groups.length < GROUPS) {
+      const begun = this.#begin(next);
+      if (begun === next) break;
+      next = begun;
+    }
     const group = this.#groups.find(({ from, to }) => from <= index && index < to);
     return async () => {
       this.#signal?.throwIfAborted();
