@@ -3,12 +3,22 @@ import { damaged } from '../../archive/format.js';
 import { VaeError } from '../../core/errors.js';
 import { decodeLosslessWebp, encodeLosslessWebp, type WebpPixels } from '../../data/image/encode.js';
 import type { CodingOptions } from '../kind.js';
+import { decodeColours, encodeColours } from './colours.js';
 import { decodeDifferences, encodeDifferences } from './differences.js';
 import { isListed, type PhotoCodec } from './photo-codec.js';
 import type { TileSamples, TileShape } from './tile-shape.js';
 
 /** How a tile is coded: the byte that its data begin with. Numbers are part of the format. */
-const TILE_CODES = { stored: 1, solid: 2, webp: 3, differences: 4, network: 5, vp8l: 6, listed: 7 } as const;
+const TILE_CODES = {
+  stored: 1,
+  solid: 2,
+  webp: 3,
+  differences: 4,
+  network: 5,
+  vp8l: 6,
+  listed: 7,
+  colours: 8,
+} as const;
 /** Added where every 16-bit sample is a byte twice over, and bytes are coded. */
 const DOUBLED = 0x80;
 /** WebP has 14 bits for a side. */
@@ -20,6 +30,10 @@ const SMALL_EFFORT = 6;
 /** Shares of pixels that are as the one to their left: below it is a photograph, above it is none. */
 const BUSY = 0.2;
 const FLAT = 0.85;
+/** From it on, what looks for colours that come again is worth its time. */
+const SPARSE = 0.4;
+/** It takes about a second for four million pixels. */
+const MOST_COLOUR_PIXELS = 1 << 24;
 const QUICK = 5;
 const SLOW = 9;
 
@@ -83,6 +97,9 @@ export async function encodeTile(
     const webp = await webpOf(samples, shape);
     const bare = webp && bareWebp(webp);
     consider(bare === undefined ? TILE_CODES.webp : TILE_CODES.vp8l, bare ?? webp);
+    const pixels = shape.width * shape.height;
+    if (pixels < SMALL || ((!natural || same >= SPARSE) && pixels <= MOST_COLOUR_PIXELS))
+      consider(TILE_CODES.colours, await encodeColours(samples as Uint8Array, shape, context.signal));
     if (webp === undefined) consider(TILE_CODES.differences, await encodeDifferences(samples, shape, QUICK));
   }
   return best;
@@ -125,6 +142,10 @@ async function decodeBy(
   if (code === TILE_CODES.webp) return fromWebp(data, shape);
   if (code === TILE_CODES.vp8l) return fromWebp(wholeWebp(data), shape);
   if (code === TILE_CODES.differences) return decodeDifferences(data, shape);
+  if (code === TILE_CODES.colours) {
+    if (shape.bits > 8) throw damaged('a tile of few colours has more than 8 bits');
+    return decodeColours(data, shape, signal);
+  }
   if (code !== TILE_CODES.network && code !== TILE_CODES.listed) {
     throw new VaeError(
       'ERR_VAE_REPRODUCIBILITY',

@@ -23,11 +23,13 @@ import type { CodeContext } from './tile-coders.js';
 const SMALL_BYTES = 1 << 19;
 const GATHERED_BYTES = 1 << 22;
 const MOST_GATHERED = 512;
-/** Rows of a picture that has no more stay together: what drawings repeat is found. */
+/** Rows of a drawing that has no more stay together: what it repeats is found. */
 const WHOLE_BYTES = 1 << 24;
 /** Rows of a band of a larger one have no more, unless one row has. */
 const BAND_BYTES = 1 << 23;
 const MOST_BAND_ROWS = 1280;
+/** Files that have a smaller share of the bytes of their rows are no photographs. */
+const DRAWING = 0.2;
 /** Of narrow pictures a band has as many rows as come to this. */
 const LEAST_BAND_BYTES = 1 << 19;
 /** What a band takes while it is worked on: rows, samples, what coders hold of each, what is read ahead. */
@@ -132,7 +134,8 @@ function bandUnits(picture: Planned, { selection, stored, large, ...coding }: Un
   const { file, name, layout, format, held = 0 } = picture;
   const rowBytes = rowBytesOf(layout);
   const limit = pieceBytes(layout) <= WHOLE_BYTES ? WHOLE_BYTES : BAND_BYTES;
-  const mostRows = Math.max(MOST_BAND_ROWS, Math.floor(LEAST_BAND_BYTES / rowBytes));
+  const isDrawing = pieceBytes(layout) <= WHOLE_BYTES && file.size < DRAWING * pieceBytes(layout);
+  const mostRows = isDrawing ? layout.height : Math.max(MOST_BAND_ROWS, Math.floor(LEAST_BAND_BYTES / rowBytes));
   const most = Math.max(1, Math.min(mostRows, Math.floor(limit / rowBytes)));
   const count = Math.ceil(layout.height / most);
   const height = Math.ceil(layout.height / count);
