@@ -96,6 +96,8 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
   /** False when the archive lost its end or was never finished; its whole chunks can be read. */
   readonly complete: boolean;
   readonly byteLength: number;
+  /** @internal Its bytes as they lie there, those of a compact form. */
+  readonly storedBytes: number;
   protected readonly lifetime: Lifetime;
   protected readonly layout: ArchiveLayout<H>;
   readonly #source: ByteSource;
@@ -111,6 +113,7 @@ export abstract class ArchiveBase<H extends Header, Decoded> implements AsyncDis
     this.header = layout.header;
     this.complete = layout.complete;
     this.byteLength = source.length;
+    this.storedBytes = source.stored ?? source.length;
     this.#source = source;
     this.#owned = owned;
     this.#withoutModel = withoutModel;

@@ -8,6 +8,8 @@ import { damaged } from './format.js';
 
 export interface ByteSource {
   readonly length: number;
+  /** Bytes of the archive as it lies there, where these are what a compact form stands for. */
+  readonly stored?: number;
   /** Exactly `length` bytes from `offset`. */
   read(offset: number, length: number): Promise<Uint8Array>;
   close(): Promise<void>;

@@ -16,7 +16,7 @@ export async function openSource(input: string | Uint8Array, kinds: readonly Com
     const expanded = await expandSource(source, kinds);
     if (expanded === undefined) return source;
     await source.close();
-    return memorySource(expanded);
+    return { ...memorySource(expanded), stored: source.length };
   } catch (error) {
     await source.close();
     throw error;

@@ -27,6 +27,7 @@ export interface ArchiveReport {
   /** SHA-256 of the model; absent where none is needed. */
   readonly model?: string;
   readonly embedsModel: boolean;
+  /** Of the archive as it is stored. */
   readonly bytes: number;
   readonly items: number;
   readonly chunks: number;
@@ -56,7 +57,7 @@ export async function inspectArchive(input: string | Uint8Array, options: Inspec
       kind: header.kind,
       ...(header.model !== undefined && { model: header.model }),
       embedsModel: layout.modelOffset !== undefined,
-      bytes: archive.byteLength,
+      bytes: archive.storedBytes,
       items: layout.chunks.reduce((sum, { items }) => sum + items, 0),
       chunks: archive.recordCount,
       files: [...new Set(records.flat().map(({ name }) => name))],

@@ -35,6 +35,10 @@ export interface CliOptions {
   readonly cwd?: string;
   /** Beside this process's own. */
   readonly env?: Readonly<Record<string, string>>;
+  /** How standard output is read; default utf8. */
+  readonly encoding?: BufferEncoding;
+  /** An open file that standard output goes to instead of the result. */
+  readonly stdout?: number;
   readonly onStart?: (child: ChildProcess) => void;
   /** Called with the process and everything it has said on stderr, whenever it says more. */
   readonly onStderr?: (child: ChildProcess, stderr: string) => void;
@@ -44,15 +48,15 @@ export function runCli(args: readonly string[], options: CliOptions = {}): Promi
   const child = spawn(process.execPath, [...PROGRAM, ...args], {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', options.stdout ?? 'pipe', 'pipe'],
   });
   options.onStart?.(child);
   let stdout = '';
   let stderr = '';
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+  child.stdout?.setEncoding(options.encoding ?? 'utf8').on('data', (text: string) => {
     stdout += text;
   });
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+  child.stderr!.setEncoding('utf8').on('data', (text: string) => {
     stderr += text;
     options.onStderr?.(child, stderr);
   });

@@ -114,7 +114,7 @@ describe('a small archive of pictures', () => {
     await decompress(at('icons.vaez'), { output: at('icons-out') });
     await expectIcons('icons-out');
     expect(await inspectArchive(bytes, { decode: true })).toMatchObject({
-      ...{ kind: 'photographs', items: 6, complete: true, damaged: [] },
+      ...{ kind: 'photographs', items: 6, complete: true, damaged: [], bytes: bytes.length },
     });
     expect((await listArchive(at('icons.vaez'))).map(({ name }) => name).sort()).toEqual(Object.keys(ICONS).sort());
     const pieces: Uint8Array[] = [];

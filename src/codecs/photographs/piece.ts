@@ -25,8 +25,9 @@ const STRONG = 11;
 const STRONG_BYTES = 1 << 25;
 /** Tiles that are so much shorter than what a quick general compressor makes are of a photograph. */
 const PHOTOGRAPH = 0.6;
-/** What Brotli's slowest makes of what its quick way makes, at the best. */
+/** What Brotli's slowest makes of what its quick way makes, at the best; what is nearly nothing is left out of this. */
 const HOPE = 0.65;
+const NEARLY_NOTHING = 0.01;
 const unpackZlib = promisify(inflateZlib);
 const compressBrotli = promisify(brotliCompress);
 
@@ -71,7 +72,8 @@ export async function encodePiece(piece: Piece, context: CodeContext): Promise<U
 
 /** The general compressor at its slowest, where it may come to less than what there is. */
 async function slowly({ layout, rows }: Piece, quick: Uint8Array, best: Uint8Array): Promise<Uint8Array[]> {
-  const hopeful = (bytes: Uint8Array): boolean => HOPE * bytes.length < best.length;
+  const hopeful = ({ length }: Uint8Array): boolean =>
+    HOPE * length < best.length || length < NEARLY_NOTHING * rows.length;
   const found: Promise<Uint8Array>[] = [];
   if (hopeful(quick)) found.push(strong(rows).then((bytes) => coded(CODES.brotli, bytes)));
   if (layout.depth >= 8 && layout.type !== PALETTE) {
