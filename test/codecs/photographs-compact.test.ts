@@ -255,16 +255,16 @@ describe('compact forms that are damaged', () => {
     const rgba = 4 * 5 + 3;
     const claims = (width: number, height: number) =>
       Buffer.concat([varint(1), Buffer.of(rgba), varint(width), varint(height), varint(1), Buffer.from('a')]);
-    const bomb = brotliCompressSync(Buffer.concat([claims(512, 512), Buffer.alloc(1 << 22)]));
+    const bomb = brotliCompressSync(Buffer.concat([claims(1024, 1024), Buffer.alloc(1 << 24)]));
     const cases: [Buffer, RegExp][] = [
       [sealed(Buffer.of(0x20), claims(2 ** 31 - 1, 2 ** 31 - 1), Buffer.of(1)), /claims/],
-      [sealed(Buffer.of(0x20), claims(600, 600), Buffer.of(1)), /claims/],
+      [sealed(Buffer.of(0x20), claims(1025, 1025), Buffer.of(1)), /claims/],
       [sealed(Buffer.of(0x20), claims(0, 5), Buffer.of(1)), /unknown kind/],
       [sealed(Buffer.of(0x20), varint(100_000), Buffer.alloc(9)), /at most 512/],
       [sealed(Buffer.of(0x20), varint(0), Buffer.alloc(9)), /nothing in it/],
       [sealed(Buffer.of(0x22), bomb), /do not decompress/],
       [sealed(Buffer.of(0x21), varint(bomb.length), bomb), /do not decompress/],
-      [sealed(Buffer.of(0x20), claims(512, 512), Buffer.of(2), bomb), /do not decompress/],
+      [sealed(Buffer.of(0x20), claims(1024, 1024), Buffer.of(2), bomb), /do not decompress/],
       [sealed(Buffer.of(0x2f), claims(5, 5), Buffer.of(1)), /unknown kind/],
       [sealed(Buffer.of(0x1c), varint(2 ** 27), Buffer.alloc(9)), /at most/],
       [sealed(Buffer.of(0x1c), varint(2), Buffer.from('{}'), Buffer.alloc(3)), /"kind" is wrong/],

@@ -16,7 +16,9 @@ import { assembleRecord, bandLayout, type Entry, type EntryContent, openRecord }
  */
 const FORMS = { plain: OWN_FORMS, text: OWN_FORMS + 1, solid: OWN_FORMS + 2 } as const;
 /** Rows of all pictures, which are decoded when such an archive is opened. */
-const MOST_ROW_BYTES = 1 << 20;
+const MOST_ROW_BYTES = 1 << 22;
+/** Beyond this, rows are not packed all together as well: it takes long, and drawings have a shorter way. */
+const MOST_SOLID_BYTES = 1 << 20;
 const MOST_PICTURES = 512;
 /** What is told of pictures, and what stands beside their rows. */
 const MOST_TEXT_BYTES = 1 << 18;
@@ -66,8 +68,9 @@ async function encode(_: Header, record: StoredRecord): Promise<Buffer | undefin
   const candidates = [
     sealed([magicOf(FORMS.plain), text, ...pieces], rows),
     sealed([magicOf(FORMS.text), varint(packed.length), packed, ...pieces], rows),
-    sealed([magicOf(FORMS.solid), await brotli(Buffer.concat([text, ...rows]), 11)], rows),
   ];
+  if (size <= MOST_SOLID_BYTES)
+    candidates.push(sealed([magicOf(FORMS.solid), await brotli(Buffer.concat([text, ...rows]), 11)], rows));
   const shortest = candidates.reduce((best, next) => (next.length < best.length ? next : best));
   // Names that no file has, say, have no compact form.
   const back = await expand(shortest).catch(() => undefined);
