@@ -24,6 +24,7 @@ import { stateOf } from '../../src/vae/vae.js';
 
 import { goldenPath } from '../artifacts/onnxruntime/golden.js';
 import { randomItems, randomSpec } from '../codecs/random-spec.js';
+import { photographs } from './photographs.js';
 import type { FuzzTarget } from './target.js';
 
 const SOUND_CODEC = fileURLToPath(new URL('../../models/sound-codec', import.meta.url));
@@ -149,6 +150,7 @@ export async function makeTargets(folder: string): Promise<FuzzTarget[]> {
     sound(folder),
     film(folder),
     ...(await archives(folder)),
+    ...(await photographs(folder)),
   ];
 }
 

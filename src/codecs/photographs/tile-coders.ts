@@ -172,8 +172,9 @@ function isSolid(samples: TileSamples, channels: number): boolean {
 }
 
 function solid(data: Uint8Array, shape: TileShape): TileSamples {
+  const wide = shape.bits > 8 ? 2 : 1;
+  if (data.length !== wide * shape.channels) throw damaged('a tile of one colour has no colour');
   const pixel = samplesOfBytes(data, shape.bits);
-  if (pixel.length !== shape.channels) throw damaged('a tile of one colour has no colour');
   const out = shape.bits > 8 ? new Uint16Array(sampleCount(shape)) : new Uint8Array(sampleCount(shape));
   for (let at = 0; at < out.length; at += 1) out[at] = pixel[at % shape.channels]!;
   return out;
