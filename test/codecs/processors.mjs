@@ -169,7 +169,10 @@ await using codec = await Codec.make([1, 28, 28], randomSpec(1, 28, 28, 1, [6, 4
 await codec.save(process.argv[2]);
 `;
 
-/** Writes pictures in folders that become archives of every form, and beside them the samples of each. */
+/**
+ * Writes pictures in folders that become archives of every form, and beside them the samples of each. They are small:
+ * an emulated processor without a compiler of JavaScript is a thousand times slower.
+ */
 const MAKE_PICTURES = `
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -180,15 +183,15 @@ const waves = (x, y, channel) => 128 + ((x * 3 + y * 2 + channel * 20) % 90) - (
 const folders = {
   icon: { 'icon.png': [24, 24, 6, 8, (x, y, channel) => (channel === 3 ? (x > y ? 255 : 0) : text(x, y, channel))] },
   some: {
-    'palette.png': [90, 60, 3, 4, (x, y) => (noise(x >> 2, y >> 3, 0) >> 5) & 7],
-    'bits.png': [200, 120, 0, 1, (x, y) => Number(text(x, y, 0) > 100)],
+    'palette.png': [50, 40, 3, 4, (x, y) => (noise(x >> 2, y >> 3, 0) >> 5) & 7],
+    'bits.png': [100, 60, 0, 1, (x, y) => Number(text(x, y, 0) > 100)],
     'noise.png': [30, 20, 2, 8, noise],
     'deep.png': [40, 30, 0, 16, (x, y) => x * 700 + y * 90],
-    'doubled.png': [64, 64, 2, 16, (x, y, channel) => 257 * text(x, y, channel)],
-    'slope.png': [120, 90, 2, 8, (x, y, channel) => (x * (channel + 1) + y) & 255],
+    'doubled.png': [32, 32, 2, 16, (x, y, channel) => 257 * text(x, y, channel)],
+    'slope.png': [60, 45, 2, 8, (x, y, channel) => (x * (channel + 1) + y) & 255],
   },
   model: { 'waves.png': [150, 100, 2, 8, waves], 'grey.png': [33, 44, 4, 8, text] },
-  whole: { 'screen.png': [1400, 900, 2, 8, text], 'photograph.png': [300, 200, 2, 8, waves] },
+  whole: { 'screen.png': [1400, 12, 2, 8, text], 'photograph.png': [260, 180, 2, 8, waves] },
 };
 const [, , pictures, samples] = process.argv;
 mkdirSync(samples);
