@@ -27,11 +27,15 @@ const WEBP_EFFORT = 4;
 /** Pictures of fewer pixels take no time at any effort. */
 const SMALL = 1 << 16;
 const SMALL_EFFORT = 6;
+const LEAST_EFFORT = 0;
 /** Shares of pixels that are as the one to their left: below it is a photograph, above it is none. */
 const BUSY = 0.2;
 const FLAT = 0.85;
-/** From it on, what looks for colours that come again is worth its time. */
-const SPARSE = 0.4;
+/** Shares of pixels that are as none beside them: from the first on, colours seldom come again, from the second on it is likely a photograph. */
+const NEW = 0.2;
+const MOSTLY_NEW = 0.3;
+/** How much longer than the network's WebP may be at its quickest for its slower ways to be tried. */
+const NEAR = 1.2;
 /** It takes about a second for four million pixels. */
 const MOST_COLOUR_PIXELS = 1 << 24;
 const QUICK = 5;
@@ -94,11 +98,19 @@ export async function encodeTile(
   if (byNetwork && same < BUSY) return best;
   if (shape.bits > 8) consider(TILE_CODES.differences, await encodeDifferences(samples, shape, SLOW));
   else {
-    const webp = await webpOf(samples, shape);
+    const pixels = shape.width * shape.height;
+    const isSmall = pixels < SMALL;
+    const fresh = natural && !isSmall ? novelty(samples, shape) : 0;
+    const byCodec = best.length;
+    if (byNetwork && fresh >= MOSTLY_NEW) {
+      const quick = await webpOf(samples, shape, LEAST_EFFORT);
+      if (quick !== undefined && quick.length > NEAR * byCodec) return best;
+    }
+    const webp = await webpOf(samples, shape, isSmall ? SMALL_EFFORT : WEBP_EFFORT);
     const bare = webp && bareWebp(webp);
     consider(bare === undefined ? TILE_CODES.webp : TILE_CODES.vp8l, bare ?? webp);
-    const pixels = shape.width * shape.height;
-    if (pixels < SMALL || ((!natural || same >= SPARSE) && pixels <= MOST_COLOUR_PIXELS))
+    const comeAgain = fresh < NEW || (byNetwork && best.length < byCodec);
+    if (isSmall || (comeAgain && pixels <= MOST_COLOUR_PIXELS))
       consider(TILE_CODES.colours, await encodeColours(samples as Uint8Array, shape, context.signal));
     if (webp === undefined) consider(TILE_CODES.differences, await encodeDifferences(samples, shape, QUICK));
   }
@@ -193,6 +205,21 @@ function repeats(samples: TileSamples, channels: number): number {
   return seen === 0 ? 1 : same / seen;
 }
 
+/** The share of pixels that are as none of the four beside them that were before, of a few thousand. */
+function novelty(samples: TileSamples, { width, height, channels }: TileShape): number {
+  const step = Math.max(1, Math.floor((width * height) / 8192));
+  const differs = (a: number, b: number): boolean => {
+    for (let k = 0; k < channels; k += 1) if (samples[a * channels + k] !== samples[b * channels + k]) return true;
+    return false;
+  };
+  let [fresh, seen] = [0, 0];
+  for (let at = width + 1; at < width * height - 1; at += step, seen += 1) {
+    const before = [at - 1, at - width, at - width - 1, at - width + 1];
+    if (before.every((other) => differs(at, other))) fresh += 1;
+  }
+  return seen === 0 ? 0 : fresh / seen;
+}
+
 function halvedSamples(samples: Uint16Array): Uint8Array | undefined {
   for (const value of samples) if (value >> 8 !== (value & 255)) return undefined;
   return Uint8Array.from(samples, (value) => value & 255);
@@ -222,12 +249,12 @@ function wholeWebp(bare: Uint8Array): Uint8Array {
 }
 
 /** Undefined where WebP cannot have it. */
-async function webpOf(samples: TileSamples, shape: TileShape): Promise<Uint8Array | undefined> {
+async function webpOf(samples: TileSamples, shape: TileShape, effort: number): Promise<Uint8Array | undefined> {
   const { width, height, channels } = shape;
   if (Math.max(width, height) > MOST_WEBP_SIDE) return undefined;
   const data = channels >= 3 ? (samples as Uint8Array) : spread(samples as Uint8Array, channels);
   const pixels: WebpPixels = { width, height, channels: channels === 3 || channels === 1 ? 3 : 4, data };
-  const bytes = await encodeLosslessWebp(pixels, width * height < SMALL ? SMALL_EFFORT : WEBP_EFFORT);
+  const bytes = await encodeLosslessWebp(pixels, effort);
   // What an encoder of pictures promises of its pixels is looked at before it is believed.
   const back = await fromWebp(bytes, shape).catch(() => undefined);
   return back !== undefined && Buffer.compare(back, samples as Uint8Array) === 0 ? bytes : undefined;
