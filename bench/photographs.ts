@@ -36,7 +36,8 @@ interface PictureSet {
 
 const SETS: readonly PictureSet[] = [
   { folder: 'held-out', title: 'held-out photographs at 768 pixels', longest: 768, bits: 8 },
-  { folder: 'others', title: 'photographs of another source', bits: 8 },
+  { folder: 'others', title: 'photographs of another source at 768 pixels at most', longest: 768, bits: 8 },
+  { folder: 'others', title: 'photographs of another source as they are, most of them once JPEG', bits: 8 },
   { folder: 'held-out', title: '12 bits in 16, made of the held-out photographs', longest: 768, bits: 12 },
   { folder: 'scans', title: 'scans of 16 bits: computed tomography, magnetic resonance', bits: 16 },
   { folder: 'drawings', title: 'drawings and screenshots', middle: 1024, bits: 8, most: 12 },
