@@ -22,8 +22,10 @@ const SOURCES = process.env['NODE_VAE_PHOTOGRAPHS'] ?? fileURLToPath(new URL('..
 interface PictureSet {
   readonly folder: string;
   readonly title: string;
-  /** Longest side; what JPEG did to photographs is gone where they are halved. */
+  /** Longest side. */
   readonly longest?: number;
+  /** What JPEG did to a photograph is gone where it is halved: those that are JPEG files are. */
+  readonly halved?: boolean;
   /** The middle of it alone, of so many pixels each way: what is drawn is drawn for its own size. */
   readonly middle?: number;
   /**
@@ -36,8 +38,8 @@ interface PictureSet {
 
 const SETS: readonly PictureSet[] = [
   { folder: 'held-out', title: 'held-out photographs at 768 pixels', longest: 768, bits: 8 },
-  { folder: 'others', title: 'photographs of another source at 768 pixels at most', longest: 768, bits: 8 },
-  { folder: 'others', title: 'photographs of another source as they are, most of them once JPEG', bits: 8 },
+  { folder: 'others', title: 'photographs of another source, JPEG files halved', halved: true, bits: 8 },
+  { folder: 'others', title: 'photographs of another source as they are', bits: 8 },
   { folder: 'held-out', title: '12 bits in 16, made of the held-out photographs', longest: 768, bits: 12 },
   { folder: 'scans', title: 'scans of 16 bits: computed tomography, magnetic resonance', bits: 16 },
   { folder: 'drawings', title: 'drawings and screenshots', middle: 1024, bits: 8, most: 12 },
@@ -219,7 +221,7 @@ async function measure(
 async function prepare(
   file: string,
   path: string,
-  { longest, middle, bits }: PictureSet,
+  { longest, halved, middle, bits }: PictureSet,
 ): Promise<{ samples: number; bytes: number }> {
   const { mkdir } = await import('node:fs/promises');
   await mkdir(join(path, '..'), { recursive: true });
@@ -229,15 +231,17 @@ async function prepare(
   let image = bits === 8 ? opened.toColourspace('srgb') : opened.pipelineColourspace('rgb16');
   if (longest !== undefined)
     image = image.resize({ width: longest, height: longest, fit: 'inside', withoutEnlargement: true });
+  const { width, height, format } = await opened.metadata();
+  if (halved && format === 'jpeg') image = image.resize({ width: Math.round(width / 2) });
   if (middle !== undefined) {
-    const { width, height } = await opened.metadata();
     const [across, down] = [Math.min(width, middle), Math.min(height, middle)];
     image = image.extract({ left: (width - across) >> 1, top: (height - down) >> 1, width: across, height: down });
   }
   if (bits === 8) {
     await image.png({ compressionLevel: 1 }).toFile(path);
-    const { width, height, channels } = await sharp(path).metadata();
-    return { samples: width * height * channels, bytes: width * height * channels };
+    const made = await sharp(path).metadata();
+    const samples = made.width * made.height * made.channels;
+    return { samples, bytes: samples };
   }
   const { data, info } = await image
     .removeAlpha()
