@@ -22,3 +22,23 @@ export async function inOrder<T>(
     await Promise.allSettled(running);
   }
 }
+
+/** Work on what comes, several at once, given in order. */
+export async function* inflight<T, R>(
+  source: AsyncIterable<T>,
+  work: (one: T) => Promise<R>,
+  width: number,
+): AsyncGenerator<R> {
+  const running: Promise<R>[] = [];
+  try {
+    for await (const one of source) {
+      const result = work(one);
+      result.catch(() => {}); // awaited later; until then not unhandled
+      running.push(result);
+      if (running.length >= width) yield await running.shift()!;
+    }
+    while (running.length > 0) yield await running.shift()!;
+  } finally {
+    await Promise.allSettled(running);
+  }
+}

@@ -17,6 +17,7 @@ import type { PlanItem } from './inputs/items.js';
 import type { ItemError, PlannedShard, ShardFile, ShardResult } from './job.js';
 import { shardStem, UNPACKED } from './layout.js';
 import { storageOf } from './places/index.js';
+import { stateOfTime } from './places/local.js';
 import type { Place } from './places/place.js';
 import { isS3 } from './places/s3.js';
 import type { Plan } from './plan.js';
@@ -109,7 +110,7 @@ async function fileOf(item: PlanItem, target: string, signal: AbortSignal | unde
   if (!isS3(item.path)) {
     const info = await stat(pathOf(item.path), { bigint: true }).catch(() => undefined);
     if (info === undefined) return new VaeError('ERR_VAE_IO', `${shownName(item.name)}: the file is gone.`);
-    const now = { size: Number(info.size), state: info.mtimeNs.toString(36) };
+    const now = { size: Number(info.size), state: stateOfTime(info.mtimeNs) };
     refuseChanged(item, now);
     const identity = `${info.dev}:${info.ino}`;
     return { path: pathOf(item.path), name, shown: shownName(item.path), size: now.size, identity };

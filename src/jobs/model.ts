@@ -138,6 +138,7 @@ async function fetchModel(url: string, sha256: string | undefined, signal: Abort
  * @throws VaeError ERR_VAE_FORMAT naming the file.
  */
 async function checkWhole(folder: string, url: string): Promise<void> {
+  // Codecs and graphs have no such file, and what opens them tells what is missing.
   const text = await readFile(join(folder, CONFIG_FILE), 'utf8').catch(() => undefined);
   const listed = listedFiles.safeParse(text && parsedJson(text)).data?.files ?? {};
   for (const [name, { sha256 }] of Object.entries(listed)) {

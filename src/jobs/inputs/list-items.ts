@@ -3,6 +3,7 @@
 import { matcherOf } from '../../codecs/inputs/glob.js';
 import { shownName } from '../../core/byte-names.js';
 import { VaeError } from '../../core/errors.js';
+import { inflight } from '../../core/in-order.js';
 import { isGlob } from '../../data/find-files.js';
 import type { Job } from '../job.js';
 import { INDEX_FILE } from '../layout.js';
@@ -211,26 +212,6 @@ async function statOf(entry: ListedPath, list: string): Promise<{ file: FoundInp
   }
   // What is missing is an item that cannot be read: named in errors.jsonl, as those that go later.
   return { file: found?.file ?? { path, name: entry.name, size: 0, state: 'missing' }, entry };
-}
-
-/** Work on what comes, several at once, given in order. */
-async function* inflight<T, R>(
-  source: AsyncIterable<T>,
-  work: (one: T) => Promise<R>,
-  width: number,
-): AsyncGenerator<R> {
-  const running: Promise<R>[] = [];
-  try {
-    for await (const one of source) {
-      const result = work(one);
-      result.catch(() => {});
-      running.push(result);
-      if (running.length >= width) yield await running.shift()!;
-    }
-    while (running.length > 0) yield await running.shift()!;
-  } finally {
-    await Promise.allSettled(running);
-  }
 }
 
 /** A file as what it is to the job: an item, rows, samples. */

@@ -6,6 +6,7 @@ import { readSmallFiles } from '../../binding/read-files.js';
 import { nameFromBytes, nameToBytes, pathOf, shownName } from '../../core/byte-names.js';
 import { VaeError } from '../../core/errors.js';
 import { ioError, makeFolder } from '../../core/files.js';
+import { inflight } from '../../core/in-order.js';
 import { readFully, writeFully } from '../../core/ranges.js';
 import { dropStale, temporaryBeside } from '../../core/temporary.js';
 import {
@@ -58,7 +59,7 @@ export const localStorage: Storage = {
           if (count === 0) break;
           length += count;
         }
-        return { bytes: bytes.subarray(0, length), size: Number(info.size), state: stateOf(info) };
+        return { bytes: bytes.subarray(0, length), size: Number(info.size), state: stateOfTime(info.mtimeNs) };
       } finally {
         await called<void>((done) => closeFile(descriptor, (error) => done(error ?? null)));
       }
@@ -72,7 +73,8 @@ export const localStorage: Storage = {
   },
 };
 
-function stateOfTime(mtimeNs: bigint): string {
+/** What FoundInput.state is of a local file. */
+export function stateOfTime(mtimeNs: bigint): string {
   return mtimeNs.toString(36);
 }
 
@@ -88,18 +90,14 @@ interface Info {
   readonly mtimeNs: bigint;
 }
 
-function stateOf({ mtimeNs }: Info): string {
-  return stateOfTime(mtimeNs);
-}
-
 function foundFile(path: string, name: string, info: Info): FoundInput {
-  return { path, name, size: Number(info.size), state: stateOf(info) };
+  return { path, name, size: Number(info.size), state: stateOfTime(info.mtimeNs) };
 }
 
 function openInput(file: FileHandle, path: string, info: Info): OpenInput {
   const size = Number(info.size);
   return {
-    ...{ path, size, state: stateOf(info) },
+    ...{ path, size, state: stateOfTime(info.mtimeNs) },
     async read(offset, length, _, lend) {
       const bytes = await readFully(file, offset, length, lend?.(length)).catch((error: unknown) => {
         throw ioError(error, `reading ${shownName(path)}`);
@@ -124,26 +122,18 @@ interface Entry {
 
 /** With the states of what there is: many at once, in order. */
 async function* withStates(source: AsyncIterable<Entry>): AsyncGenerator<FoundInput> {
-  const running: Promise<FoundInput[]>[] = [];
+  for await (const found of inflight(groupsOf(source), statesOf, GROUPS)) yield* found;
+}
+
+async function* groupsOf(source: AsyncIterable<Entry>): AsyncGenerator<readonly Entry[]> {
   let group: Entry[] = [];
-  const begin = (): void => {
-    const found = statesOf(group);
-    found.catch(() => {}); // awaited later; until then not unhandled
-    running.push(found);
+  for await (const entry of source) {
+    group.push(entry);
+    if (group.length < STATS) continue;
+    yield group;
     group = [];
-  };
-  try {
-    for await (const entry of source) {
-      group.push(entry);
-      if (group.length < STATS) continue;
-      begin();
-      if (running.length >= GROUPS) yield* await running.shift()!;
-    }
-    begin();
-    while (running.length > 0) yield* await running.shift()!;
-  } finally {
-    await Promise.allSettled(running);
   }
+  if (group.length > 0) yield group;
 }
 
 async function statesOf(entries: readonly Entry[]): Promise<FoundInput[]> {

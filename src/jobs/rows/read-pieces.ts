@@ -3,6 +3,7 @@ import { performance } from 'node:perf_hooks';
 import { hasRawBytes, shownName } from '../../core/byte-names.js';
 import { elementCount } from '../../core/dtype.js';
 import { VaeError } from '../../core/errors.js';
+import { inflight } from '../../core/in-order.js';
 import { asDense } from '../../core/tensor.js';
 import type { TableRow } from '../../data/table/rows.js';
 import { allocateRows, toRowArray } from '../../data/values.js';
@@ -47,17 +48,9 @@ export async function* readPieces(
   options: ReadOptions,
 ): AsyncGenerator<Piece> {
   const reader = new PieceReader(options);
-  const running: Promise<Piece>[] = [];
   try {
-    for await (const task of tasksOf(items, skip, reader)) {
-      const piece = task();
-      piece.catch(() => {}); // awaited later; until then not unhandled
-      running.push(piece);
-      if (running.length >= options.width) yield await running.shift()!;
-    }
-    while (running.length > 0) yield await running.shift()!;
+    yield* inflight(tasksOf(items, skip, reader), (task) => task(), options.width);
   } finally {
-    await Promise.allSettled(running);
     await reader.close();
   }
 }
